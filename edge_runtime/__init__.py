@@ -1,0 +1,70 @@
+"""Handwritten digits, read on the device.
+
+>>> from edge_runtime import DigitReader
+>>> reader = DigitReader()
+>>> reader.read("page.jpg").text
+
+Names resolve on first use: importing the package costs nothing, and `from edge_runtime import
+preprocess` does not load onnxruntime.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_runtime.errors import (
+        EdgeDigitsError,
+        MissingDependencyError,
+        ModelError,
+        OutputError,
+        PictureError,
+        SourceError,
+    )
+    from edge_runtime.model import Classifier
+    from edge_runtime.reader import DigitReader
+    from edge_runtime.results import Box, Digit, Reading, TileReadings
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Box": "results",
+    "Classifier": "model",
+    "Digit": "results",
+    "DigitReader": "reader",
+    "EdgeDigitsError": "errors",
+    "MissingDependencyError": "errors",
+    "ModelError": "errors",
+    "OutputError": "errors",
+    "PictureError": "errors",
+    "Reading": "results",
+    "SourceError": "errors",
+    "TileReadings": "results",
+}
+
+__all__ = [
+    "Box",
+    "Classifier",
+    "Digit",
+    "DigitReader",
+    "EdgeDigitsError",
+    "MissingDependencyError",
+    "ModelError",
+    "OutputError",
+    "PictureError",
+    "Reading",
+    "SourceError",
+    "TileReadings",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        value: object = getattr(import_module(f"edge_runtime.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,103 @@
+"""Drawing on a frame (pure), and the window: the only caller of OpenCV's GUI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import MissingDependencyError
+from edge_runtime.results import Digit
+
+_READ = (60, 160, 20)  # BGR
+_REFUSED = (130, 130, 130)
+_WHITE = (255, 255, 255)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def annotate(picture: NDArray[np.uint8], digits: Iterable[Digit]) -> NDArray[np.uint8]:
+    """Draw boxes and labels: BGR `uint8 (H, W, 3)` in, a copy with the drawing out.
+
+    Small pictures are enlarged first, so that a label is legible on a 28x28 tile too.
+    """
+    enlarge = max(1, -(-224 // max(picture.shape[:2])))
+    canvas = cv2.resize(picture, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_NEAREST)
+    side = min(canvas.shape[:2])
+    line = max(1, round(side / 360))
+    for digit in digits:
+        box, colour = digit.box, _REFUSED if digit.value is None else _READ
+        corner = (box.x * enlarge, box.y * enlarge)
+        opposite = ((box.x + box.width) * enlarge - 1, (box.y + box.height) * enlarge - 1)
+        cv2.rectangle(canvas, corner, opposite, colour, line, cv2.LINE_AA)
+        name = "?" if digit.value is None else str(digit.value)
+        height = int(min(max(side / 28, box.height * enlarge * 0.3, 11), side / 9))
+        _label(canvas, f"{name} {digit.confidence:.0%}", corner, height, colour)
+    return np.asarray(canvas, np.uint8)
+
+
+def overlay(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint8]:
+    """Write lines of text into the lower left corner, white on a darkened strip; returns a copy."""
+    canvas = picture.copy()
+    height = max(10, round(min(canvas.shape[:2]) / 34))
+    step = round(height * 1.7)
+    top = max(0, canvas.shape[0] - step * len(lines) - height // 2)
+    canvas[top:] //= 3
+    for index, text in enumerate(lines):
+        scale, weight = _font(height)
+        baseline = (height, top + step * (index + 1) - height // 3)
+        cv2.putText(canvas, text, baseline, _FONT, scale, _WHITE, weight, cv2.LINE_AA)
+    return canvas
+
+
+def _font(height: int) -> tuple[float, int]:
+    """Scale and stroke weight that give capitals of about `height` px."""
+    return height / 21, max(1, round(height / 12))
+
+
+def _label(
+    canvas: NDArray[np.uint8], text: str, corner: tuple[int, int], height: int, colour: tuple[int, int, int]
+) -> None:
+    """Put a filled label above a box, or inside where the picture ends."""
+    scale, weight = _font(height)
+    (width, _), _ = cv2.getTextSize(text, _FONT, scale, weight)
+    pad = max(2, height // 4)
+    full = height + 2 * pad
+    left = int(min(max(corner[0], 0), max(0, canvas.shape[1] - width - 2 * pad)))
+    top = corner[1] - full if corner[1] >= full else corner[1]
+    cv2.rectangle(canvas, (left, top), (left + width + 2 * pad, top + full), colour, cv2.FILLED)
+    cv2.putText(canvas, text, (left + pad, top + full - pad), _FONT, scale, _WHITE, weight, cv2.LINE_AA)
+
+
+class Window:
+    """A window on the screen; closing it, `q` or Escape ends the show.
+
+    Raises `MissingDependencyError` where this OpenCV has no windows or there is no screen.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        try:
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        except cv2.error as error:
+            raise MissingDependencyError(
+                "no window can be opened: there is no screen, or OpenCV was built without windows "
+                "(pip install opencv-python); --no-window prints the results instead"
+            ) from error
+
+    def show(self, picture: NDArray[np.uint8]) -> bool:
+        """Show a picture; False once the user has closed the window or pressed `q` or Escape."""
+        cv2.imshow(self.title, picture)
+        key = cv2.waitKey(1) & 0xFF
+        closed = cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) < 1
+        return not closed and key not in (ord("q"), 27)
+
+    def __enter__(self) -> Window:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        cv2.destroyAllWindows()

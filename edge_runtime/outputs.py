@@ -1,0 +1,281 @@
+"""Where results go: CSV, JSON lines and Parquet, as context managers, and annotated pictures.
+
+Rows are appended as they come and are on disk at once: whatever ends the process, the rows written
+before are whole and stay. One row a digit; a picture without one has a row with the reason in `status`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+
+from edge_runtime import display, preprocess, sources
+from edge_runtime.errors import MissingDependencyError, OutputError
+from edge_runtime.results import Reading
+
+COLUMNS = ("source", "digit", "confidence", "x", "y", "width", "height", "status")
+Row = tuple[Any, ...]
+
+
+def rows(reading: Reading) -> Iterator[Row]:
+    """The rows of one picture, in the order of `COLUMNS`; None where a value does not apply."""
+    source = printable(reading.source)
+    if not reading.digits:
+        yield (source, None, None, None, None, None, None, reading.status)
+    for digit in reading.digits:
+        box = digit.box
+        confidence = round(digit.confidence, 4)
+        yield (source, digit.value, confidence, box.x, box.y, box.width, box.height, digit.status)
+
+
+def printable(source: str) -> str:
+    """A file's name as text that every encoding holds: bytes that are no UTF-8 become escapes."""
+    return source if source.isascii() else source.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def csv_rows(readings: Iterable[Reading]) -> str:
+    """Render readings as CSV lines."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for reading in readings:
+        writer.writerows(rows(reading))
+    return text.getvalue()
+
+
+def json_rows(readings: Iterable[Reading]) -> str:
+    """Render readings as JSON lines, one object a row."""
+    return "".join(
+        json.dumps(dict(zip(COLUMNS, row, strict=True))) + "\n"
+        for reading in readings
+        for row in rows(reading)
+    )
+
+
+def open_output(path: Path, *, overwrite: bool = False, resume: bool = False) -> TableFile:
+    """Open a results file by its suffix: .csv, .jsonl or .parquet.
+
+    A file that exists is replaced only with `overwrite`, and continued with `resume`. Raises `OutputError`,
+    or `MissingDependencyError` where Parquet is asked for without pyarrow.
+    """
+    kinds: dict[str, type[TableFile]] = {".csv": CsvFile, ".jsonl": JsonLinesFile, ".parquet": ParquetFile}
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        raise OutputError(f"{path}: results are written as {', '.join(kinds)}; name a file that ends so")
+    if path.exists() and not (overwrite or resume):
+        raise OutputError(f"{path} exists; add --resume to go on with it, or --overwrite to replace it")
+    return kind(path, resume=resume)
+
+
+class TableFile:
+    """A file of rows that grows in whole pictures. `done` names the pictures that it held when opened."""
+
+    header = ""
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        self.path = path
+        self.done: set[str] = set()
+        self._journal = self._journal_path()
+        end = 0
+        try:
+            self._journal.parent.mkdir(parents=True, exist_ok=True)
+            if resume and self._journal.exists():
+                end = self._find_end()
+            self._file = self._journal.open("r+b" if end else "wb", buffering=0)
+            self._file.truncate(end)
+            self._file.seek(end)
+            if not end:
+                self._append(self.header)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def _journal_path(self) -> Path:
+        return self.path
+
+    def _render(self, readings: list[Reading]) -> str:
+        raise NotImplementedError
+
+    def _records(self, lines: Iterator[str]) -> Iterator[str]:
+        """Yield the source of every whole record."""
+        raise NotImplementedError
+
+    def _find_end(self) -> int:
+        """Where the last picture whose rows are surely all there ends; fills `done`.
+
+        A killed process may have left half of its last picture: that one is read again.
+        """
+        position = 0
+
+        def whole_lines() -> Iterator[str]:
+            nonlocal position
+            with self._journal.open("rb") as file:
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        return
+                    position += len(line)
+                    yield line.decode("utf-8")
+
+        last_source, last_start, start = None, 0, 0
+        try:
+            for source in self._records(whole_lines()):
+                if source != last_source:
+                    if last_source is not None:
+                        self.done.add(last_source)
+                    last_source, last_start = source, start
+                start = position
+        except (ValueError, KeyError, TypeError, csv.Error) as error:
+            raise OutputError(f"{self.path} is not a results file that can be continued: {error}") from error
+        return last_start
+
+    def write(self, readings: list[Reading]) -> None:
+        """Append the rows of `readings`. Raises `OutputError` and leaves whole rows when the disk is full."""
+        try:
+            self._append(self._render(readings))
+        except OSError as error:
+            raise OutputError(
+                f"cannot write {self.path}: {error.strerror or error}; the results so far are whole, "
+                "make room and go on with --resume"
+            ) from error
+
+    def _append(self, text: str) -> None:
+        data = memoryview(text.encode("utf-8"))
+        start = self._file.tell()
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except BaseException:  # a full disk, or Ctrl-C half-way through
+            self._file.truncate(start)
+            raise
+
+    def __enter__(self) -> TableFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+class CsvFile(TableFile):
+    """Comma-separated values with a header line, as spreadsheets and pandas read them."""
+
+    header = ",".join(COLUMNS) + "\n"
+
+    def _render(self, readings: list[Reading]) -> str:
+        return csv_rows(readings)
+
+    def _records(self, lines: Iterator[str]) -> Iterator[str]:
+        for record in csv.reader(lines):
+            if len(record) != len(COLUMNS):
+                raise ValueError(f"a row of {len(record)} columns")
+            yield record[0]
+
+
+class JsonLinesFile(TableFile):
+    """One JSON object a line."""
+
+    def _render(self, readings: list[Reading]) -> str:
+        return json_rows(readings)
+
+    def _records(self, lines: Iterator[str]) -> Iterator[str]:
+        for line in lines:
+            yield json.loads(line)["source"]
+
+
+class ParquetFile(JsonLinesFile):
+    """Apache Parquet, through pyarrow.
+
+    A Parquet file is of use only once it is finished, so the rows gather as JSON lines beside it, in
+    `NAME.partial.jsonl`, and become Parquet at the end. What was cut short stays there and can be resumed.
+    """
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        try:
+            import pyarrow.json
+            import pyarrow.parquet  # noqa: F401
+        except ImportError as error:
+            raise MissingDependencyError(
+                "Parquet needs pyarrow: pip install 'edge-digits[parquet]', or name a .csv or .jsonl file"
+            ) from error
+        if resume and path.exists() and not self._journal_of(path).exists():
+            raise OutputError(f"{path} is finished, there is nothing to resume; --overwrite replaces it")
+        super().__init__(path, resume=resume)
+
+    @staticmethod
+    def _journal_of(path: Path) -> Path:
+        return path.with_name(path.name + ".partial.jsonl")
+
+    def _journal_path(self) -> Path:
+        return self._journal_of(self.path)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if kind is None:
+            try:
+                self._convert()
+            except OSError as failure:
+                raise OutputError(
+                    f"cannot write {self.path}: {failure}; all rows are in {self._journal}"
+                ) from failure
+            self._journal.unlink()
+
+    def _convert(self) -> None:
+        import pyarrow
+        import pyarrow.json
+        import pyarrow.parquet
+
+        whole, fraction, text = pyarrow.int32(), pyarrow.float32(), pyarrow.string()
+        kinds = (text, pyarrow.int8(), fraction, whole, whole, whole, whole, text)
+        schema = pyarrow.schema(list(zip(COLUMNS, kinds, strict=True)))
+        partial = self.path.with_name(self.path.name + ".partial")
+        with pyarrow.parquet.ParquetWriter(partial, schema) as writer:
+            if self._journal.stat().st_size:
+                options = pyarrow.json.ParseOptions(explicit_schema=schema)
+                for batch in pyarrow.json.open_json(self._journal, parse_options=options):
+                    writer.write_batch(batch)
+        partial.replace(self.path)
+
+
+class AnnotatedPictures:
+    """A folder of pictures with boxes and labels drawn in, laid out as the sources are.
+
+    `scans/a/1.jpg` becomes `FOLDER/scans/a/1.jpg`; what is neither JPEG nor PNG becomes `NAME.png`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, reading: Reading) -> None:
+        """Draw on one picture and save it.
+
+        Raises `PictureError` when the picture is gone by now, `OutputError` when it cannot be saved.
+        """
+        source = Path(reading.source)
+        target = self.target(source)
+        try:
+            if target.exists() and target.samefile(source):
+                raise OutputError(f"--annotate would overwrite {source}; name another folder")
+            picture = display.annotate(preprocess.decode_colour(sources.read_file(source)), reading.digits)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _, encoded = cv2.imencode(target.suffix, picture)
+            partial = target.with_name(target.name + ".partial")
+            partial.write_bytes(encoded.tobytes())
+            partial.replace(target)
+        except OSError as error:
+            raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+
+    def target(self, source: Path) -> Path:
+        """Where the drawing of `source` goes: inside the folder, whatever the source's path is."""
+        parts = [part for part in source.parts if part not in (source.anchor, "..")]
+        target = self.folder.joinpath(*parts)
+        if target.suffix.lower() not in (".jpg", ".jpeg", ".png"):
+            target = target.with_name(target.name + ".png")
+        return target

@@ -1,0 +1,309 @@
+"""The contract: any picture -> grey; the ink in a box of it -> a tile.
+
+A tile is `uint8 (28, 28)`, bright ink on black, the ink's longer side scaled to 20 px and its centre of
+mass at the centre: the way MNIST itself was made (LeCun, Cortes, Burges, "The MNIST database"). MNIST's
+pictures *are* tiles. Runtime, training, calibration and benchmarks all make their tiles here.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+# The decoder itself refuses larger pictures, in every format and before it takes any memory. OpenCV reads
+# this once, when it is loaded; a program that has loaded it before keeps its own limit.
+MAX_PIXELS = int(os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(200_000_000)))
+
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
+
+from edge_runtime.errors import PictureError  # noqa: E402
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Grey = NDArray[np.uint8]
+
+CONTRACT = 1
+TILE = 28
+INK = 20
+
+# How far a 28x28 picture may be from the contract and still be taken for a tile. All of MNIST's training
+# set lies within half of each.
+_CENTRE_TOLERANCE = 2.0
+_INK_SIDES = (12, 23)
+_BRIGHT_FRAME = 16
+
+_ALPHA_FORMATS = (b"RIFF", b"GIF8", b"II*\0", b"MM\0*")
+
+
+def decode(data: bytes) -> Grey:
+    """Decode a picture file's bytes to grey `uint8 (H, W)`, the right way up.
+
+    Orientation tags are followed, 16 bits reduced to 8, transparency is laid over the paper that shows
+    its ink. Raises `PictureError` for anything that is no picture, is damaged or exceeds `MAX_PIXELS`.
+    """
+    if data[1:4] == b"PNG":
+        # Colour types 4 and 6 carry alpha; a palette or grey may bring it in a chunk before the pixels.
+        transparent = data[25:26] in (b"\x04", b"\x06") or b"tRNS" in data[:2048].partition(b"IDAT")[0]
+    else:
+        transparent = data[:4] in _ALPHA_FORMATS
+    if transparent:
+        picture = _decode(data, cv2.IMREAD_UNCHANGED)
+        if picture.ndim == 3 and picture.shape[2] == 4:
+            return to_grey(picture)
+    return to_grey(_decode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH))
+
+
+def decode_colour(data: bytes) -> NDArray[np.uint8]:
+    """Decode to `uint8 (H, W, 3)`, BGR, the right way up, to draw on. Raises as `decode` does."""
+    picture: NDArray[np.uint8] = _decode(data, cv2.IMREAD_COLOR)
+    return picture
+
+
+def _decode(data: bytes, flags: int) -> Any:
+    if not data:
+        raise PictureError("the file is empty")
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        if "CV_IO_MAX_IMAGE" in str(error):
+            raise PictureError(_too_large()) from error
+        raise PictureError("not a picture that OpenCV can decode") from error
+    if picture is None:
+        raise PictureError("not a picture that OpenCV can decode, or a damaged one")
+    if picture.shape[0] * picture.shape[1] > MAX_PIXELS:
+        raise PictureError(_too_large())
+    return picture
+
+
+def _too_large() -> str:
+    return (
+        f"larger than {MAX_PIXELS / 1e6:.0f} megapixels; reduce it, or set OPENCV_IO_MAX_IMAGE_PIXELS higher"
+    )
+
+
+def to_grey(picture: NDArray[Any]) -> Grey:
+    """Bring any picture array to grey `uint8 (H, W)`.
+
+    Takes `(H, W)`, `(H, W, 1)`, BGR `(H, W, 3)` and BGRA `(H, W, 4)`; uint8, uint16 (of 9 to 16 used
+    bits), bool, other integers within 0..255, and floats within 0..1. Raises `PictureError` otherwise.
+    """
+    if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (1, 3, 4)):
+        raise PictureError(f"a picture has shape (H, W), (H, W, 3) or (H, W, 4), not {picture.shape}")
+    if picture.size == 0:
+        raise PictureError(f"an empty picture, of shape {picture.shape}")
+    if picture.dtype != np.uint8:
+        picture = _to_eight_bits(picture)
+    if picture.ndim == 2:
+        return np.asarray(picture, np.uint8)
+    if picture.shape[2] == 1:
+        return np.asarray(picture[:, :, 0], np.uint8)
+    if picture.shape[2] == 4:
+        return _over_paper(picture)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _to_eight_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
+    if picture.dtype == np.bool_:
+        return np.where(picture, np.uint8(255), np.uint8(0))
+    low, high = picture.min(), picture.max()
+    if np.issubdtype(picture.dtype, np.floating):
+        if not (low >= 0 and high <= 1):
+            raise PictureError(
+                f"a floating-point picture holds 0..1, this one {low:.3g}..{high:.3g}; "
+                "convert it with .astype('uint8') if it holds 0..255"
+            )
+        return np.asarray(np.rint(picture * 255), np.uint8)
+    if picture.dtype == np.uint16:
+        # Scanners and cameras write 10, 12 or 16 bits: shift away only the bits that are used.
+        return np.asarray(picture >> max(0, int(high).bit_length() - 8), np.uint8)
+    if not np.issubdtype(picture.dtype, np.integer) or low < 0 or high > 255:
+        raise PictureError(
+            f"a picture of {picture.dtype} within {low}..{high}; convert it to uint8 within 0..255"
+        )
+    return picture.astype(np.uint8)
+
+
+def _over_paper(picture: NDArray[np.uint8]) -> Grey:
+    """Lay BGRA over white, or over black where its opaque part is bright."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGRA2GRAY).astype(np.float32)
+    opacity = picture[:, :, 3].astype(np.float32) / 255
+    weight = float(opacity.sum())
+    bright = weight > 0 and float((grey * opacity).sum()) / weight > 127
+    paper = 0.0 if bright else 255.0
+    return np.asarray(grey * opacity + paper * (1 - opacity) + 0.5).astype(np.uint8)
+
+
+_ROWS, _COLUMNS = np.mgrid[:TILE, :TILE].astype(np.float32)
+_FRAME = np.ones((TILE, TILE), np.float32)
+_FRAME[1:-1, 1:-1] = 0
+_MOMENTS = np.stack([np.ones_like(_FRAME), _COLUMNS, _ROWS, _FRAME / _FRAME.sum()], axis=2).reshape(-1, 4)
+
+
+def recognise_tiles(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Find out which 28x28 pictures are tiles already, as in MNIST exported to files.
+
+    `pictures` uint8 `[N, 28, 28]`. Returns the pictures, inverted where the ink is dark on a bright
+    frame, and bool `[N]`: whether size and position of the ink are those of a tile.
+    """
+    moments = pictures.reshape(-1, TILE * TILE).astype(np.float32) @ _MOMENTS
+    inverted = moments[:, 3] > 255 - _BRIGHT_FRAME
+    if inverted.any():
+        pictures = np.where(inverted[:, None, None], 255 - pictures, pictures)
+        moments = pictures.reshape(-1, TILE * TILE).astype(np.float32) @ _MOMENTS
+    mass = np.maximum(moments[:, :1], 1)
+    off_centre = np.abs(moments[:, 1:3] / mass - TILE / 2).max(axis=1)
+    side = np.maximum(_extent(pictures.max(axis=1) > 64), _extent(pictures.max(axis=2) > 64))
+    good = (moments[:, 3] < _BRIGHT_FRAME) & (off_centre <= _CENTRE_TOLERANCE)
+    return pictures, good & (side >= _INK_SIDES[0]) & (side <= _INK_SIDES[1])
+
+
+def _extent(used: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Distance from the first to the last used column, per row of `used` `[N, 28]`; 0 where none is."""
+    length = used.shape[1] - used.argmax(axis=1) - used[:, ::-1].argmax(axis=1)
+    return np.where(used.any(axis=1), length, 0)
+
+
+# Cutting the ink of a box. Lengths are in pixels of the patch after it was brought to `_PATCH` at most.
+_PATCH = 160
+_MARGIN = 0.18  # of the box's longer side: room to see the paper around the ink
+_THINNEST_STROKE = 1.7  # px in the tile; MNIST's strokes are 2 to 3
+
+
+def cut_tile(grey: Grey, x: int, y: int, width: int, height: int) -> Grey | None:
+    """Cut the ink in a box of a picture and make a tile of it; None where the box holds no ink.
+
+    `grey` uint8 `(H, W)`, dark ink on bright paper or the reverse, unevenly lit; the box in its pixels.
+    Neighbours that reach into the box, and lines that run through its margin, are left out.
+    """
+    margin = max(2, round(max(width, height) * _MARGIN))
+    left, top = max(0, x - margin), max(0, y - margin)
+    patch = grey[top : y + height + margin, left : x + width + margin]
+    if patch.shape[0] < 3 or patch.shape[1] < 3:
+        return None
+    box = [x - left, y - top, width, height]
+    shrink = _PATCH / max(patch.shape)
+    if shrink < 1:
+        patch = cv2.resize(patch, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        box = [round(value * shrink) for value in box]
+    ink = extract_ink(patch)
+    if ink is None:
+        return None
+    ink = _keep_inside(ink, *box)
+    return None if ink is None else make_tile(ink)
+
+
+def extract_ink(patch: Grey) -> Grey | None:
+    """Separate ink from paper: `uint8 (H, W)` in, ink strength out, 0 on paper and 255 where inked fully.
+
+    The paper is a plane through the patch's brightness, fitted without the ink; ink is what departs from
+    it on the side, darker or brighter, where the departure is stronger. None where nothing departs.
+    """
+    departure = patch.astype(np.float32) - _paper(patch)
+    low, high = (float(value) for value in np.percentile(departure, (2, 98)))
+    # The ends say more than the quantiles where the ink covers less than 2 % of the patch.
+    low, high = min(low, float(departure.min()) / 2), max(high, float(departure.max()) / 2)
+    if -low > high:
+        departure = -departure
+    strength = np.clip(departure, 0, 255)
+    threshold, _ = cv2.threshold(strength.astype(np.uint8), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    inked = strength > max(threshold, 4)
+    if not inked.any() or float(strength.max()) < 10:
+        return None
+    full = float(np.percentile(strength[inked], 60))
+    floor = min(threshold * 0.5, full * 0.4)
+    return np.asarray(np.clip((strength - floor) * (255 / max(full - floor, 1)), 0, 255)).astype(np.uint8)
+
+
+def _paper(patch: Grey) -> NDArray[np.float32]:
+    """Brightness of the paper, float32 `(H, W)`: a plane, refitted twice without what departs from it."""
+    height, width = patch.shape
+    # A quarter of a thousand points are plenty for three unknowns.
+    step = max(1, min(height, width) // 24)
+    rows, columns = np.mgrid[0:height:step, 0:width:step].astype(np.float32)
+    points = np.stack([np.ones(rows.size, np.float32), rows.ravel(), columns.ravel()], axis=1)
+    values = patch[::step, ::step].ravel().astype(np.float32)
+    # The patch's rim is mostly paper: start from its level and look at what is near to it.
+    rim = np.concatenate([patch[0], patch[-1], patch[:, 0], patch[:, -1]])
+    level = float(np.median(rim))
+    plane = np.array([level, 0, 0], np.float32)
+    tolerance = max(12.0, float(np.median(np.abs(rim - level))) * 4)
+    for _ in range(3):
+        near = np.abs(points @ plane - values) < tolerance
+        if near.sum() < 16:
+            break
+        plane = np.linalg.lstsq(points[near], values[near], rcond=None)[0].astype(np.float32)
+    down = np.arange(height, dtype=np.float32)[:, None] * plane[1]
+    across = np.arange(width, dtype=np.float32)[None, :] * plane[2]
+    return np.asarray(plane[0] + down + across, np.float32)
+
+
+def _keep_inside(ink: Grey, x: int, y: int, width: int, height: int) -> Grey | None:
+    """Blank every connected piece of ink that lies mainly outside the box; None where nothing stays."""
+    mask = (ink > 96).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count <= 1:
+        return None
+    inside = np.bincount(labels[y : y + height, x : x + width].ravel(), minlength=count)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    keep = inside * 2 > areas
+    # Specks of noise would move the centre of mass and stretch the ink's box.
+    keep &= areas * 40 > areas[1:].max()
+    keep[0] = False
+    if not keep.any():
+        return None
+    # The soft rim of a stroke belongs to it: grow what is kept by as much as the mask cut off.
+    kept = cv2.dilate(keep[labels].astype(np.uint8), np.ones((5, 5), np.uint8))
+    dropped = (labels > 0) & ~keep[labels]
+    return np.where((kept > 0) & ~dropped, ink, 0).astype(np.uint8)
+
+
+def make_tile(ink: Grey) -> Grey:
+    """Make a tile of ink on black: `uint8 (H, W)`, 0 on paper, any size, to `uint8 (28, 28)`.
+
+    Strokes that would be thinner than those of MNIST after scaling are thickened first: a fine pen on a
+    large digit would otherwise leave a faint trace. Raises `PictureError` when there is no ink at all.
+    """
+    strong = ink > 96
+    if not strong.any():
+        raise PictureError("no ink to make a tile of")
+    x, y, width, height = cv2.boundingRect(strong.astype(np.uint8))
+    ink = ink[y : y + height, x : x + width]
+    scale = INK / max(width, height)
+    if scale < 1:
+        ink = _thicken(ink, strong[y : y + height, x : x + width], scale)
+    size = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
+    small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    peak = int(small.max())
+    if 0 < peak < 255:
+        small = cv2.convertScaleAbs(small, alpha=255 / peak)
+    return _centred(small)
+
+
+def _thicken(ink: Grey, strong: NDArray[np.bool_], scale: float) -> Grey:
+    """Widen strokes that `scale` would make thinner than MNIST's."""
+    mask = cv2.copyMakeBorder(strong.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    # Mean distance to the rim, over a stroke of width w, is about w / 4.
+    width = 4 * float(distance[mask > 0].mean()) - 1
+    missing = round((_THINNEST_STROKE / scale - width) / 2)
+    if missing < 1:
+        return ink
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * missing + 1, 2 * missing + 1))
+    padded = cv2.copyMakeBorder(ink, missing, missing, missing, missing, cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.dilate(padded, kernel), np.uint8)
+
+
+def _centred(ink: Grey) -> Grey:
+    """Place ink `(<= 28, <= 28)` so that its centre of mass is at the tile's centre, as far as it fits."""
+    mass = ink.astype(np.float32)
+    total = float(mass.sum())
+    height, width = ink.shape
+    centre_x = float((mass.sum(axis=0) * np.arange(width)).sum()) / total
+    centre_y = float((mass.sum(axis=1) * np.arange(height)).sum()) / total
+    left = min(max(round(TILE / 2 - centre_x), 0), TILE - width)
+    top = min(max(round(TILE / 2 - centre_y), 0), TILE - height)
+    tile = np.zeros((TILE, TILE), np.uint8)
+    tile[top : top + height, left : left + width] = ink
+    return tile

@@ -1,0 +1,260 @@
+"""The timing core (warm-up, alternation, percentiles) and the facts about the host."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import display, preprocess
+from edge_runtime.reader import DigitReader
+
+WARM_UP_CALLS = 20
+SLICE_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Percentiles of all calls of one contender, none dropped, in microseconds."""
+
+    count: int
+    p50: float
+    p90: float
+    p99: float
+
+    @classmethod
+    def of(cls, nanoseconds: list[int]) -> Timing:
+        """Summarise single durations."""
+        p50, p90, p99 = (float(v) / 1000 for v in np.percentile(nanoseconds, (50, 90, 99)))
+        return cls(len(nanoseconds), round(p50, 2), round(p90, 2), round(p99, 2))
+
+
+def alternate(contenders: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, Timing]:
+    """Time contenders by turns within one run, so that whatever else the machine does hits all alike.
+
+    Each is called `WARM_UP_CALLS` times first; then short slices of each alternate until `seconds` per
+    contender have passed. Every single call of every slice counts.
+    """
+    for call in contenders.values():
+        for _ in range(WARM_UP_CALLS):
+            call()
+    taken: dict[str, list[int]] = {name: [] for name in contenders}
+    clock = time.perf_counter_ns
+    for _ in range(max(1, round(seconds / SLICE_SECONDS))):
+        for name, call in contenders.items():
+            end = clock() + int(SLICE_SECONDS * 1e9)
+            record = taken[name].append
+            while True:
+                start = clock()
+                call()
+                now = clock()
+                record(now - start)
+                if now >= end:
+                    break
+    return {name: Timing.of(durations) for name, durations in taken.items()}
+
+
+def sample_page(width: int = 640, height: int = 480) -> NDArray[np.uint8]:
+    """A page to time the reader on: ten drawn digits on unevenly lit paper, BGR `uint8 (H, W, 3)`."""
+    light = np.linspace(150, 225, width, dtype=np.float32)[None, :] * np.linspace(1, 0.8, height)[:, None]
+    page = cv2.cvtColor(np.asarray(light, np.float32).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    scale = width / 300
+    for digit in range(10):
+        column, row = digit % 5, digit // 5
+        corner = (round(width * (0.07 + 0.18 * column)), round(height * (0.42 + 0.4 * row)))
+        weight = max(1, round(width / 140))
+        cv2.putText(
+            page, str(digit), corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (60, 40, 40), weight, cv2.LINE_AA
+        )
+    return np.asarray(page, np.uint8)
+
+
+def sample_tiles(count: int) -> NDArray[np.uint8]:
+    """Tiles of drawn digits, uint8 `[count, 28, 28]`, each a little different from the others."""
+    tiles = []
+    for index in range(count):
+        patch = np.zeros((96, 96), np.uint8)
+        corner = (24 + index * 7 % 5, 70 + index * 3 % 5)
+        cv2.putText(
+            patch,
+            str(index % 10),
+            corner,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            2.0 + 0.02 * (index % 13),
+            255,
+            4 + index // 10 % 6,
+            cv2.LINE_AA,
+        )
+        tiles.append(preprocess.make_tile(patch))
+    return np.stack(tiles)
+
+
+def agreement(count: int = 500) -> float:
+    """Share 0..1 of drawn tiles on which the INT8 and the float model name the same digit on this CPU.
+
+    Integer kernels that saturate, as some do on CPUs without VNNI, would show here.
+    """
+    tiles = sample_tiles(count)
+    int8, floating = (DigitReader(name).read_tiles(tiles).values for name in ("int8", "float"))
+    return float((int8 == floating).mean())
+
+
+def latencies(seconds: float, threads: tuple[int, ...], batches: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Time the INT8 against the float model: one record per number of threads and batch size."""
+    records = []
+    for count in threads:
+        networks = {name: DigitReader(name, threads=count).classifier for name in ("float", "int8")}
+        for batch in batches:
+            tiles = sample_tiles(batch)
+            timings = alternate(
+                {name: partial(network.logits, tiles) for name, network in networks.items()}, seconds
+            )
+            records.append(
+                {
+                    "threads": count,
+                    "batch": batch,
+                    "unit": "us",
+                    "ratio": round(timings["int8"].p50 / timings["float"].p50, 3),
+                    **{name: asdict(timing) for name, timing in timings.items()},
+                }
+            )
+    return records
+
+
+def frame_stages(seconds: float, model: str = "int8") -> dict[str, float]:
+    """Where the time of one 640x480 frame of ten digits goes: median milliseconds a stage."""
+    reader, page = DigitReader(model), sample_page()
+    stages: dict[str, list[float]] = {}
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or not stages:
+        reading, taken = reader.read_timed(page)
+        start = time.perf_counter()
+        display.annotate(page, reading.digits)
+        taken["draw"] = time.perf_counter() - start
+        taken["grey"] = taken.pop("decode")
+        for name, value in taken.items():
+            stages.setdefault(name, []).append(value * 1000)
+    order = ("grey", "locate", "tile", "classify", "draw")
+    return {name: round(float(np.median(stages[name])), 3) for name in order}
+
+
+_IMPORTS = "import numpy, cv2, onnxruntime"
+_COLD = (
+    "from edge_runtime import DigitReader; import numpy; "
+    "DigitReader({model!r}).read_tiles(numpy.zeros((1, 28, 28), numpy.uint8))"
+)
+_PEAK = "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+
+
+def cold_starts(
+    repeats: int, programs: Mapping[str, str] | None = None
+) -> dict[str, dict[str, float | None]]:
+    """Start whole processes by turns: median wall milliseconds and peak memory in MB of each program.
+
+    Without `programs`: the bare imports, and from nothing to the first answer with either model.
+    """
+    if programs is None:
+        programs = {
+            "imports": _IMPORTS,
+            "int8": _COLD.format(model="int8"),
+            "float": _COLD.format(model="float"),
+        }
+    taken: dict[str, list[float]] = {name: [] for name in programs}
+    peaks: dict[str, float | None] = {}
+    suffix = _PEAK if sys.platform != "win32" else ""
+    for _ in range(repeats):
+        for name, program in programs.items():
+            start = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-c", program + suffix], capture_output=True, text=True, check=True
+            )
+            taken[name].append((time.perf_counter() - start) * 1000)
+            unit = 2**20 if sys.platform == "darwin" else 2**10
+            peaks[name] = round(int(done.stdout) / unit, 1) if suffix else None
+    return {
+        name: {"ms": round(float(np.median(times)), 1), "peak_mb": peaks[name]}
+        for name, times in taken.items()
+    }
+
+
+def versions(names: tuple[str, ...] = ()) -> dict[str, str | None]:
+    """Versions of Python, this package, its dependencies and `names`; None for what is not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in ("edge-digits", "numpy", "onnxruntime", "opencv", *names):
+        candidates = ("opencv-python", "opencv-python-headless") if name == "opencv" else (name,)
+        found[name] = None
+        for candidate in candidates:
+            try:
+                found[name] = metadata.version(candidate)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
+
+
+def host() -> dict[str, Any]:
+    """Facts about this machine that decide its speed: kind of CPU, integer instructions, cores, memory."""
+    info = _read("/proc/cpuinfo")
+    named = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", info, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE)
+    memory = re.search(r"^MemTotal:\s*(\d+)", _read("/proc/meminfo"), re.MULTILINE)
+    board = _read("/proc/device-tree/model").strip("\0 \n")
+    words = flags.group(1).split() if flags else []
+    return {
+        "machine": platform.machine(),
+        "system": platform.platform(terse=True),
+        "cpu": board or (named.group(1) if named else platform.processor() or "unknown"),
+        "flags": [flag for flag in _FLAGS if flag in words],
+        "cores": cores(),
+        "memory_mb": int(memory.group(1)) // 1024 if memory else None,
+    }
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def condition() -> dict[str, Any]:
+    """What changes while a machine works: load, clock, temperature, and a Raspberry Pi's throttle flags."""
+    degrees = _read("/sys/class/thermal/thermal_zone0/temp").strip()
+    clock = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq").strip()
+    return {
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip() or None,
+        "clock_mhz": int(clock) // 1000 if clock.isdigit() else None,
+        "celsius": int(degrees) / 1000 if degrees.isdigit() else None,
+        "throttled": _throttled(),
+    }
+
+
+def _throttled() -> str | None:
+    """A Raspberry Pi's own word on heat and supply: 0x0 is good."""
+    if not shutil.which("vcgencmd"):
+        return None
+    done = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, check=False)
+    return done.stdout.strip().partition("=")[2] or None
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

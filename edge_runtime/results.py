@@ -1,0 +1,76 @@
+"""What reading a picture returns: one shape always, and "nothing found" is an empty tuple."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+OK = "ok"
+NOTHING_FOUND = "no digit found"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels of the picture as it is looked at: (x, y) is its top left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """One thing found in a picture.
+
+    `value` is 0..9, or None where the reader refused to name a digit; `confidence` is the calibrated
+    probability, 0..1, of the most likely digit; `status` is "ok" or "refused: " and the reason.
+    """
+
+    value: int | None
+    confidence: float
+    box: Box
+    status: str = OK
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in one picture: digits in reading order, line by line, left to right.
+
+    `source` names the picture (its path, or "" for an array); `status` is "ok" when something was
+    found, "no digit found", or "error: " and the reason.
+    """
+
+    source: str
+    digits: tuple[Digit, ...] = ()
+    status: str = OK
+
+    @property
+    def text(self) -> str:
+        """The digits that were read as one string, refused ones left out."""
+        return "".join(str(digit.value) for digit in self.digits if digit.value is not None)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the picture could not be read at all."""
+        return self.status.startswith("error")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileReadings:
+    """What was read in a batch of tiles, as arrays of the batch's length N.
+
+    `values` int64 `[N]` in 0..9 is the most likely digit of each, `confidences` float32 `[N]` its
+    calibrated probability 0..1, `refused` bool `[N]` where that is below the model's threshold.
+    """
+
+    values: NDArray[np.int64]
+    confidences: NDArray[np.float32]
+    refused: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.values)

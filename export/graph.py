@@ -1,0 +1,106 @@
+"""The float graph: a trained network as one ONNX file that takes pixels as they are."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import Mapping
+
+import onnx
+import torch
+from onnx import ModelProto, helper
+from torch import nn
+
+from train.networks import TileNetwork
+
+# Old enough for the onnxruntime of a long-lived device (1.14 and later read both), new enough for torch's
+# exporter, which writes nothing older.
+OPSET = 18
+IR_VERSION = 8
+INPUT, OUTPUT = "tiles", "logits"
+
+
+def fold(network: TileNetwork) -> TileNetwork:
+    """Return the form that is deployed: batch normalisation and pixel scale merged into the weights."""
+    layers: list[nn.Module] = []
+    for layer in copy.deepcopy(network).eval().layers:
+        if isinstance(layer, nn.BatchNorm2d):
+            layers[-1] = torch.nn.utils.fusion.fuse_conv_bn_eval(layers[-1], layer)
+        else:
+            layers.append(layer)
+    first = next(layer for layer in layers if isinstance(layer, (nn.Conv2d, nn.Linear)))
+    with torch.no_grad():
+        first.weight *= network.pixel_scale
+    folded = TileNetwork(*layers)
+    folded.pixel_scale = 1
+    return folded.eval()
+
+
+def to_onnx(network: TileNetwork) -> ModelProto:
+    """Export a network, folded, to a checked ONNX model: `uint8 [N, 28, 28]` to `float32 [N, 10]`."""
+    folded = fold(network)
+    example = torch.zeros(2, 28, 28, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        # The exporter's own use of what torch deprecates is none of the user's business.
+        warnings.simplefilter("ignore")
+        logging.getLogger("onnxscript").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            folded,
+            (example,),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=({0: torch.export.Dim("N")},),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    model = program.model_proto
+    _use_global_average_pool(model)
+    _strip(model)
+    model.ir_version = IR_VERSION
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def describe(model: ModelProto, entries: Mapping[str, object]) -> None:
+    """Write what is needed to run the model into its own metadata."""
+    helper.set_model_props(model, {name: str(value) for name, value in entries.items()})
+
+
+def weights(model: ModelProto) -> dict[str, torch.Tensor]:
+    """The float model's weights by the names of the folded network's `state_dict`."""
+    return {
+        tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
+        for tensor in model.graph.initializer
+        if tensor.name.startswith("layers.")
+    }
+
+
+def _use_global_average_pool(model: ModelProto) -> None:
+    """Replace the mean over height and width, which quantisation passes over, by the pooling it knows."""
+    for node in model.graph.node:
+        if node.op_type == "ReduceMean":
+            keeps = [a.i for a in node.attribute if a.name == "keepdims"] or [1]
+            if keeps == [1]:
+                node.op_type = "GlobalAveragePool"
+                del node.input[1:]
+                del node.attribute[:]
+    used = {name for node in model.graph.node for name in node.input}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+
+
+def _strip(model: ModelProto) -> None:
+    """Drop the exporter's notes: they are larger than a small network."""
+    model.doc_string = ""
+    model.producer_name, model.producer_version = "edge-digits", ""
+    del model.metadata_props[:]
+    del model.functions[:]
+    del model.graph.value_info[:]
+    del model.graph.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
