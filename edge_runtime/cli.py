@@ -283,7 +283,7 @@ class _TablePrinter:
             if not reading.digits:
                 lines.append(f"{name}  {'-':<12}  {_one_line(reading.status)}")
                 continue
-            digits = "".join("?" if digit.value is None else str(digit.value) for digit in reading.digits)
+            digits = " / ".join(reading.lines)
             lowest = min(digit.confidence for digit in reading.digits)
             note = "  (? refused)" if "?" in digits else ""
             lines.append(f"{name}  {digits:<12}  {lowest:.3f}{note}")
@@ -330,6 +330,7 @@ def _camera(options: argparse.Namespace) -> int:
             for frame in frames:
                 captured = time.perf_counter() - waiting
                 reading, stages = reader.read_timed(frame)
+                text = " / ".join(reading.lines)
                 fps, count = rate.tick(), count + 1
                 if window:
                     start = time.perf_counter()
@@ -337,15 +338,15 @@ def _camera(options: argparse.Namespace) -> int:
                     picture = display.overlay(
                         display.annotate(frame, reading.digits),
                         [
-                            f"{reading.text or 'no digit'}   {fps:.0f} frames/s   {options.model}",
+                            f"{text or 'no digit'}   {fps:.0f} frames/s   {options.model}",
                             "   ".join(f"{name} {value * 1000:.1f} ms" for name, value in split.items()),
                         ],
                     )
                     if not window.show(picture):
                         break
                     drawing = time.perf_counter() - start
-                elif reading.text != last:
-                    last = reading.text
+                elif text != last:
+                    last = text
                     sure = min((d.confidence for d in reading.digits if d.value is not None), default=0.0)
                     moment = f"{time.monotonic() - started:8.2f} s"
                     print(f"{moment}  {last}  {sure:.3f}" if last else f"{moment}  -", flush=True)
@@ -389,7 +390,7 @@ def _profile_text(record: dict[str, Any]) -> str:
         f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags']) or 'no known integer instructions'}",
         "  ".join(f"{name} {version}" for name, version in record["versions"].items()),
         "",
-        f"threads  batch  {'float p50 / p90 / p99 us':>31}  {'INT8 p50 / p90 / p99 us':>31}  INT8/float     calls",
+        f"threads  batch  {'float p50 / p90 / p99 us':>27}  {'INT8 p50 / p90 / p99 us':>27}  ratio     calls",
     ]
     for entry in record["latency"]:
         cells = [
@@ -398,8 +399,8 @@ def _profile_text(record: dict[str, Any]) -> str:
         ]
         calls = f"{entry['float']['count']}+{entry['int8']['count']}"
         lines.append(
-            f"{entry['threads']:>7}  {entry['batch']:>5}  {cells[0]:>31}  {cells[1]:>31}"
-            f"  {entry['ratio']:>9.2f}x  {calls:>8}"
+            f"{entry['threads']:>7}  {entry['batch']:>5}  {cells[0]:>27}  {cells[1]:>27}"
+            f"  {entry['ratio']:>5.2f}  {calls:>8}"
         )
     lines += ["", "one 640x480 frame of ten digits, INT8, median ms:"]
     lines.append("  " + "   ".join(f"{name} {value:.2f}" for name, value in record["frame_ms"].items()))

@@ -25,16 +25,13 @@ def annotate(picture: NDArray[np.uint8], digits: Iterable[Digit]) -> NDArray[np.
     """
     enlarge = max(1, -(-224 // max(picture.shape[:2])))
     canvas = cv2.resize(picture, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_NEAREST)
-    side = min(canvas.shape[:2])
-    line = max(1, round(side / 360))
+    line = max(1, round(min(canvas.shape[:2]) / 360))
     for digit in digits:
         box, colour = digit.box, _REFUSED if digit.value is None else _READ
         corner = (box.x * enlarge, box.y * enlarge)
         opposite = ((box.x + box.width) * enlarge - 1, (box.y + box.height) * enlarge - 1)
         cv2.rectangle(canvas, corner, opposite, colour, line, cv2.LINE_AA)
-        name = "?" if digit.value is None else str(digit.value)
-        height = int(min(max(side / 28, box.height * enlarge * 0.3, 11), side / 9))
-        _label(canvas, f"{name} {digit.confidence:.0%}", corner, height, colour)
+        _label(canvas, digit, corner, opposite, colour)
     return np.asarray(canvas, np.uint8)
 
 
@@ -49,7 +46,7 @@ def overlay(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint
         scale, weight = _font(height)
         baseline = (height, top + step * (index + 1) - height // 3)
         cv2.putText(canvas, text, baseline, _FONT, scale, _WHITE, weight, cv2.LINE_AA)
-    return canvas
+    return np.asarray(canvas, np.uint8)
 
 
 def _font(height: int) -> tuple[float, int]:
@@ -58,14 +55,27 @@ def _font(height: int) -> tuple[float, int]:
 
 
 def _label(
-    canvas: NDArray[np.uint8], text: str, corner: tuple[int, int], height: int, colour: tuple[int, int, int]
+    canvas: NDArray[np.uint8],
+    digit: Digit,
+    corner: tuple[int, int],
+    opposite: tuple[int, int],
+    colour: tuple[int, int, int],
 ) -> None:
-    """Put a filled label above a box, or inside where the picture ends."""
+    """Put a filled label above a box, or inside where the picture ends.
+
+    It holds the digit, and how sure it is where the box is wide enough: neighbours' labels must not overlap.
+    """
+    side = min(canvas.shape[:2])
+    height = int(min(max((opposite[1] - corner[1]) * 0.25, 10), max(12, side / 16)))
     scale, weight = _font(height)
-    (width, _), _ = cv2.getTextSize(text, _FONT, scale, weight)
     pad = max(2, height // 4)
+    name = "?" if digit.value is None else str(digit.value)
+    for text in (f"{name} {min(99, int(digit.confidence * 100))}%", name):
+        (width, _), _ = cv2.getTextSize(text, _FONT, scale, weight)
+        if width + 2 * pad <= opposite[0] - corner[0]:
+            break
     full = height + 2 * pad
-    left = int(min(max(corner[0], 0), max(0, canvas.shape[1] - width - 2 * pad)))
+    left = max(0, min(corner[0], canvas.shape[1] - width - 2 * pad))
     top = corner[1] - full if corner[1] >= full else corner[1]
     cv2.rectangle(canvas, (left, top), (left + width + 2 * pad, top + full), colour, cv2.FILLED)
     cv2.putText(canvas, text, (left + pad, top + full - pad), _FONT, scale, _WHITE, weight, cv2.LINE_AA)

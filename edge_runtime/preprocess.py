@@ -106,7 +106,7 @@ def to_grey(picture: NDArray[Any]) -> Grey:
 
 def _to_eight_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
     if picture.dtype == np.bool_:
-        return np.where(picture, np.uint8(255), np.uint8(0))
+        return np.where(picture, 255, 0).astype(np.uint8)
     low, high = picture.min(), picture.max()
     if np.issubdtype(picture.dtype, np.floating):
         if not (low >= 0 and high <= 1):

@@ -50,9 +50,22 @@ class Reading:
     status: str = OK
 
     @property
+    def lines(self) -> tuple[str, ...]:
+        """The digits line by line, "?" for a refused one, such as ("408", "13?6")."""
+        lines: list[str] = []
+        reached = 0
+        for digit in self.digits:
+            # Reading order goes from left to right; what lies further left begins a new line.
+            if not lines or digit.box.x < reached:
+                lines.append("")
+            reached = digit.box.x
+            lines[-1] += "?" if digit.value is None else str(digit.value)
+        return tuple(lines)
+
+    @property
     def text(self) -> str:
-        """The digits that were read as one string, refused ones left out."""
-        return "".join(str(digit.value) for digit in self.digits if digit.value is not None)
+        """The lines as one string, with line breaks between them."""
+        return "\n".join(self.lines)
 
     @property
     def failed(self) -> bool:

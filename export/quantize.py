@@ -82,7 +82,7 @@ def integer_operators(model: ModelProto) -> int:
 
 
 def _take_pixels_as_quantised(model: ModelProto) -> None:
-    """Remove Cast and QuantizeLinear in front of an integer first layer: 0..255 at scale 1 *are* its input."""
+    """Remove Cast and QuantizeLinear in front of an integer first layer: the pixels *are* its input."""
     graph = model.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for cast in [node for node in graph.node if node.op_type == "Cast"]:

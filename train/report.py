@@ -1,0 +1,108 @@
+"""The pictures and figures that a run leaves behind: curves, confusion matrix, samples, worst mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib as mpl
+import torch
+from matplotlib.figure import Figure
+from torch.nn import functional
+
+from train.checkpoint import Checkpoint
+from train.data import Digits
+from train.loop import predict
+
+SAMPLES = 60
+MISTAKES = 48
+_COLUMNS = 12
+
+
+def write_report(state: Checkpoint, test: Digits, run: Path) -> dict[str, float]:
+    """Evaluate the finished run on the test set, once, and leave `report.json` and four pictures in `run`.
+
+    Returns the figures: accuracy 0..1, loss, number of pictures and of mistakes.
+    """
+    # No window is ever opened, whatever the user's own settings are.
+    mpl.use("agg")
+    with torch.inference_mode():
+        logits = predict(state.network(), test.tiles)
+    predicted = logits.argmax(1)
+    wrong = predicted != test.labels
+    figures = {
+        "test_pictures": len(test),
+        "test_mistakes": int(wrong.sum()),
+        "test_accuracy": 1 - float(wrong.double().mean()),
+        "test_loss": float(functional.cross_entropy(logits, test.labels)),
+    }
+    (run / "report.json").write_text(json.dumps(figures, indent=2) + "\n")
+    _draw_curves(state, run / "curves.png")
+    _draw_confusion(predicted, test.labels, run / "confusion.png")
+
+    generator = torch.Generator().manual_seed(state.config["seed"])
+    samples = torch.randperm(len(test), generator=generator)[:SAMPLES]
+    _draw_sheet("Samples of the test set", test, predicted, samples, run / "samples.png")
+    # The worst mistakes are those of which the network was surest.
+    confidence = logits.softmax(1).amax(1)
+    worst = torch.nonzero(wrong).flatten()
+    worst = worst[confidence[worst].argsort(descending=True)][:MISTAKES]
+    title = f"The worst of {figures['test_mistakes']} mistakes, surest first"
+    _draw_sheet(title, test, predicted, worst, run / "mistakes.png")
+    return figures
+
+
+def _draw_curves(state: Checkpoint, path: Path) -> None:
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    epochs = [line["epoch"] for line in state.metrics]
+    for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
+        axes.plot(epochs, [line[name] for line in state.metrics], label="training (augmented)")
+        axes.plot(epochs, [line[f"validation_{name}"] for line in state.metrics], label="validation")
+        axes.set(xlabel="epoch", title=name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    loss.set_yscale("log")
+    accuracy.set_ylim(bottom=max(0.0, min(0.95, *(line["accuracy"] for line in state.metrics[-1:]))))
+    figure.suptitle(f"{state.run_id}: {state.config['arch']}, {state.epoch} epochs")
+    figure.savefig(path, dpi=120)
+
+
+def _draw_confusion(predicted: torch.Tensor, labels: torch.Tensor, path: Path) -> None:
+    counts = torch.bincount(labels * 10 + predicted, minlength=100).reshape(10, 10)
+    mistakes = counts.clone().fill_diagonal_(0)
+    figure = Figure(figsize=(6.4, 6), layout="constrained")
+    axes = figure.subplots()
+    # The colour tells mistakes apart: on a scale of all pictures they would be invisible.
+    axes.imshow(mistakes, cmap="Reds", vmax=max(1, int(mistakes.max())))
+    for true in range(10):
+        for guess in range(10):
+            count = int(counts[true, guess])
+            if count:
+                dark = true != guess and count > mistakes.max() * 0.6
+                axes.text(guess, true, count, ha="center", va="center", color="white" if dark else "black")
+    axes.set(
+        xticks=range(10),
+        yticks=range(10),
+        xlabel="predicted",
+        ylabel="true",
+        title=f"Test set: {int(mistakes.sum())} mistakes in {len(labels):,} pictures",
+    )
+    figure.savefig(path, dpi=120)
+
+
+def _draw_sheet(
+    title: str, digits: Digits, predicted: torch.Tensor, chosen: torch.Tensor, path: Path
+) -> None:
+    rows = max(1, -(-len(chosen) // _COLUMNS))
+    figure = Figure(figsize=(_COLUMNS, rows * 1.25 + 0.5), layout="constrained")
+    grid = figure.subplots(rows, _COLUMNS, squeeze=False).flat
+    for axes in grid:
+        axes.axis("off")
+    for axes, index in zip(figure.axes, chosen.tolist(), strict=False):
+        true, guess = int(digits.labels[index]), int(predicted[index])
+        axes.imshow(digits.tiles[index], cmap="gray", vmin=0, vmax=255)
+        colour = "black" if true == guess else "crimson"
+        axes.set_title(f"{guess}" if true == guess else f"{guess}, is {true}", fontsize=10, color=colour)
+    figure.suptitle(f"{title} (predicted, and the true digit where it differs)")
+    figure.savefig(path, dpi=100)
