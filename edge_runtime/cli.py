@@ -373,11 +373,13 @@ def _profile(options: argparse.Namespace) -> int:
     record["agreement"] = profiling.agreement()
     tell("timing the networks ...")
     threads = (1,) if profiling.cores() == 1 else (1, profiling.cores())
-    record["latency"] = profiling.latencies(options.seconds, threads, (1, 8, 64))
+    record["latency"] = list(profiling.latencies(profiling.bundled, options.seconds, threads, (1, 8, 64)))
     tell("timing a frame ...")
     record["frame_ms"] = profiling.frame_stages(options.seconds)
     tell("starting processes ...")
-    record["cold_start"] = profiling.cold_starts(max(3, round(5 * options.seconds)))
+    record["cold_start"] = profiling.cold_starts(
+        max(3, round(5 * options.seconds)), profiling.cold_programs()
+    )
     record["after"] = profiling.condition()
     tell("")
     print(json.dumps(record) if options.json else _profile_text(record))
@@ -394,13 +396,13 @@ def _profile_text(record: dict[str, Any]) -> str:
     ]
     for entry in record["latency"]:
         cells = [
-            " / ".join(f"{entry[name][quantile]:.1f}" for quantile in ("p50", "p90", "p99"))
+            " / ".join(f"{entry['us'][name][quantile]:.1f}" for quantile in ("p50", "p90", "p99"))
             for name in ("float", "int8")
         ]
-        calls = f"{entry['float']['count']}+{entry['int8']['count']}"
+        calls = f"{entry['us']['float']['count']}+{entry['us']['int8']['count']}"
         lines.append(
             f"{entry['threads']:>7}  {entry['batch']:>5}  {cells[0]:>27}  {cells[1]:>27}"
-            f"  {entry['ratio']:>5.2f}  {calls:>8}"
+            f"  {entry['ratio_to_float']['int8']:>5.2f}  {calls:>8}"
         )
     lines += ["", "one 640x480 frame of ten digits, INT8, median ms:"]
     lines.append("  " + "   ".join(f"{name} {value:.2f}" for name, value in record["frame_ms"].items()))
@@ -409,12 +411,12 @@ def _profile_text(record: dict[str, Any]) -> str:
         label = "imports alone" if name == "imports" else name
         peak = "" if cold["peak_mb"] is None else f", peak {cold['peak_mb']:.0f} MB"
         lines.append(f"  {label:<14} {cold['ms']:.0f} ms{peak}")
-    first = record["latency"][0]
-    winner = "INT8" if first["ratio"] < 1 else "float"
+    ratio = record["latency"][0]["ratio_to_float"]["int8"]
+    winner = "INT8" if ratio < 1 else "float"
     advice = "the default" if winner == "INT8" else "use --model float"
     lines += [
         "",
-        f"{winner} wins here: INT8 takes {first['ratio']:.2f}x the time of float"
+        f"{winner} wins here: INT8 takes {ratio:.2f}x the time of float"
         f" (batch 1, one thread, p50); {advice}.",
         f"Both models name the same digit on {record['agreement']:.1%} of drawn tiles on this CPU.",
     ]

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,9 +44,7 @@ def printable(source: str) -> str:
 def csv_rows(readings: Iterable[Reading]) -> str:
     """Render readings as CSV lines."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for reading in readings:
-        writer.writerows(rows(reading))
+    csv.writer(text, lineterminator="\n").writerows(chain.from_iterable(map(rows, readings)))
     return text.getvalue()
 
 

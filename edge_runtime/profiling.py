@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import metadata
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import display, preprocess
+from edge_runtime.model import Classifier
 from edge_runtime.reader import DigitReader
 
 WARM_UP_CALLS = 20
@@ -113,26 +114,36 @@ def agreement(count: int = 500) -> float:
     return float((int8 == floating).mean())
 
 
-def latencies(seconds: float, threads: tuple[int, ...], batches: tuple[int, ...]) -> list[dict[str, Any]]:
-    """Time the INT8 against the float model: one record per number of threads and batch size."""
-    records = []
+Logits = Callable[[NDArray[np.uint8]], object]
+
+
+def bundled(threads: int) -> dict[str, Logits]:
+    """The models that ship, by name, as functions from tiles to logits."""
+    return {name: Classifier(name, threads=threads).logits for name in ("float", "int8")}
+
+
+def latencies(
+    contenders: Callable[[int], Mapping[str, Logits]],
+    seconds: float,
+    threads: tuple[int, ...],
+    batches: tuple[int, ...],
+) -> Iterator[dict[str, Any]]:
+    """Time what `contenders` opens for a number of threads: one record a number of threads and batch size.
+
+    Every record holds each contender's timing in microseconds a call, and the ratio of its p50 to float's.
+    """
     for count in threads:
-        networks = {name: DigitReader(name, threads=count).classifier for name in ("float", "int8")}
+        networks = contenders(count)
         for batch in batches:
             tiles = sample_tiles(batch)
-            timings = alternate(
-                {name: partial(network.logits, tiles) for name, network in networks.items()}, seconds
-            )
-            records.append(
-                {
-                    "threads": count,
-                    "batch": batch,
-                    "unit": "us",
-                    "ratio": round(timings["int8"].p50 / timings["float"].p50, 3),
-                    **{name: asdict(timing) for name, timing in timings.items()},
-                }
-            )
-    return records
+            timings = alternate({name: partial(call, tiles) for name, call in networks.items()}, seconds)
+            base = timings["float"].p50
+            yield {
+                "threads": count,
+                "batch": batch,
+                "us": {name: asdict(timing) for name, timing in timings.items()},
+                "ratio_to_float": {name: round(timing.p50 / base, 3) for name, timing in timings.items()},
+            }
 
 
 def frame_stages(seconds: float, model: str = "int8") -> dict[str, float]:
@@ -152,39 +163,38 @@ def frame_stages(seconds: float, model: str = "int8") -> dict[str, float]:
     return {name: round(float(np.median(stages[name])), 3) for name in order}
 
 
-_IMPORTS = "import numpy, cv2, onnxruntime"
 _COLD = (
     "from edge_runtime import DigitReader; import numpy; "
     "DigitReader({model!r}).read_tiles(numpy.zeros((1, 28, 28), numpy.uint8))"
 )
-_PEAK = "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+
+# Peak memory of the process in KB, printed as its last word. getrusage would count the parent's pages from
+# before the program began, so Linux's own figure for the program is taken where there is one.
+PRINT_PEAK = {
+    "linux": "; print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])",
+    "darwin": "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)",
+}.get(sys.platform, "; print(-1)")
 
 
-def cold_starts(
-    repeats: int, programs: Mapping[str, str] | None = None
-) -> dict[str, dict[str, float | None]]:
-    """Start whole processes by turns: median wall milliseconds and peak memory in MB of each program.
+def cold_programs() -> dict[str, str]:
+    """The bare imports, and from nothing to the first answer with either model, as Python programs."""
+    models = {name: _COLD.format(model=name) for name in ("float", "int8")}
+    return {"imports": "import numpy, cv2, onnxruntime", **models}
 
-    Without `programs`: the bare imports, and from nothing to the first answer with either model.
-    """
-    if programs is None:
-        programs = {
-            "imports": _IMPORTS,
-            "int8": _COLD.format(model="int8"),
-            "float": _COLD.format(model="float"),
-        }
+
+def cold_starts(repeats: int, programs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Start whole processes by turns: median wall milliseconds and peak memory in MB of each program."""
     taken: dict[str, list[float]] = {name: [] for name in programs}
     peaks: dict[str, float | None] = {}
-    suffix = _PEAK if sys.platform != "win32" else ""
     for _ in range(repeats):
         for name, program in programs.items():
             start = time.perf_counter()
             done = subprocess.run(
-                [sys.executable, "-c", program + suffix], capture_output=True, text=True, check=True
+                [sys.executable, "-c", program + PRINT_PEAK], capture_output=True, text=True, check=True
             )
             taken[name].append((time.perf_counter() - start) * 1000)
-            unit = 2**20 if sys.platform == "darwin" else 2**10
-            peaks[name] = round(int(done.stdout) / unit, 1) if suffix else None
+            peak = int(done.stdout.split()[-1])
+            peaks[name] = round(peak / 1024, 1) if peak >= 0 else None
     return {
         name: {"ms": round(float(np.median(times)), 1), "peak_mb": peaks[name]}
         for name, times in taken.items()

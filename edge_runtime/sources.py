@@ -60,9 +60,10 @@ def _walk(folder: str, recursive: bool, skip: Path | None) -> Iterator[str]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
+        prefix = os.path.join(parent, "")
         for name in sorted(files):
             if name.lower().endswith(SUFFIXES):
-                yield os.path.join(parent, name)
+                yield prefix + name
         if recursive:
             folders.sort()
         else:

@@ -57,7 +57,6 @@ def to_onnx(network: TileNetwork) -> ModelProto:
             verbose=False,
         )
     model = program.model_proto
-    _use_global_average_pool(model)
     _strip(model)
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model, full_check=True)
@@ -76,21 +75,6 @@ def weights(model: ModelProto) -> dict[str, torch.Tensor]:
         for tensor in model.graph.initializer
         if tensor.name.startswith("layers.")
     }
-
-
-def _use_global_average_pool(model: ModelProto) -> None:
-    """Replace the mean over height and width, which quantisation passes over, by the pooling it knows."""
-    for node in model.graph.node:
-        if node.op_type == "ReduceMean":
-            keeps = [a.i for a in node.attribute if a.name == "keepdims"] or [1]
-            if keeps == [1]:
-                node.op_type = "GlobalAveragePool"
-                del node.input[1:]
-                del node.attribute[:]
-    used = {name for node in model.graph.node for name in node.input}
-    kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
 
 
 def _strip(model: ModelProto) -> None:

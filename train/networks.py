@@ -51,16 +51,16 @@ def cnn() -> TileNetwork:
 
     The first convolution stays in float after quantisation (onnxruntime has no fast integer kernel
     for one input channel), so it takes the picture down to 12x12 at once; everything behind it has
-    channel counts that are multiples of 8 and small maps.
+    channel counts that are multiples of 8 and small maps. The last layer sees where things are: pooling
+    in front of it cost accuracy and saved nothing. 86 k parameters.
     """
     return TileNetwork(
         *_convolution(1, 24, kernel=5, stride=2, padding=0),
         *_convolution(24, 48, kernel=3, stride=2, padding=1),
         *_convolution(48, 64, kernel=3, stride=1, padding=0),
         *_convolution(64, 64, kernel=3, stride=1, padding=1),
-        nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(64, CLASSES),
+        nn.Linear(64 * 4 * 4, CLASSES),
     )
 
 

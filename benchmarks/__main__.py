@@ -1,0 +1,96 @@
+"""`python -m benchmarks run | compare | report`: arguments in, records and exit codes out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from benchmarks import accuracy, compare, record, speed
+from benchmarks.errors import BenchmarkError
+from benchmarks.report import write_report
+from edge_runtime.errors import EdgeDigitsError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (BenchmarkError, EdgeDigitsError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"benchmarks: {error.name} is missing: pip install -e '.[train]'", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the shipped models.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="measure on this machine and write a record")
+    run.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where MNIST is")
+    run.add_argument("--seconds", type=float, default=3.0, metavar="S", help="time for each latency figure")
+    run.add_argument("--repeats", type=int, default=7, metavar="N", help="repeats of whole processes")
+    run.add_argument("--out", type=Path, metavar="FILE", help="default: benchmarks/results/TIME-HOST.jsonl")
+    run.set_defaults(run=_run)
+
+    difference = commands.add_parser("compare", help="show what moved; exit code 1 where accuracy was lost")
+    difference.add_argument("before", type=Path)
+    difference.add_argument("after", type=Path)
+    difference.set_defaults(run=_compare)
+
+    report = commands.add_parser("report", help="make a Markdown page and a plot of a record")
+    report.add_argument("record", type=Path, nargs="?", help="default: the newest in benchmarks/results")
+    report.set_defaults(run=_report)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    path = options.out or record.FOLDER / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
+    results = chain(
+        accuracy.measure(options.data),
+        speed.latency(options.seconds),
+        speed.frame(options.seconds),
+        speed.processes(options.repeats),
+        speed.folder(options.data, options.repeats),
+    )
+    done = record.write(path, _told(results))
+    print(f"{path}: {len(done.results)} results")
+    return 0
+
+
+def _told(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Say on a terminal what has been measured."""
+    for result in results:
+        if sys.stderr.isatty():
+            what = result.get("contender") or result.get("batch") or result.get("pictures") or ""
+            print(f"{result['kind']} {what}", file=sys.stderr)
+        yield result
+
+
+def _compare(options: argparse.Namespace) -> int:
+    before, after = record.read(options.before), record.read(options.after)
+    if before.conditions["host"] != after.conditions["host"]:
+        print("different machines or systems: only ratios and accuracies can be compared")
+    print("\n".join(compare.moved(before, after)) or "nothing moved")
+    losses = compare.accuracy_losses(before, after)
+    for line in losses:
+        print(f"benchmarks: accuracy lost, {line}", file=sys.stderr)
+    return 1 if losses else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    chosen = record.read(options.record or record.newest())
+    for path in write_report(chosen, chosen.path.parent):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,5 @@
+"""What can go wrong in a benchmark, as one line."""
+
+
+class BenchmarkError(Exception):
+    """Data or a record is missing or damaged, or a comparison found a loss."""

@@ -1,0 +1,87 @@
+"""A record: all results of one run, with the conditions they were measured under, as JSON lines.
+
+The first line holds the conditions, every further one a result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import BenchmarkError
+from edge_runtime import manifest, profiling
+
+FOLDER = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run's conditions and results, and the file that holds them."""
+
+    path: Path
+    conditions: dict[str, Any]
+    results: list[dict[str, Any]]
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """The results of one kind: accuracy, latency, frame, process or folder."""
+        return [result for result in self.results if result["kind"] == kind]
+
+    @property
+    def name(self) -> str:
+        """The record's name: its file's, without the suffix."""
+        return self.path.stem
+
+
+def write(path: Path, results: Iterable[dict[str, Any]]) -> Record:
+    """Write results to `path` as they come, the conditions first; return the whole record."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = []
+    conditions = _conditions()
+    with path.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(conditions) + "\n")
+        for result in results:
+            kept.append(result)
+            file.write(json.dumps(result) + "\n")
+            file.flush()
+        # Heat and load show only at the end.
+        after = {"kind": "condition after", **profiling.condition()}
+        file.write(json.dumps(after) + "\n")
+    return Record(path, conditions, [*kept, after])
+
+
+def read(path: Path) -> Record:
+    """Read a record. Raises `BenchmarkError` when it is missing or damaged."""
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if not lines or lines[0]["kind"] != "conditions" or not all("kind" in line for line in lines):
+            raise ValueError("its first line holds no conditions")
+    except OSError as error:
+        raise BenchmarkError(f"no record {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BenchmarkError(f"{path} is not a record of python -m benchmarks run: {error}") from error
+    return Record(path, lines[0], lines[1:])
+
+
+def newest() -> Path:
+    """The committed record with the latest name. Raises `BenchmarkError` when there is none."""
+    found = sorted(FOLDER.glob("*.jsonl"))
+    if not found:
+        raise BenchmarkError(f"no records in {FOLDER}; make one with: python -m benchmarks run")
+    return found[-1]
+
+
+def _conditions() -> dict[str, Any]:
+    return {
+        "kind": "conditions",
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": profiling.versions(("torch", "onnx")),
+        "host": profiling.host(),
+        "before": profiling.condition(),
+        "models": {entry.name: entry.sha256 for entry in manifest.entries()},
+        "run_id": manifest.entries()[0].run_id,
+        "session": "the runtime's own: no spinning, all graph optimisations, threads as each result says",
+    }

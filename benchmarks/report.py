@@ -1,0 +1,124 @@
+"""A record made readable: a Markdown page of tables and a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import Record
+
+
+def write_report(record: Record, folder: Path) -> tuple[Path, Path]:
+    """Write `NAME.md` and `NAME.png` into `folder`; return their paths."""
+    page, plot = folder / f"{record.name}.md", folder / f"{record.name}.png"
+    _plot(record, plot)
+    page.write_text(_markdown(record, plot.name), encoding="utf-8")
+    return page, plot
+
+
+def _markdown(record: Record, plot: str) -> str:
+    about, host = record.conditions, record.conditions["host"]
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
+    parts = [
+        f"# Benchmark {record.name}",
+        "Made by `python -m benchmarks run` and `report`; every figure is from the record of the same name. "
+        "Times depend on the machine and its other work: compare ratios.",
+        f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags'])}; {host['system']}; {versions}; "
+        f"model run `{about['run_id']}`; {about['started']}.",
+        f"![Latency and accuracy]({plot})",
+        "## Accuracy on MNIST's test set",
+        _table(
+            ("model", "accuracy", "mistakes", "by digit 0..9", "agrees with float", "refused", "size"),
+            (
+                (
+                    r["contender"],
+                    f"{r['accuracy']:.2%}",
+                    r["mistakes"],
+                    " ".join(map(str, r["mistakes_by_digit"])),
+                    f"{r['agreement_with_float']:.2%}",
+                    r.get("refused", "-"),
+                    f"{r['bytes'] / 1000:.1f} kB" if "bytes" in r else "-",
+                )
+                for r in record.of_kind("accuracy")
+            ),
+        ),
+        "## Latency of one call, microseconds",
+        _table(
+            ("threads", "batch", "model", "p50", "p90", "p99", "calls", "p50 to float's"),
+            (
+                (
+                    r["threads"],
+                    r["batch"],
+                    name,
+                    *(f"{timing[quantile]:.1f}" for quantile in ("p50", "p90", "p99")),
+                    timing["count"],
+                    f"{r['ratio_to_float'][name]:.2f}",
+                )
+                for r in record.of_kind("latency")
+                for name, timing in r["us"].items()
+            ),
+        ),
+        "## A process from start to its first answer",
+        _table(
+            ("process", "ms", "to the bare imports", "peak MB"),
+            (
+                (r["contender"], f"{r['ms']:.0f}", f"{r['ratio_to_imports']:.2f}", r["peak_mb"])
+                for r in record.of_kind("process")
+            ),
+        ),
+        "## A folder of MNIST's pictures as PNG files, one core, start-up excluded",
+        _table(
+            ("pictures", "classify, pictures/s", "bare imdecode, pictures/s", "ratio", "peak MB of classify"),
+            (
+                (
+                    r["pictures"],
+                    r["per_second"]["classify"],
+                    r["per_second"]["imdecode"],
+                    f"{r['ratio_to_imdecode']:.2f}",
+                    r["peak_mb"]["classify"],
+                )
+                for r in record.of_kind("folder")
+            ),
+        ),
+        "## One 640x480 frame of ten digits, median milliseconds",
+        _table(
+            ("grey", "locate", "tile", "classify", "draw"),
+            (tuple(f"{ms:.2f}" for ms in r["ms"].values()) for r in record.of_kind("frame")),
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _plot(record: Record, path: Path) -> None:
+    """Draw latency by batch size on one thread, and accuracy against size."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    latency, trade = figure.subplots(1, 2)
+    single = [r for r in record.of_kind("latency") if r["threads"] == 1]
+    for name in single[0]["us"] if single else ():
+        batches = [r["batch"] for r in single]
+        latency.plot(batches, [r["us"][name]["p50"] / r["batch"] for r in single], marker="o", label=name)
+    latency.set(
+        xscale="log", yscale="log", xlabel="batch", ylabel="us a picture (p50)", title="Latency, one thread"
+    )
+    latency.set_xticks([r["batch"] for r in single], [str(r["batch"]) for r in single])
+    latency.grid(alpha=0.3, which="both")
+    if single:
+        latency.legend()
+    for result in record.of_kind("accuracy"):
+        if "bytes" in result:
+            size, percent = result["bytes"] / 1000, result["accuracy"] * 100
+            trade.scatter(size, percent, s=60)
+            trade.annotate(result["contender"], (size, percent), xytext=(8, 4), textcoords="offset points")
+    trade.set(xlabel="kB", ylabel="% of MNIST's test set", title="Accuracy and size", xlim=(0, None))
+    trade.margins(0.25)
+    trade.grid(alpha=0.3)
+    figure.suptitle(f"{record.conditions['host']['cpu']}, {record.conditions['started'][:10]}")
+    figure.savefig(path, dpi=110)

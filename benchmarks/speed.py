@@ -1,0 +1,125 @@
+"""Speed of the shipped models: single calls, whole processes, and a folder of small pictures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from benchmarks import torch_network
+from benchmarks.mnist import load_test_set
+from edge_runtime import profiling
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+BATCHES = (1, 8, 64, 256)
+
+
+def latency(seconds: float) -> Iterator[dict[str, Any]]:
+    """Time the networks alone, contenders by turns: PyTorch eager, float and INT8."""
+
+    def contenders(threads: int) -> Mapping[str, Callable[[Any], object]]:
+        torch = {"torch": torch_network.load(threads)} if torch_network.available() else {}
+        return {**profiling.bundled(threads), **torch}
+
+    threads = sorted({1, profiling.cores()})
+    for record in profiling.latencies(contenders, seconds, tuple(threads), BATCHES):
+        yield {"kind": "latency", **record}
+
+
+def frame(seconds: float) -> Iterator[dict[str, Any]]:
+    """Where the time of one 640x480 frame goes, by stage."""
+    yield {"kind": "frame", "model": "int8", "ms": profiling.frame_stages(seconds)}
+
+
+def processes(repeats: int) -> Iterator[dict[str, Any]]:
+    """From the start of a process to its first answer: the command, the bare imports, and torch."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "page.png"
+        cv2.imwrite(str(picture), profiling.sample_page())
+        classify = f"from edge_runtime.cli import main; main(['classify', {str(picture)!r}, '--json'])"
+        programs = {**profiling.cold_programs(), "classify one picture": classify}
+        if torch_network.available():
+            programs["torch"] = (
+                f"import sys; sys.path.insert(0, {str(_CHECKOUT)!r}); import numpy; from benchmarks import "
+                "torch_network; torch_network.load(1)(numpy.zeros((1, 28, 28), numpy.uint8))"
+            )
+        results = profiling.cold_starts(repeats, programs)
+    bare = results["imports"]["ms"]
+    for name, result in results.items():
+        ratio = round(result["ms"] / bare, 3)
+        yield {"kind": "process", "contender": name, "repeats": repeats, **result, "ratio_to_imports": ratio}
+
+
+# Both programs print their seconds without start-up, and their peak memory in KB.
+_DECODE = (
+    """
+import sys, time, pathlib, numpy, cv2
+start = time.perf_counter()
+for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+    with open(path, "rb") as file:
+        cv2.imdecode(numpy.frombuffer(file.read(), numpy.uint8), cv2.IMREAD_GRAYSCALE)
+print(time.perf_counter() - start)"""
+    + profiling.PRINT_PEAK
+)
+_CLASSIFY = (
+    """
+import sys, time, numpy, cv2, onnxruntime
+from edge_runtime.cli import main
+start = time.perf_counter()
+main(["classify", sys.argv[1], "--out", sys.argv[2], "--overwrite"])
+print(time.perf_counter() - start)"""
+    + profiling.PRINT_PEAK
+)
+
+
+def folder(data: Path, repeats: int) -> Iterator[dict[str, Any]]:
+    """Classify MNIST's test set as PNG files on one core, against a bare `cv2.imdecode` loop over them."""
+    tiles, _ = load_test_set(data)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        for count in (len(tiles) // 10, len(tiles)):
+            pictures = root / str(count)
+            pictures.mkdir()
+            for index, tile in enumerate(tiles[:count]):
+                cv2.imwrite(str(pictures / f"{index:05d}.png"), tile)
+            taken: dict[str, list[float]] = {"imdecode": [], "classify": []}
+            peaks: dict[str, float] = {}
+            for _ in range(repeats):
+                for contender, program in (("imdecode", _DECODE), ("classify", _CLASSIFY)):
+                    seconds, peak = _run_on_one_core(program, str(pictures), str(root / "results.csv"))
+                    taken[contender].append(seconds)
+                    peaks[contender] = round(peak / 1024, 1)
+            rates = {contender: count / float(np.median(times)) for contender, times in taken.items()}
+            yield {
+                "kind": "folder",
+                "pictures": count,
+                "repeats": repeats,
+                "per_second": {contender: round(rate) for contender, rate in rates.items()},
+                "ratio_to_imdecode": round(rates["classify"] / rates["imdecode"], 3),
+                "peak_mb": peaks,
+            }
+
+
+def _run_on_one_core(program: str, *arguments: str) -> tuple[float, float]:
+    pin = (
+        partial(os.sched_setaffinity, 0, {min(os.sched_getaffinity(0))})
+        if hasattr(os, "sched_setaffinity")
+        else None
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=pin,
+    )
+    seconds, peak = done.stdout.split()
+    return float(seconds), float(peak)

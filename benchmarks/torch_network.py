@@ -1,0 +1,37 @@
+"""The shipped float network in PyTorch, rebuilt from its ONNX file: a contender where torch is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime import manifest
+
+
+def available() -> bool:
+    """Whether what it takes is installed."""
+    return all(find_spec(name) for name in ("torch", "onnx", "onnxscript"))
+
+
+def load(threads: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """Open the network, run eagerly: tiles uint8 `[N, 28, 28]` to logits float32 `[N, 10]`."""
+    import onnx
+    import torch
+
+    from export import graph
+    from train.networks import ARCHITECTURES
+
+    entry = next(entry for entry in manifest.entries() if entry.name == "float")
+    network: Any = graph.fold(ARCHITECTURES[entry.architecture]())
+    network.load_state_dict(graph.weights(onnx.load(entry.path)))
+    torch.set_num_threads(threads)
+
+    def logits(tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return network(torch.from_numpy(tiles)).numpy()
+
+    return logits
