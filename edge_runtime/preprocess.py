@@ -34,6 +34,7 @@ _CENTRE_TOLERANCE = 2.0
 _RADII = (4.2, 9.8)
 _FRAME_BRIGHTNESS = 16
 _LEAST_MASS = 2500
+_LONGEST_SIDE = 23
 
 _ALPHA_FORMATS = (b"RIFF", b"GIF8", b"II*\0", b"MM\0*")
 
@@ -108,6 +109,8 @@ def to_grey(picture: NDArray[Any]) -> Grey:
 def _to_eight_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
     if picture.dtype == np.bool_:
         return np.where(picture, 255, 0).astype(np.uint8)
+    if picture.dtype.kind not in "iuf":
+        raise PictureError(f"a picture holds numbers, not {picture.dtype}")
     low, high = picture.min(), picture.max()
     if np.issubdtype(picture.dtype, np.floating):
         if not (low >= 0 and high <= 1):
@@ -119,7 +122,7 @@ def _to_eight_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
     if picture.dtype == np.uint16:
         # Scanners and cameras write 10, 12 or 16 bits: shift away only the bits that are used.
         return np.asarray(picture >> max(0, int(high).bit_length() - 8), np.uint8)
-    if not np.issubdtype(picture.dtype, np.integer) or low < 0 or high > 255:
+    if low < 0 or high > 255:
         raise PictureError(
             f"a picture of {picture.dtype} within {low}..{high}; convert it to uint8 within 0..255"
         )
@@ -162,7 +165,21 @@ def recognise_tiles(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDA
     radius = np.sqrt(np.maximum(square / mass - x**2 - y**2, 0))
     good = (frame < _FRAME_BRIGHTNESS) & (mass > _LEAST_MASS)
     good &= np.maximum(np.abs(x), np.abs(y)) <= _CENTRE_TOLERANCE
-    return pictures, good & (radius >= _RADII[0]) & (radius <= _RADII[1])
+    good &= (radius >= _RADII[0]) & (radius <= _RADII[1])
+    # Ink at the frame may be a digit that fills the picture: only then is a look at every column worth it.
+    doubtful = good & (frame > 1)
+    if doubtful.any():
+        good[doubtful] = _longer_side(pictures[doubtful]) <= _LONGEST_SIDE
+    return pictures, good
+
+
+def _longer_side(pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Pixels from the first to the last inked row or column, whichever is more, int64 `[N]`."""
+
+    def extent(used: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.asarray(used.shape[1] - used.argmax(axis=1) - used[:, ::-1].argmax(axis=1), np.int64)
+
+    return np.maximum(extent(pictures.max(axis=1) > 64), extent(pictures.max(axis=2) > 64))
 
 
 # Cutting the ink of a box. Lengths are in pixels of the patch after it was brought to `_PATCH` at most.
@@ -200,7 +217,9 @@ def extract_ink(patch: Grey) -> Grey | None:
     The paper is a plane through the patch's brightness, fitted without the ink; ink is what departs from
     it on the side, darker or brighter, where the departure is stronger. None where nothing departs.
     """
-    departure = patch.astype(np.float32) - _paper(patch)
+    paper = np.maximum(_paper(patch), 1)
+    # Light multiplies: the same ink departs less where the paper is darker, so departure is a share of it.
+    departure = (patch / paper - 1) * float(paper.mean())
     low, high = (float(value) for value in np.percentile(departure, (2, 98)))
     # The ends say more than the quantiles where the ink covers less than 2 % of the patch.
     low, high = min(low, float(departure.min()) / 2), max(high, float(departure.max()) / 2)

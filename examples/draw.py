@@ -44,7 +44,7 @@ def write_lines(
     corner: tuple[int, int],
     height: int,
     pen: float,
-    tone: float,
+    shade: float,
 ) -> None:
     """Write lines of digits and blanks on a page, with a hand that is not quite steady."""
     y = corner[1]
@@ -57,7 +57,7 @@ def write_lines(
             size = height * generator.uniform(0.88, 1.1)
             ink = strokes.draw_digit(int(character), generator, height=size, pen=pen)
             rise = round(height - size + generator.uniform(-0.05, 0.05) * height)
-            strokes.place(page, ink, x, max(0, y + rise), tone=tone)
+            strokes.place(page, ink, x, max(0, y + rise), shade=shade)
             x += ink.shape[1] + round(height * generator.uniform(0.14, 0.24))
         y += round(height * 1.6)
 
@@ -65,14 +65,14 @@ def write_lines(
 def phone_number(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """Ballpoint on a sheet in the light of a window."""
     page = strokes.paper(1000, 360, generator)
-    write_lines(page, lines, generator, corner=(60, 130), height=84, pen=5, tone=70)
+    write_lines(page, lines, generator, corner=(60, 130), height=84, pen=5, shade=0.35)
     return tint(strokes.photograph(page, generator), (1.0, 0.97, 0.93))
 
 
 def sums(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """Pencil in rows, with the shadow of a hand over a corner."""
     page = strokes.paper(720, 720, generator, level=215)
-    write_lines(page, lines, generator, corner=(110, 60), height=90, pen=6, tone=95)
+    write_lines(page, lines, generator, corner=(110, 60), height=90, pen=6, shade=0.45)
     rows, columns = np.mgrid[0:720, 0:720].astype(np.float32)
     shadow = 1 / (1 + np.exp(-(columns * 0.8 + rows - 980) / 40))
     return tint(strokes.photograph(page * (1 - 0.4 * shadow), generator), (0.9, 0.97, 1.0))
@@ -83,21 +83,21 @@ def whiteboard(lines: list[str], generator: np.random.Generator) -> NDArray[np.u
     page = strokes.paper(900, 640, generator, level=190)
     rows, columns = np.mgrid[0:640, 0:900].astype(np.float32)
     page += 60 * np.exp(-(((columns - 650) / 200) ** 2) - ((rows - 140) / 120) ** 2)
-    write_lines(page, lines, generator, corner=(150, 90), height=180, pen=17, tone=60)
+    write_lines(page, lines, generator, corner=(150, 90), height=180, pen=17, shade=0.3)
     return tint(strokes.photograph(page, generator, blur=1.2), (1.0, 0.98, 0.98))
 
 
 def blackboard(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """Chalk: bright on dark."""
     page = strokes.paper(700, 300, generator, level=52)
-    write_lines(page, lines, generator, corner=(90, 80), height=140, pen=10, tone=215)
+    write_lines(page, lines, generator, corner=(90, 80), height=140, pen=10, shade=4)
     return tint(strokes.photograph(page, generator, noise=5), (0.92, 1.0, 0.94))
 
 
 def one_digit(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """A single digit on a small note."""
     page = strokes.paper(240, 240, generator, level=220)
-    write_lines(page, lines, generator, corner=(80, 50), height=130, pen=9, tone=50)
+    write_lines(page, lines, generator, corner=(80, 50), height=130, pen=9, shade=0.25)
     return strokes.photograph(page, generator)
 
 

@@ -96,11 +96,15 @@ def paper(
     return np.asarray(level * (1 + 0.35 * slope) + 6 * fibres, np.float32)
 
 
-def place(page: NDArray[np.float32], ink: NDArray[np.uint8], x: int, y: int, *, tone: float) -> None:
-    """Put ink on a page in place, its top left corner at (x, y); `tone` is the ink's own brightness."""
+def place(page: NDArray[np.float32], ink: NDArray[np.uint8], x: int, y: int, *, shade: float) -> None:
+    """Put ink on a page in place, its top left corner at (x, y).
+
+    `shade` is the ink's brightness as a share of the paper's under the same light: 0.3 for a dark pen, 4 for
+    chalk on a blackboard.
+    """
     part = page[y : y + ink.shape[0], x : x + ink.shape[1]]
     cover = ink[: part.shape[0], : part.shape[1]].astype(np.float32) / 255
-    part += cover * (tone - part)
+    part *= 1 + cover * (shade - 1)
 
 
 def photograph(
