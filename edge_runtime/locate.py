@@ -26,6 +26,8 @@ def find_digits(grey: NDArray[np.uint8]) -> list[Box]:
     `grey` uint8 `(H, W)`, either polarity. Boxes are in its pixels, tight around the ink.
     """
     scale = min(1.0, WORKING_SIDE / max(grey.shape))
+    if min(grey.shape) * scale < _SMALLEST:
+        return []
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
     boxes = _join_broken(_candidates(_ink_mask(small)))
     boxes = _like_digits(boxes, small.shape)

@@ -76,6 +76,7 @@ class TableFile:
     """A file of rows that grows in whole pictures. `done` names the pictures that it held when opened."""
 
     header = ""
+    opening = ""  # how every file of this kind begins
 
     def __init__(self, path: Path, *, resume: bool) -> None:
         self.path = path
@@ -109,6 +110,10 @@ class TableFile:
 
         A killed process may have left half of its last picture: that one is read again.
         """
+        with self._journal.open("rb") as file:
+            begins = file.read(len(self.opening)).decode("utf-8", "replace")
+        if not self.opening.startswith(begins):
+            raise OutputError(f"{self.path} is not a results file that can be continued; name another")
         position = 0
 
         def whole_lines() -> Iterator[str]:
@@ -129,7 +134,9 @@ class TableFile:
                     last_source, last_start = source, start
                 start = position
         except (ValueError, KeyError, TypeError, csv.Error) as error:
-            raise OutputError(f"{self.path} is not a results file that can be continued: {error}") from error
+            raise OutputError(
+                f"{self.path} is not a results file that can be continued ({error}); name another"
+            ) from error
         return last_start
 
     def write(self, readings: list[Reading]) -> None:
@@ -164,20 +171,25 @@ class TableFile:
 class CsvFile(TableFile):
     """Comma-separated values with a header line, as spreadsheets and pandas read them."""
 
-    header = ",".join(COLUMNS) + "\n"
+    header = opening = ",".join(COLUMNS) + "\n"
 
     def _render(self, readings: list[Reading]) -> str:
         return csv_rows(readings)
 
     def _records(self, lines: Iterator[str]) -> Iterator[str]:
-        for record in csv.reader(lines):
+        records = csv.reader(lines)
+        for record in records:
             if len(record) != len(COLUMNS):
+                if next(records, None) is None:
+                    return  # cut within a name that holds a line break
                 raise ValueError(f"a row of {len(record)} columns")
             yield record[0]
 
 
 class JsonLinesFile(TableFile):
     """One JSON object a line."""
+
+    opening = '{"source": '
 
     def _render(self, readings: list[Reading]) -> str:
         return json_rows(readings)

@@ -7,17 +7,15 @@ pictures *are* tiles. Runtime, training, calibration and benchmarks all make the
 
 from __future__ import annotations
 
-import os
+import io
+import struct
 from typing import TYPE_CHECKING, Any
 
-# The decoder itself refuses larger pictures, in every format and before it takes any memory. OpenCV reads
-# this once, when it is loaded; a program that has loaded it before keeps its own limit.
-MAX_PIXELS = int(os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(200_000_000)))
+import cv2
+import imagesize
+import numpy as np
 
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-
-from edge_runtime.errors import PictureError  # noqa: E402
+from edge_runtime.errors import PictureError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 CONTRACT = 1
 TILE = 28
 INK = 20
+MAX_PIXELS = 200_000_000  # larger pictures are refused by their header, before any memory is taken
 
 # How far a 28x28 picture may be from the contract and still be taken for a tile. MNIST's training set has
 # its centres within 0.6 px, radii of 4.6 to 9.3 px, frames up to 9 bright and 5,000 of mass at the least.
@@ -67,22 +66,20 @@ def _decode(data: bytes, flags: int) -> Any:
     if not data:
         raise PictureError("the file is empty")
     try:
+        width, height = imagesize.get(io.BytesIO(data))
+    except (ValueError, struct.error):
+        width = height = -1  # a damaged header: OpenCV has the last word
+    if width * height > MAX_PIXELS:
+        raise PictureError(
+            f"{width}x{height} pixels, over the limit of {MAX_PIXELS / 1e6:.0f} megapixels; reduce it first"
+        )
+    try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        if "CV_IO_MAX_IMAGE" in str(error):
-            raise PictureError(_too_large()) from error
-        raise PictureError("not a picture that OpenCV can decode") from error
+        raise PictureError("not a picture that OpenCV can decode, or a damaged one") from error
     if picture is None:
         raise PictureError("not a picture that OpenCV can decode, or a damaged one")
-    if picture.shape[0] * picture.shape[1] > MAX_PIXELS:
-        raise PictureError(_too_large())
     return picture
-
-
-def _too_large() -> str:
-    return (
-        f"larger than {MAX_PIXELS / 1e6:.0f} megapixels; reduce it, or set OPENCV_IO_MAX_IMAGE_PIXELS higher"
-    )
 
 
 def to_grey(picture: NDArray[Any]) -> Grey:

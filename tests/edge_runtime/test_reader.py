@@ -1,0 +1,161 @@
+"""Pictures in, results out, with the models that ship."""
+
+import numpy as np
+import pytest
+
+from edge_runtime import Box, Classifier, DigitReader, ModelError, TileReadings, manifest
+from tests.drawing import drawn_tiles
+
+
+@pytest.fixture(scope="module", params=["int8", "float"])
+def reader(request):
+    return DigitReader(request.param)
+
+
+def test_drawn_pages_are_read_line_by_line(reader, draw_page):
+    text = "0123 456 78 9"
+    reading = reader.read(draw_page(text, seed=5))
+    assert reading.lines == tuple(text.split())
+    assert reading.text == text.replace(" ", "\n")
+    assert reading.status == "ok"
+    assert all(digit.confidence > 0.8 for digit in reading.digits)
+
+
+def test_both_polarities_give_the_same(reader, draw_page):
+    page = draw_page("2718")
+    assert reader.read(page).text == reader.read(255 - page).text == "2718"
+
+
+def test_boxes_are_where_the_ink_is(reader):
+    page = np.full((300, 400), 220, np.uint8)
+    page[100:180, 200:212] = 30
+    (digit,) = reader.read(page).digits
+    assert digit.value == 1
+    box = digit.box
+    assert abs(box.x - 200) <= 2
+    assert abs(box.y - 100) <= 2
+    assert abs(box.width - 12) <= 4
+    assert abs(box.height - 80) <= 4
+
+
+def test_tiles_are_read_as_they_are(reader):
+    tiles, labels = drawn_tiles(200, seed=9)
+    readings = reader.read_tiles(tiles)
+    assert isinstance(readings, TileReadings)
+    assert len(readings) == 200
+    assert (readings.values == labels).mean() >= 0.98
+    assert readings.confidences.dtype == np.float32
+    assert ((readings.confidences > 0) & (readings.confidences <= 1)).all()
+    one = reader.read(tiles[4])
+    assert one.digits[0].box == Box(0, 0, 28, 28)
+    assert reader.read(255 - tiles[4]).digits[0].value == one.digits[0].value
+
+
+def test_batches_of_any_size_agree(reader):
+    tiles, _ = drawn_tiles(150, seed=10)
+    whole = reader.classifier.logits(tiles)
+    parts = np.concatenate([reader.classifier.logits(part) for part in (tiles[:1], tiles[1:64], tiles[64:])])
+    np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-4)
+    assert reader.classifier.logits(tiles[:0]).shape == (0, 10)
+
+
+@pytest.mark.parametrize(
+    "tiles",
+    [np.zeros((28, 28), np.uint8), np.zeros((2, 28, 27), np.uint8), np.zeros((2, 28, 28), np.float32)],
+    ids=["no batch", "shape", "type"],
+)
+def test_what_is_no_batch_of_tiles_is_refused(reader, tiles):
+    with pytest.raises(ValueError, match="uint8"):
+        reader.read_tiles(tiles)
+
+
+def test_many_are_read_in_their_order_whatever_they_are(reader, draw_page):
+    tiles, labels = drawn_tiles(130, seed=11)
+    pictures, expected = [], []
+    for index, tile in enumerate(tiles):
+        pictures.append(tile)
+        expected.append(str(labels[index]))
+        if index % 40 == 3:
+            pictures += [draw_page("35"), np.full((28, 28), 200, np.uint8), np.zeros((3, 3, 3, 3))]
+            expected += ["35", "", ""]
+    readings = list(reader.read_many(iter(pictures)))
+    assert len(readings) == len(pictures)
+    right = [reading.text == text for reading, text in zip(readings, expected, strict=True)]
+    assert np.mean(right) >= 0.98
+    assert sum(reading.failed for reading in readings) == expected.count("") / 2
+
+
+def test_many_yields_before_the_source_ends(reader, draw_page):
+    def endless():
+        while True:
+            yield draw_page("1")
+
+    stream = reader.read_many(endless())
+    assert next(stream).text == "1"
+
+
+def test_an_unsure_tile_is_refused_with_the_reason(monkeypatch):
+    reader = DigitReader()
+    blurred = np.zeros((28, 28), np.uint8)
+    blurred[8:20, 8:20] = np.random.default_rng(1).integers(0, 255, (12, 12))
+    confidence = float(reader.read_tiles(blurred[None]).confidences[0])
+    strict = type(reader.classifier.info)(
+        **{name: getattr(reader.classifier.info, name) for name in reader.classifier.info.__slots__}
+        | {"refuse_below": confidence + 1e-3}
+    )
+    monkeypatch.setattr(reader.classifier, "info", strict)
+    assert reader.read_tiles(blurred[None]).refused.all()
+    (digit,) = reader.read(blurred).digits
+    assert digit.value is None
+    assert digit.status.startswith("refused: confidence")
+
+
+def test_int8_and_float_agree_on_drawn_tiles():
+    tiles, _ = drawn_tiles(300, seed=12)
+    values = [DigitReader(name).read_tiles(tiles).values for name in ("int8", "float")]
+    assert (values[0] == values[1]).mean() >= 0.99
+
+
+def test_the_manifest_agrees_with_the_models():
+    entries = manifest.entries()
+    assert {entry.name for entry in entries} == {"int8", "float"}
+    for entry in entries:
+        info = Classifier(entry.name).info
+        assert entry.intact()
+        assert entry.bytes == entry.path.stat().st_size
+        assert (info.precision, info.run_id, info.architecture) == (
+            entry.precision,
+            entry.run_id,
+            entry.architecture,
+        )
+
+
+def test_the_release_keeps_its_promises():
+    int8 = next(entry for entry in manifest.entries() if entry.name == "int8")
+    assert int8.accuracy >= 0.996
+    assert int8.bytes <= 100_000
+
+
+@pytest.mark.parametrize(
+    ("model", "word"),
+    [
+        ("nonsense", "int8 or float"),
+        ("gone.onnx", "no model file"),
+        ("text.onnx", "not a model"),
+        ("", "int8"),
+    ],
+)
+def test_a_model_that_is_none_is_named(model, word, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.onnx").write_text("text")
+    with pytest.raises(ModelError, match=word) as caught:
+        DigitReader(model)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_model_shows(monkeypatch, tmp_path):
+    entry = manifest.entries()[0]
+    monkeypatch.setattr(manifest, "FOLDER", tmp_path)
+    assert not entry.intact()
+    (tmp_path / entry.file).write_bytes(b"something else")
+    assert not entry.intact()

@@ -1,0 +1,91 @@
+"""Files, folders, globs and lists as streams of paths."""
+
+import errno
+import os
+
+import pytest
+
+from edge_runtime import PictureError, sources
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    for name in ("b.png", "a.JPG", "notes.txt", "in/c.png", "in/deep/d.webp", "out/e.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "expected"),
+    [
+        pytest.param(["b.png"], {}, ["b.png"], id="file"),
+        pytest.param(["notes.txt"], {}, ["notes.txt"], id="a named file is taken whatever its suffix"),
+        pytest.param(["gone.png"], {}, ["gone.png"], id="missing"),
+        pytest.param(
+            ["."], {}, ["./a.JPG", "./b.png", "./in/c.png", "./in/deep/d.webp", "./out/e.png"], id="folder"
+        ),
+        pytest.param(["."], {"recursive": False}, ["./a.JPG", "./b.png"], id="one folder"),
+        pytest.param(["*.png", "in/*.png"], {}, ["b.png", "in/c.png"], id="globs"),
+        pytest.param(["**/*.png"], {}, ["b.png", "in/c.png", "out/e.png"], id="recursive glob"),
+        pytest.param(["*.bmp"], {}, ["*.bmp"], id="glob without a match"),
+        pytest.param(["empty"], {}, ["empty"], id="empty folder"),
+        pytest.param(["in", "b.png"], {}, ["in/c.png", "in/deep/d.webp", "b.png"], id="several"),
+    ],
+)
+def test_arguments_become_paths(arguments, options, expected, tree):
+    assert list(sources.expand(arguments, **options)) == expected
+
+
+def test_the_folder_of_annotated_pictures_is_passed_over(tree):
+    assert "./out/e.png" not in list(sources.expand(["."], skip=tree / "out"))
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_a_file(tree):
+    (tree / "[1].png").write_bytes(b"x")
+    assert list(sources.expand(["[1].png"])) == ["[1].png"]
+
+
+def test_links_that_lead_in_circles_end(tree):
+    (tree / "in" / "deep" / "up").symlink_to(tree, target_is_directory=True)
+    (tree / "in" / "self.png").symlink_to("self.png")
+    found = list(sources.expand(["in"]))
+    assert len(found) == len(set(found))
+    assert {"in/c.png", "in/deep/d.webp", "in/self.png"} <= set(found)
+    with pytest.raises(PictureError, match="symbolic links"):
+        sources.read_file("in/self.png")
+
+
+def deny(monkeypatch, function, path):
+    """Make a function of `os` answer as it does for what may not be read: the superuser may read all."""
+    genuine = getattr(os, function)
+
+    def denying(name, *rest):
+        if str(name) == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return genuine(name, *rest)
+
+    monkeypatch.setattr(os, function, denying)
+
+
+def test_a_folder_that_may_not_be_read_is_named(tree, monkeypatch):
+    deny(monkeypatch, "scandir", "./in")
+    assert list(sources.expand(["."])) == ["./a.JPG", "./b.png", "./out/e.png", "./in"]
+    deny(monkeypatch, "open", "./in")
+    with pytest.raises(PictureError, match="permission denied"):
+        sources.read_file("./in")
+
+
+def test_a_file_that_may_not_be_read_is_named(tree, monkeypatch):
+    deny(monkeypatch, "open", "b.png")
+    with pytest.raises(PictureError, match="permission denied"):
+        sources.read_file("b.png")
+
+
+def test_a_file_is_read_whole(tmp_path):
+    data = os.urandom(300_000)
+    (tmp_path / "a").write_bytes(data)
+    assert sources.read_file(tmp_path / "a") == data
