@@ -42,10 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("stopped")
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not try to flush at exit.
+    except OSError as error:
+        # Standard output, as a rule: the interpreter must not try it again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
+        if isinstance(error, BrokenPipeError):
+            # Whoever read our output has seen enough.
+            return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
+        _complain(f"stopped: {error}")
+        return 1
 
 
 def _complain(message: str) -> None:
@@ -126,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
 
     profile = command("profile", _profile, "measure the models on this machine, float against INT8")
     profile.add_argument(
-        "--seconds", type=float, default=1.0, metavar="S", help="time for each figure (default: 1)"
+        "--seconds", type=_duration, default=1.0, metavar="S", help="time for each figure (default: 1)"
     )
     profile.add_argument("--json", action="store_true", help="print the record as JSON instead of tables")
 
@@ -142,6 +146,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("at least 1")
+    return value
+
+
+def _duration(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 3600:
+        raise argparse.ArgumentTypeError("more than 0 and less than 3600 seconds")
     return value
 
 

@@ -59,15 +59,27 @@ def _weight(departure: NDArray[np.uint8]) -> int:
 
 
 def _without_long_lines(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Take out straight runs longer than a third of the picture: rules, table lines, paper edges."""
+    """Take out straight runs of ink that are longer than digits: rules, table lines, paper edges."""
     height, width = mask.shape
-    across = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, max(30, width // 3)), np.uint8))
-    down = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((max(30, height // 2), 1), np.uint8))
-    lines = cv2.dilate(across | down, np.ones((3, 3), np.uint8))
-    # A digit that fills the frame has long straight strokes too; rules are many or reach the border.
-    if not lines.any() or lines.sum() * 2 > mask.sum() > 0:
+    rules = _runs(mask, round(0.7 * width), round(0.7 * height))
+    # Shorter ones only where they are the minority: a digit that fills the frame has long strokes too.
+    lines = rules | _runs(mask, max(30, width // 3), max(30, height // 2))
+    if lines.sum() * 2 > mask.sum():
+        lines = rules
+    if not lines.any():
         return mask
-    return np.asarray(mask & (1 - lines), np.uint8)
+    lines = cv2.dilate(lines, np.ones((3, 3), np.uint8))
+    kept = mask & (1 - lines)
+    # Strokes that crossed a line were cut with it: bridge the gap, on the line alone.
+    bridged = cv2.morphologyEx(kept, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) & lines
+    return np.asarray(kept | bridged, np.uint8)
+
+
+def _runs(mask: NDArray[np.uint8], across: int, down: int) -> NDArray[np.uint8]:
+    """Ink that is part of a run of at least `across` pixels to the side, or `down` downwards."""
+    level = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, across), np.uint8))
+    upright = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((down, 1), np.uint8))
+    return np.asarray(level | upright, np.uint8)
 
 
 def _candidates(mask: NDArray[np.uint8]) -> list[_Rect]:

@@ -178,6 +178,7 @@ class CsvFile(TableFile):
 
     def _records(self, lines: Iterator[str]) -> Iterator[str]:
         records = csv.reader(lines)
+        next(records, None)  # the header
         for record in records:
             if len(record) != len(COLUMNS):
                 if next(records, None) is None:
