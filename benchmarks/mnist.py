@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from benchmarks.errors import BenchmarkError
 
 
 def load_test_set(root: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Read tiles uint8 `[10000, 28, 28]` and labels int64 `[10000]` from `root/MNIST/raw` (plain or .gz).
+    """Read tiles uint8 `[10000, 28, 28]` and labels int64 `[10000]` from `root/MNIST/raw`.
 
     Raises `BenchmarkError` when the files are missing or damaged.
     """
@@ -26,17 +25,12 @@ def load_test_set(root: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def _read_idx(path: Path) -> NDArray[np.uint8]:
     """Read an IDX file: two zero bytes, the type (8: uint8), the number of sizes, the sizes, the data."""
-    packed = path.with_name(path.name + ".gz")
     try:
-        data = (
-            gzip.decompress(packed.read_bytes())
-            if packed.is_file() and not path.is_file()
-            else path.read_bytes()
-        )
+        data = path.read_bytes()
         if data[:3] != b"\0\0\x08":
             raise ValueError("not an IDX file of bytes")
         sizes = np.frombuffer(data, ">u4", count=data[3], offset=4)
-        return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(sizes)
+        return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(sizes).copy()
     except OSError as error:
         raise BenchmarkError(
             f"no MNIST test set: {path} ({error.strerror or error}); name its folder with --data, "

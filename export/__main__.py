@@ -9,17 +9,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnx
+try:
+    import onnx
 
-from edge_runtime.errors import EdgeDigitsError
-from edge_runtime.manifest import FOLDER
-from edge_runtime.model import Classifier
-from edge_runtime.preprocess import CONTRACT
-from export import calibration, graph, parity, quantize
-from export.errors import ExportError
-from export.release import release
-from train import checkpoint, data
-from train.loop import Config
+    from edge_runtime.errors import EdgeDigitsError
+    from edge_runtime.manifest import FOLDER
+    from edge_runtime.model import Classifier
+    from edge_runtime.preprocess import CONTRACT
+    from export import calibration, graph, parity, quantize
+    from export.errors import ExportError
+    from export.release import release
+    from train import checkpoint, data
+    from train.loop import Config
+except ModuleNotFoundError as missing:
+    sys.exit(f"export: {missing.name} is missing; in the checkout: pip install -e '.[train]'")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from export.graph import INPUT
@@ -86,16 +86,25 @@ def _take_pixels_as_quantised(model: ModelProto) -> None:
     graph = model.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for cast in [node for node in graph.node if node.op_type == "Cast"]:
-        readers = [node for node in graph.node if cast.output[0] in node.input]
-        if len(readers) != 1 or not _is_identity(readers[0], constants):
-            continue
-        (quantise,) = readers
-        for node in graph.node:
-            for index, name in enumerate(node.input):
-                if name == quantise.output[0]:
-                    node.input[index] = cast.input[0]
-        graph.node.remove(cast)
-        graph.node.remove(quantise)
+        readers = _readers(graph, cast)
+        while len(readers) == 1 and readers[0].op_type in ("Reshape", "Flatten", "Unsqueeze"):
+            readers = _readers(graph, readers[0])
+        if len(readers) == 1 and _is_identity(readers[0], constants):
+            for node in (cast, readers[0]):
+                _bypass(graph, node)
+
+
+def _readers(graph: GraphProto, node: NodeProto) -> list[NodeProto]:
+    return [reader for reader in graph.node if node.output[0] in reader.input]
+
+
+def _bypass(graph: GraphProto, node: NodeProto) -> None:
+    """Remove a node; what read its output reads its input."""
+    for reader in _readers(graph, node):
+        for index, name in enumerate(reader.input):
+            if name == node.output[0]:
+                reader.input[index] = node.input[0]
+    graph.node.remove(node)
 
 
 def _is_identity(node: NodeProto, constants: dict[str, NDArray[np.generic]]) -> bool:

@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import torch
+try:
+    import torch
 
-from train import checkpoint, data, loop
-from train.loop import Config
-from train.networks import ARCHITECTURES
-from train.report import write_report
+    from train import checkpoint, data, loop
+    from train.loop import Config
+    from train.networks import ARCHITECTURES
+    from train.report import write_report
+except ModuleNotFoundError as missing:
+    sys.exit(f"train: {missing.name} is missing; in the checkout: pip install -e '.[train]'")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
+    run = options.resume
     try:
         run, config = _choose_run(options)
         device = loop.pick_device(options.device)
@@ -64,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-augment", action="store_true", help="train on the pictures as they are")
     parser.add_argument("--seed", type=int, default=default.seed)
     parser.add_argument(
+        "--validation",
+        type=_positive,
+        default=default.validation,
+        metavar="N",
+        help=f"pictures of the training set to hold out (default: {default.validation})",
+    )
+    parser.add_argument(
         "--data",
         type=Path,
         default=data.DEFAULT_ROOT,
@@ -98,6 +109,7 @@ def _choose_run(options: argparse.Namespace) -> tuple[Path, Config]:
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         augment=not options.no_augment,
+        validation=options.validation,
         seed=options.seed,
     )
     name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.arch}-s{config.seed}"

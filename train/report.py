@@ -74,7 +74,7 @@ def _draw_confusion(predicted: torch.Tensor, labels: torch.Tensor, path: Path) -
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     axes = figure.subplots()
     # The colour tells mistakes apart: on a scale of all pictures they would be invisible.
-    axes.imshow(mistakes, cmap="Reds", vmax=max(1, int(mistakes.max())))
+    axes.imshow(mistakes.numpy(), cmap="Reds", vmax=max(1, int(mistakes.max())))
     for true in range(10):
         for guess in range(10):
             count = int(counts[true, guess])
@@ -101,7 +101,7 @@ def _draw_sheet(
         axes.axis("off")
     for axes, index in zip(figure.axes, chosen.tolist(), strict=False):
         true, guess = int(digits.labels[index]), int(predicted[index])
-        axes.imshow(digits.tiles[index], cmap="gray", vmin=0, vmax=255)
+        axes.imshow(digits.tiles[index].numpy(), cmap="gray", vmin=0, vmax=255)
         colour = "black" if true == guess else "crimson"
         axes.set_title(f"{guess}" if true == guess else f"{guess}, is {true}", fontsize=10, color=colour)
     figure.suptitle(f"{title} (predicted, and the true digit where it differs)")

@@ -1,0 +1,242 @@
+"""The export stage on a network trained for seconds: the true path, and gates that shut."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from edge_runtime import Classifier, ModelError, preprocess
+from export import calibration, graph, parity, quantize
+from export.__main__ import export, main
+from export.errors import ExportError
+from export.release import release
+from tests import drawing
+from train import checkpoint, data, loop
+
+DEVICE = torch.device("cpu")
+
+
+@pytest.fixture(scope="session", params=["cnn", "mlp"])
+def run(request, mnist_root, tmp_path_factory):
+    """A finished run on drawn digits."""
+    folder = tmp_path_factory.mktemp("runs") / f"tiny-{request.param}"
+    config = loop.Config(arch=request.param, epochs=4, batch_size=32, validation=200)
+    digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
+    loop.train(config, digits, folder, DEVICE)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models(run, mnist_root):
+    return export(run, mnist_root)
+
+
+def test_both_models_pass_the_gates(models, run):
+    measured = json.loads((run / "export" / "parity.json").read_text())
+    assert measured["logit_difference"] < parity.LOGIT_TOLERANCE
+    assert measured["label_agreement"] >= parity.LABEL_AGREEMENT
+    assert measured["int8_bytes"] < measured["float_bytes"] / 2
+    assert measured["integer_operators"] >= 2
+    parity.check(parity.Parity(**measured))
+
+
+def test_one_pinned_file_each(models):
+    for path in models.values():
+        model = onnx.load(path)
+        onnx.checker.check_model(model, full_check=True)
+        assert model.ir_version == graph.IR_VERSION
+        assert {(entry.domain, entry.version) for entry in model.opset_import} == {("", graph.OPSET)}
+        assert not [t for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    assert {path.name for path in models["int8"].parent.iterdir()} == {
+        "float.onnx",
+        "int8.onnx",
+        "parity.json",
+    }
+
+
+def test_pixels_go_in_as_they_are(models, run):
+    for path in models.values():
+        model = onnx.load(path)
+        (tiles,), (logits,) = model.graph.input, model.graph.output
+        assert tiles.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+        assert [d.dim_value or d.dim_param for d in tiles.type.tensor_type.shape.dim] == ["N", 28, 28]
+        assert logits.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+        operators = [node.op_type for node in model.graph.node]
+        assert not {"Div", "Mul", "Sub", "BatchNormalization"} & set(operators)
+        before_input = {"Unsqueeze", "Reshape", "Flatten", "Cast"}
+        first = next(node for node in model.graph.node if "tiles" in node.input)
+        assert first.op_type in before_input | {"DequantizeLinear"}
+    int8 = [node.op_type for node in onnx.load(models["int8"]).graph.node]
+    # A network whose first layer is integer takes the pixels as its quantised input: nothing casts them.
+    assert int8.count("Cast") == (1 if "cnn" in run.name else 0)
+
+
+def test_weights_keep_to_seven_bits(models):
+    model = onnx.load(models["int8"])
+    weights = [
+        onnx.numpy_helper.to_array(t) for t in model.graph.initializer if t.data_type == onnx.TensorProto.INT8
+    ]
+    big = [w for w in weights if w.ndim > 1]
+    assert big
+    assert all(np.abs(w.astype(int)).max() <= 64 for w in big)
+
+
+def test_the_metadata_is_all_that_running_needs(models, run):
+    for precision, path in models.items():
+        info = Classifier(path).info
+        assert info.contract == preprocess.CONTRACT
+        assert info.precision == precision
+        assert info.run_id == run.name
+        assert info.temperature > 0
+        assert 0 < info.refuse_below < 1
+
+
+def test_the_runtime_reads_with_the_exported_models(models):
+    tiles, labels = drawing.drawn_tiles(100, seed=77)
+    for path in models.values():
+        values, confidences = Classifier(path).classify(tiles)
+        assert (values == labels).mean() >= 0.95
+        assert ((confidences > 0) & (confidences <= 1)).all()
+
+
+def test_the_same_run_gives_the_same_files(models, run, mnist_root, tmp_path):
+    copy = tmp_path / run.name
+    shutil.copytree(run, copy)
+    again = export(copy, mnist_root)
+    for precision, path in models.items():
+        assert again[precision].read_bytes() == path.read_bytes()
+
+
+def test_the_weights_come_back_from_the_float_model(models, run):
+    network = checkpoint.load(run).network()
+    folded = graph.fold(type(network)(*network.layers))
+    folded.load_state_dict(graph.weights(onnx.load(models["float"])))
+    tiles = torch.from_numpy(drawing.drawn_tiles(20, seed=3)[0])
+    torch.testing.assert_close(folded(tiles), network(tiles), rtol=1e-4, atol=1e-4)
+
+
+def test_release_places_models_and_manifest(models, mnist_root, tmp_path, monkeypatch):
+    from edge_runtime import manifest
+
+    test = data.load_mnist(mnist_root, train=False, download=False)
+    released = release(models, test, parameters=123, folder=tmp_path)
+    monkeypatch.setattr(manifest, "FOLDER", tmp_path)
+    assert list(manifest.entries()) == released
+    assert all(entry.intact() for entry in released)
+    assert {entry.name for entry in released} == {"float", "int8"}
+    assert all(entry.accuracy > 0.9 for entry in released)
+
+
+GOOD = parity.Parity(
+    pictures=5000, logit_difference=1e-6, torch_accuracy=0.996, float_accuracy=0.996, int8_accuracy=0.996,
+    label_agreement=1.0, integer_operators=4, float_bytes=300_000, int8_bytes=90_000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"logit_difference": 0.01}, "torch's"),
+        ({"int8_accuracy": 0.9954}, "loses"),
+        ({"label_agreement": 0.9988}, "agrees"),
+        ({"integer_operators": 0}, "integer"),
+        ({"int8_bytes": 300_000}, "bytes"),
+    ],
+)
+def test_every_gate_shuts(change, word):
+    parity.check(GOOD)
+    with pytest.raises(ExportError, match=word):
+        parity.check(dataclasses.replace(GOOD, **change))
+
+
+def broken_quantisation(model, tiles):
+    """Quantise well, then mix up the largest tensor of weights."""
+    quantized = GENUINE(model, tiles)
+    weights = max(
+        (t for t in quantized.graph.initializer if t.data_type == onnx.TensorProto.INT8),
+        key=lambda t: np.prod(t.dims),
+    )
+    mixed = onnx.numpy_helper.to_array(weights)[::-1].copy()
+    weights.CopyFrom(onnx.numpy_helper.from_array(mixed, weights.name))
+    return quantized
+
+
+def no_quantisation(model, tiles):
+    return GENUINE_COPY(model)
+
+
+GENUINE = quantize.quantize
+
+
+def GENUINE_COPY(model):
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+@pytest.mark.parametrize("spoil", [broken_quantisation, no_quantisation])
+def test_the_command_fails_where_the_models_do_not_agree(
+    spoil, run, mnist_root, tmp_path, monkeypatch, capsys
+):
+    copy = tmp_path / run.name
+    shutil.copytree(run, copy)
+    monkeypatch.setattr(quantize, "quantize", spoil)
+    monkeypatch.setattr("export.__main__.release", None)  # no model may get that far
+    assert main([str(copy), "--data", str(mnist_root), "--release"]) == 1
+    errors = capsys.readouterr().err
+    assert "do not agree" in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_an_unfinished_run_is_not_exported(run, mnist_root, tmp_path, capsys):
+    state = checkpoint.load(run)
+    (tmp_path / "run").mkdir()
+    checkpoint.save(dataclasses.replace(state, epoch=1), tmp_path / "run")
+    assert main([str(tmp_path / "run"), "--data", str(mnist_root)]) == 1
+    assert "python -m train --resume" in capsys.readouterr().err
+
+
+def test_no_run_is_said_in_a_line(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_another_contract_is_refused_with_both_versions(models, tmp_path):
+    model = onnx.load(models["int8"])
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    graph.describe(model, {**entries, "contract": 99})
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match=rf"contract 99.*contract {preprocess.CONTRACT}"):
+        Classifier(tmp_path / "other.onnx")
+
+
+@pytest.mark.parametrize("lacking", ["contract", "temperature", "run_id"])
+def test_lacking_metadata_is_named(lacking, models, tmp_path):
+    model = onnx.load(models["int8"])
+    entries = {entry.key: entry.value for entry in model.metadata_props if entry.key != lacking}
+    graph.describe(model, entries)
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match="export"):
+        Classifier(tmp_path / "other.onnx")
+
+
+def test_the_temperature_makes_confidence_true():
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 10, 4000)
+    honest = generator.normal(size=(4000, 10)).astype(np.float32)
+    honest[np.arange(4000), labels] += 2
+    # Sampling labels from the softmax makes temperature 1 the true one; logits times 3 need 3.
+    probabilities = np.exp(honest) / np.exp(honest).sum(1, keepdims=True)
+    drawn = (probabilities.cumsum(1) > generator.random((4000, 1))).argmax(1)
+    assert calibration.fit_temperature(honest * 3, drawn) == pytest.approx(3, rel=0.1)
+
+
+def test_the_threshold_refuses_the_stated_share():
+    logits = np.random.default_rng(0).normal(size=(20_000, 10)).astype(np.float32) * 4
+    threshold = calibration.refusal_threshold(logits, 2.0)
+    confidences = torch.from_numpy(logits / 2).softmax(1).amax(1).numpy()
+    assert (confidences < threshold).mean() == pytest.approx(calibration.REFUSED_SHARE, rel=0.1)

@@ -1,0 +1,210 @@
+"""The training stage: data, augmentation, networks, the loop and its command."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import matplotlib.image
+import numpy as np
+import pytest
+import torch
+
+from tests import drawing
+from train import checkpoint, data, loop
+from train.__main__ import main
+from train.augment import augment
+from train.networks import ARCHITECTURES
+
+
+@pytest.fixture(scope="session")
+def digits(mnist_root):
+    return data.split(data.load_mnist(mnist_root, train=True, download=False), validation=200, seed=0)
+
+
+def test_mnist_is_read(mnist_root):
+    training = data.load_mnist(mnist_root, train=True, download=False)
+    assert training.tiles.shape == (1200, 28, 28)
+    assert training.tiles.dtype == torch.uint8
+    assert training.labels.dtype == torch.int64
+
+
+def missing(raw):
+    (raw / "train-images-idx3-ubyte").unlink()
+
+
+def truncated(raw):
+    path = raw / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def no_idx(raw):
+    (raw / "train-images-idx3-ubyte").write_text("<html>not found</html>")
+
+
+def fewer_labels(raw):
+    drawing.write_idx(raw / "train-labels-idx1-ubyte", np.zeros(7, np.uint8))
+
+
+def strange_labels(raw):
+    drawing.write_idx(raw / "train-labels-idx1-ubyte", np.full(1200, 77, np.uint8))
+
+
+def other_size(raw):
+    drawing.write_idx(raw / "train-images-idx3-ubyte", np.zeros((1200, 32, 32), np.uint8))
+
+
+@pytest.mark.parametrize("harm", [missing, truncated, no_idx, fewer_labels, strange_labels, other_size])
+def test_missing_or_damaged_data_gives_one_line(harm, mnist_root, tmp_path, capsys):
+    root = tmp_path / "copy"
+    shutil.copytree(mnist_root, root)
+    harm(root / "MNIST" / "raw")
+    with pytest.raises(data.DataError) as caught:
+        data.load_mnist(root, train=True, download=False)
+    assert str(root) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_split_is_disjoint_balanced_and_seeded(mnist_root):
+    everything = data.load_mnist(mnist_root, train=True, download=False)
+    numbered = data.Digits(torch.arange(1200), everything.labels)
+    training, validation = data.split(numbered, validation=200, seed=5)
+    assert len(training) == 1000
+    assert set(training.tiles.tolist()).isdisjoint(validation.tiles.tolist())
+    assert torch.bincount(validation.labels).tolist() == [20] * 10
+    again, other = (data.split(numbered, validation=200, seed=seed)[1].tiles for seed in (5, 6))
+    assert torch.equal(validation.tiles, again)
+    assert not torch.equal(validation.tiles, other)
+
+
+def test_a_class_with_too_few_pictures_is_named():
+    with pytest.raises(data.DataError, match="digit 0"):
+        data.balanced_indices(torch.ones(100, dtype=torch.int64), 5, seed=0)
+
+
+def test_augmentation_varies_tiles_and_keeps_them_tiles(digits):
+    tiles = digits[0].tiles[:64]
+    varied = augment(tiles, torch.Generator().manual_seed(1))
+    assert varied.shape == tiles.shape
+    assert varied.dtype == torch.uint8
+    assert (varied != tiles).flatten(1).any(1).all()
+    assert (varied.flatten(1).amax(1) > 100).all()
+    assert torch.equal(varied, augment(tiles, torch.Generator().manual_seed(1)))
+    assert not torch.equal(varied, augment(tiles, torch.Generator().manual_seed(2)))
+
+
+@pytest.mark.parametrize("arch", sorted(ARCHITECTURES))
+def test_networks_take_pixels_as_they_are(arch):
+    network = ARCHITECTURES[arch]().eval()
+    logits = network(torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8))
+    assert logits.shape == (3, 10)
+    assert logits.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("arch", "epochs", "least"), [("mlp", 8, 0.95), ("cnn", 5, 0.95)])
+def test_every_network_learns(arch, epochs, least, digits, tmp_path):
+    config = loop.Config(arch=arch, epochs=epochs, batch_size=32, validation=200)
+    state = loop.train(config, digits, tmp_path / "run", torch.device("cpu"))
+    assert state.metrics[-1]["validation_accuracy"] >= least
+    assert state.metrics[-1]["loss"] < state.metrics[0]["loss"]
+    _, accuracy = loop.evaluate(state.network(), digits[1])
+    assert accuracy == state.metrics[-1]["validation_accuracy"]
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_run_resumes_to_the_same_result(digits, tmp_path, monkeypatch):
+    config = loop.Config(arch="cnn", epochs=3, batch_size=64, validation=200)
+    device = torch.device("cpu")
+    whole = loop.train(config, digits, tmp_path / "whole", device)
+
+    saves = []
+
+    def save_and_die(state, run):
+        save(state, run)
+        saves.append(state)
+        if len(saves) == 2:
+            raise Killed
+
+    save = checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", save_and_die)
+    with pytest.raises(Killed):
+        loop.train(config, digits, tmp_path / "killed", device)
+    assert not checkpoint.load(tmp_path / "killed").complete
+    resumed = loop.train(config, digits, tmp_path / "killed", device, resume=True)
+
+    assert resumed.complete
+    assert resumed.metrics == whole.metrics
+    assert all(torch.equal(resumed.weights[name], value) for name, value in whole.weights.items())
+    logged = (tmp_path / "killed" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in logged] == [1, 2, 3]
+
+
+def test_a_kill_while_saving_leaves_the_former_checkpoint(digits, tmp_path, monkeypatch):
+    config = loop.Config(arch="mlp", epochs=1, validation=200)
+    state = loop.train(config, digits, tmp_path / "run", torch.device("cpu"))
+
+    def half_written(content, path):
+        path.write_bytes(b"half")
+        raise Killed
+
+    monkeypatch.setattr(torch, "save", half_written)
+    with pytest.raises(Killed):
+        checkpoint.save(state, tmp_path / "run")
+    assert checkpoint.load(tmp_path / "run").epoch == 1
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    with pytest.raises(checkpoint.CheckpointError, match=r"no checkpoint\.pt"):
+        checkpoint.load(tmp_path)
+    (tmp_path / "checkpoint.pt").write_bytes(b"half")
+    with pytest.raises(checkpoint.CheckpointError, match="cannot be read"):
+        checkpoint.load(tmp_path)
+
+
+def test_the_command_leaves_a_whole_run(mnist_root, tmp_path, capsys):
+    arguments = ["--data", mnist_root, "--runs", tmp_path, "--device", "cpu", "--validation", 200]
+    assert main([*map(str, arguments), "--arch", "mlp", "--epochs", "2"]) == 0
+    (run,) = tmp_path.iterdir()
+    assert {path.name for path in run.iterdir()} == {
+        "config.json", "metrics.jsonl", "checkpoint.pt", "report.json",
+        "curves.png", "confusion.png", "samples.png", "mistakes.png",
+    }  # fmt: skip
+    for path in run.glob("*.png"):
+        picture = matplotlib.image.imread(path)
+        assert min(picture.shape[:2]) > 100
+        assert picture.std() > 0.02
+    report = json.loads((run / "report.json").read_text())
+    assert report["test_pictures"] == 300
+    output, errors = capsys.readouterr()
+    assert "test accuracy" in output
+    assert errors == ""
+    assert main(["--data", str(mnist_root), "--resume", str(run)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--resume", "gone"], "no checkpoint.pt"),
+        (["--device", "nonsense"], "nonsense"),
+        (["--device", "cuda:7"], "cuda:7"),
+        (["--data", "pyproject.toml"], "pyproject.toml"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_a_line(arguments, word, mnist_root, tmp_path, capsys):
+    assert (
+        main(["--data", str(mnist_root), "--runs", str(tmp_path / "runs"), "--epochs", "1", *arguments]) == 1
+    )
+    errors = capsys.readouterr().err
+    assert word in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_a_missing_torch_is_said_in_a_line(tmp_path):
+    blocked = "import sys, runpy; sys.modules['torch'] = None; runpy.run_module('train', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "pip install" in done.stderr
+    assert "Traceback" not in done.stderr
