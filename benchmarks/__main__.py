@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import accuracy, compare, record, speed
 from benchmarks.errors import BenchmarkError
-from benchmarks.report import write_report
+from benchmarks.report import summary, write_report
 from edge_runtime.errors import EdgeDigitsError
 
 
@@ -89,6 +89,7 @@ def _report(options: argparse.Namespace) -> int:
     chosen = record.read(options.record or record.newest())
     for path in write_report(chosen, chosen.path.parent):
         print(path)
+    print(f"\nfor the README:\n\n{summary(chosen)}")
     return 0
 
 

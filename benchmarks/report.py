@@ -17,6 +17,27 @@ def write_report(record: Record, folder: Path) -> tuple[Path, Path]:
     return page, plot
 
 
+def summary(record: Record) -> str:
+    """The figures that a reader of the README wants, as a Markdown table."""
+    accuracy = {result["contender"]: result for result in record.of_kind("accuracy")}
+    single = {result["batch"]: result for result in record.of_kind("latency") if result["threads"] == 1}
+    process = {result["contender"]: result for result in record.of_kind("process")}
+    names = {"int8": "INT8", "float": "float ONNX", "torch": "PyTorch eager"}
+    rows = [
+        (
+            label,
+            f"{accuracy[name]['accuracy']:.2%}",
+            f"{accuracy[name]['bytes'] / 1000:.0f} kB" if "bytes" in accuracy[name] else "-",
+            *(f"{single[batch]['ratio_to_float'][name]:.2f}" for batch in (1, 64)),
+            f"{process[name]['ratio_to_imports']:.2f}",
+            f"{process[name]['peak_mb']:.0f} MB",
+        )
+        for name, label in names.items()
+    ]
+    head = ("", "MNIST test set", "size", "time, batch 1", "time, batch 64", "cold start", "peak memory")
+    return _table(head, rows)
+
+
 def _markdown(record: Record, plot: str) -> str:
     about, host = record.conditions, record.conditions["host"]
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)

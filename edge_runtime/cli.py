@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime import __version__
-from edge_runtime.errors import EdgeDigitsError, PictureError, SourceError
+from edge_runtime.errors import EdgeDigitsError, OutputError, PictureError, SourceError
 
 if TYPE_CHECKING:
+    from edge_runtime.camera import Frame
+    from edge_runtime.display import Window
     from edge_runtime.reader import DigitReader
     from edge_runtime.results import Reading
 
@@ -38,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(options.run(options))
     except EdgeDigitsError as error:
         _complain(str(error))
+        return 2
+    except ImportError as error:
+        _complain(
+            f"{error}. A system library or a package is missing; on Debian and Raspberry Pi OS try: "
+            "sudo apt install libgl1 libglib2.0-0, on a machine without a screen: "
+            "pip install opencv-python-headless"
+        )
         return 2
     except KeyboardInterrupt:
         _complain("stopped")
@@ -202,6 +211,9 @@ def _classify(options: argparse.Namespace) -> int:
                 show(batch)
                 if pictures:
                     counts.undrawn += sum(not _annotate(pictures, reading) for reading in batch)
+        except OutputError as error:
+            _complain(str(error))
+            return 1
         finally:
             _complain(counts.summary(options.out, len(done)))
     return 1 if counts.failed or counts.undrawn else 0
@@ -332,40 +344,75 @@ def _camera(options: argparse.Namespace) -> int:
     reader = _open_reader(options)
     with contextlib.ExitStack() as stack:
         frames = stack.enter_context(camera.open_frames(options.source))
-        window = None if options.no_window else stack.enter_context(display.Window("edge-digits"))
-        rate, started = camera.FrameRate(), time.monotonic()
-        last: str | None = None
-        waiting, drawing, count = time.perf_counter(), 0.0, 0
-        # Ctrl-C is how a person ends a live view: a good end.
-        with contextlib.suppress(KeyboardInterrupt):
+        show: _LiveLines | _LiveWindow
+        if options.no_window:
+            show = _LiveLines(reader)
+        else:
+            show = _LiveWindow(reader, stack.enter_context(display.Window("edge-digits")), options.model)
+        started = waiting = time.perf_counter()
+        count, lost = 0, False
+        try:
             for frame in frames:
-                captured = time.perf_counter() - waiting
-                reading, stages = reader.read_timed(frame)
-                text = " / ".join(reading.lines)
-                fps, count = rate.tick(), count + 1
-                if window:
-                    start = time.perf_counter()
-                    split = {"capture": captured, **stages, "draw": drawing}
-                    picture = display.overlay(
-                        display.annotate(frame, reading.digits),
-                        [
-                            f"{text or 'no digit'}   {fps:.0f} frames/s   {options.model}",
-                            "   ".join(f"{name} {value * 1000:.1f} ms" for name, value in split.items()),
-                        ],
-                    )
-                    if not window.show(picture):
-                        break
-                    drawing = time.perf_counter() - start
-                elif text != last:
-                    last = text
-                    sure = min((d.confidence for d in reading.digits if d.value is not None), default=0.0)
-                    moment = f"{time.monotonic() - started:8.2f} s"
-                    print(f"{moment}  {last}  {sure:.3f}" if last else f"{moment}  -", flush=True)
+                count += 1
+                if not show(frame, time.perf_counter() - waiting):
+                    break
                 waiting = time.perf_counter()
+        except KeyboardInterrupt:
+            pass  # how a person ends a live view: a good end
+        except SourceError as error:
+            if not count:
+                raise
+            _complain(str(error))
+            lost = True
         if not count:
             raise SourceError(f"{frames.name} holds no pictures")
-        _complain(f"{count} frames in {time.monotonic() - started:.1f} s")
-    return 0
+        _complain(f"{count} frames in {time.perf_counter() - started:.1f} s")
+    return 1 if lost else 0
+
+
+class _LiveLines:
+    """Prints what is read in a frame whenever it differs from the frame before."""
+
+    def __init__(self, reader: DigitReader) -> None:
+        self._reader = reader
+        self._last: tuple[str, ...] | None = None
+        self._started = time.monotonic()
+
+    def __call__(self, frame: Frame, captured: float) -> bool:
+        reading = self._reader.read(frame)
+        if reading.lines != self._last:
+            self._last = reading.lines
+            moment = f"{time.monotonic() - self._started:8.2f} s"
+            sure = min((digit.confidence for digit in reading.digits), default=0.0)
+            text = f"{' / '.join(reading.lines)}  {sure:.3f}" if reading.digits else "-"
+            print(f"{moment}  {text}", flush=True)
+        return True
+
+
+class _LiveWindow:
+    """Shows every frame with what is read in it, the rate, and where the frame's time went."""
+
+    def __init__(self, reader: DigitReader, window: Window, model: str) -> None:
+        from edge_runtime import camera
+
+        self._reader, self._window, self._model = reader, window, model
+        self._rate = camera.FrameRate()
+        self._drawing = 0.0
+
+    def __call__(self, frame: Frame, captured: float) -> bool:
+        from edge_runtime import display
+
+        reading, stages = self._reader.read_timed(frame)
+        start = time.perf_counter()
+        split = {"capture": captured, **stages, "draw": self._drawing}
+        lines = [
+            f"{' / '.join(reading.lines) or 'no digit'}   {self._rate.tick():.0f} fps   {self._model}",
+            "   ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in split.items()),
+        ]
+        picture = display.overlay(display.annotate(frame, reading.digits), lines)
+        stays = self._window.show(picture)
+        self._drawing = time.perf_counter() - start
+        return stays
 
 
 # profile, models, doctor ----------------------------------------------------------------------------------

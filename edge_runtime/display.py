@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 
@@ -16,6 +18,10 @@ _READ = (60, 160, 20)  # BGR
 _REFUSED = (130, 130, 130)
 _WHITE = (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_NO_WINDOW = (
+    "no window can be opened: there is no screen, or OpenCV was built without windows "
+    "(pip install opencv-python); --no-window prints the results instead"
+)
 
 
 def annotate(picture: NDArray[np.uint8], digits: Iterable[Digit]) -> NDArray[np.uint8]:
@@ -39,11 +45,15 @@ def overlay(picture: NDArray[np.uint8], lines: Sequence[str]) -> NDArray[np.uint
     """Write lines of text into the lower left corner, white on a darkened strip; returns a copy."""
     canvas = picture.copy()
     height = max(10, round(min(canvas.shape[:2]) / 34))
-    step = round(height * 1.7)
+    # A narrow picture gets smaller letters rather than half a line.
+    scale, weight = _font(height)
+    longest = max(cv2.getTextSize(text, _FONT, scale, weight)[0][0] for text in lines)
+    height = max(6, round(height * min(1.0, (canvas.shape[1] - 2 * height) / longest)))
+    scale, weight = _font(height)
+    step = round(height * 1.8)
     top = max(0, canvas.shape[0] - step * len(lines) - height // 2)
     canvas[top:] //= 3
     for index, text in enumerate(lines):
-        scale, weight = _font(height)
         baseline = (height, top + step * (index + 1) - height // 3)
         cv2.putText(canvas, text, baseline, _FONT, scale, _WHITE, weight, cv2.LINE_AA)
     return np.asarray(canvas, np.uint8)
@@ -89,16 +99,23 @@ class Window:
 
     def __init__(self, title: str) -> None:
         self.title = title
+        self._sized = False
+        if sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+            # Qt would end the whole process here.
+            raise MissingDependencyError(_NO_WINDOW)
+        os.environ.setdefault(
+            "QT_LOGGING_RULES", "default.warning=false"
+        )  # about fonts that nobody asked for
         try:
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
-            raise MissingDependencyError(
-                "no window can be opened: there is no screen, or OpenCV was built without windows "
-                "(pip install opencv-python); --no-window prints the results instead"
-            ) from error
+            raise MissingDependencyError(_NO_WINDOW) from error
 
     def show(self, picture: NDArray[np.uint8]) -> bool:
         """Show a picture; False once the user has closed the window or pressed `q` or Escape."""
+        if not self._sized:
+            cv2.resizeWindow(self.title, picture.shape[1], picture.shape[0])
+            self._sized = True
         cv2.imshow(self.title, picture)
         key = cv2.waitKey(1) & 0xFF
         closed = cv2.getWindowProperty(self.title, cv2.WND_PROP_VISIBLE) < 1

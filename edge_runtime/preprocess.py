@@ -180,7 +180,7 @@ def _longer_side(pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 # Cutting the ink of a box. Lengths are in pixels of the patch after it was brought to `_PATCH` at most.
-_PATCH = 160
+_PATCH = 112
 _MARGIN = 0.18  # of the box's longer side: room to see the paper around the ink
 _THINNEST_STROKE = 1.7  # px in the tile; MNIST's strokes are 2 to 3
 
@@ -233,13 +233,15 @@ def extract_ink(patch: Grey) -> Grey | None:
 
 
 def _paper(patch: Grey) -> NDArray[np.float32]:
-    """Brightness of the paper, float32 `(H, W)`: a plane, refitted twice without what departs from it."""
+    """Brightness of the paper, float32 `(H, W)`: a plane, refitted thrice without what departs from it."""
     height, width = patch.shape
-    # A quarter of a thousand points are plenty for three unknowns.
-    step = max(1, min(height, width) // 24)
-    rows, columns = np.mgrid[0:height:step, 0:width:step].astype(np.float32)
-    points = np.stack([np.ones(rows.size, np.float32), rows.ravel(), columns.ravel()], axis=1)
-    values = patch[::step, ::step].ravel().astype(np.float32)
+    # Some hundred points are plenty for three unknowns.
+    step = max(1, min(height, width) // 16)
+    values = patch[::step, ::step].astype(np.float32)
+    points = np.ones((*values.shape, 3), np.float32)
+    points[:, :, 1] = np.linspace(-1, 1, values.shape[0])[:, None]
+    points[:, :, 2] = np.linspace(-1, 1, values.shape[1])
+    points, values = points.reshape(-1, 3), values.ravel()
     # The patch's rim is mostly paper: start from its level and look at what is near to it.
     rim = np.concatenate([patch[0], patch[-1], patch[:, 0], patch[:, -1]])
     level = float(np.median(rim))
@@ -247,12 +249,16 @@ def _paper(patch: Grey) -> NDArray[np.float32]:
     tolerance = max(12.0, float(np.median(np.abs(rim - level))) * 4)
     for _ in range(3):
         near = np.abs(points @ plane - values) < tolerance
-        if near.sum() < 16:
+        if np.count_nonzero(near) < 16:
             break
-        plane = np.linalg.lstsq(points[near], values[near], rcond=None)[0].astype(np.float32)
-    down = np.arange(height, dtype=np.float32)[:, None] * plane[1]
-    across = np.arange(width, dtype=np.float32)[None, :] * plane[2]
-    return np.asarray(plane[0] + down + across, np.float32)
+        chosen = points[near]
+        # The small term keeps the normal equations solvable where all points lie on a line.
+        normal = chosen.T @ chosen + np.float32(1e-2) * np.eye(3, dtype=np.float32)
+        plane = np.linalg.solve(normal, chosen.T @ values[near])
+    # The sampled points end up to a step before the patch does.
+    down = np.arange(height, dtype=np.float32) / max(1, (height - 1) // step * step) * 2 - 1
+    across = np.arange(width, dtype=np.float32) / max(1, (width - 1) // step * step) * 2 - 1
+    return np.asarray(plane[0] + down[:, None] * plane[1] + across * plane[2], np.float32)
 
 
 def _keep_inside(ink: Grey, x: int, y: int, width: int, height: int) -> Grey | None:

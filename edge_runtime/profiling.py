@@ -156,7 +156,6 @@ def frame_stages(seconds: float, model: str = "int8") -> dict[str, float]:
         start = time.perf_counter()
         display.annotate(page, reading.digits)
         taken["draw"] = time.perf_counter() - start
-        taken["grey"] = taken.pop("decode")
         for name, value in taken.items():
             stages.setdefault(name, []).append(value * 1000)
     order = ("grey", "locate", "tile", "classify", "draw")

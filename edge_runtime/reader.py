@@ -65,7 +65,7 @@ class DigitReader:
         cut = time.perf_counter()
         (reading,) = self._classify([page])
         stages = {
-            "decode": decoded - started,
+            "grey": decoded - started,
             "locate": located - decoded,
             "tile": cut - located,
             "classify": time.perf_counter() - cut,

@@ -149,7 +149,16 @@ def test_without_a_screen_the_message_says_what_to_do(monkeypatch):
     def fail(*_):
         raise cv2.error("no GUI")
 
-    monkeypatch.setattr(display.cv2, "namedWindow", fail)
+    for display_server in ({}, {"DISPLAY": ":0"}):
+        monkeypatch.setattr(display.os, "environ", display_server)
+        monkeypatch.setattr(display.cv2, "namedWindow", fail)
+        with pytest.raises(MissingDependencyError, match="--no-window"):
+            display.Window("title")
+
+
+def test_a_window_that_no_library_can_open_is_said(monkeypatch):
+    monkeypatch.setattr(display.sys, "platform", "linux")
+    monkeypatch.setattr(display.os, "environ", {})
     with pytest.raises(MissingDependencyError, match="--no-window"):
         display.Window("title")
 

@@ -170,6 +170,16 @@ def test_help_names_everything(run, name):
     assert "usage: edge-digits" in output
 
 
+def test_a_missing_system_library_is_said_in_a_line(scans):
+    blocked = (
+        "import sys; sys.modules['cv2'] = None; from edge_runtime.cli import main; sys.exit(main(['doctor']))"
+    )
+    done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "apt install libgl1" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_version(run):
     from edge_runtime import __version__
 

@@ -3,10 +3,11 @@
 import csv
 import errno
 import json
+import sys
 
 import pytest
 
-from edge_runtime import Box, Digit, OutputError, Reading, outputs
+from edge_runtime import Box, Digit, MissingDependencyError, OutputError, Reading, outputs
 
 READINGS = [
     Reading(
@@ -70,6 +71,13 @@ def test_a_file_that_exists_is_not_touched_unasked(suffix, tmp_path):
     assert path.read_bytes() == before
     write(path, READINGS[:1], overwrite=True)
     assert len(rows_of(path)) == 2
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'edge-digits\[parquet\]'"):
+        outputs.open_output(tmp_path / "results.parquet")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_kind_of_file_is_named(tmp_path):
