@@ -166,13 +166,14 @@ def _duration(text: str) -> float:
 
 
 def _open_reader(options: argparse.Namespace) -> DigitReader:
+    # Damaged files are reported by us, in one line. OpenCV looks at this once, when it is loaded.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     import cv2
 
     from edge_runtime.reader import DigitReader
 
-    # One setting for all the cores that the command uses; damaged files are reported by us, in one line.
+    # One setting for all the cores that the command uses.
     cv2.setNumThreads(options.threads)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return DigitReader(options.model, threads=options.threads)
 
 

@@ -10,7 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +23,7 @@ from edge_runtime.results import Reading
 
 COLUMNS = ("source", "digit", "confidence", "x", "y", "width", "height", "status")
 Row = tuple[Any, ...]
+_ROW_GROUP = 50_000  # rows of a Parquet file that are in memory at a time
 
 
 def rows(reading: Reading) -> Iterator[Row]:
@@ -209,7 +210,6 @@ class ParquetFile(JsonLinesFile):
 
     def __init__(self, path: Path, *, resume: bool) -> None:
         try:
-            import pyarrow.json
             import pyarrow.parquet  # noqa: F401
         except ImportError as error:
             raise MissingDependencyError(
@@ -241,18 +241,15 @@ class ParquetFile(JsonLinesFile):
 
     def _convert(self) -> None:
         import pyarrow
-        import pyarrow.json
         import pyarrow.parquet
 
         whole, fraction, text = pyarrow.int32(), pyarrow.float32(), pyarrow.string()
         kinds = (text, pyarrow.int8(), fraction, whole, whole, whole, whole, text)
         schema = pyarrow.schema(list(zip(COLUMNS, kinds, strict=True)))
         partial = self.path.with_name(self.path.name + ".partial")
-        with pyarrow.parquet.ParquetWriter(partial, schema) as writer:
-            if self._journal.stat().st_size:
-                options = pyarrow.json.ParseOptions(explicit_schema=schema)
-                for batch in pyarrow.json.open_json(self._journal, parse_options=options):
-                    writer.write_batch(batch)
+        with pyarrow.parquet.ParquetWriter(partial, schema) as writer, self._journal.open("rb") as lines:
+            while group := [json.loads(line) for line in islice(lines, _ROW_GROUP)]:
+                writer.write_batch(pyarrow.RecordBatch.from_pylist(group, schema))
         partial.replace(self.path)
 
 
