@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, record, speed
+from benchmarks import accuracy, compare, cpus, record, speed
 from benchmarks.errors import BenchmarkError
 from benchmarks.report import summary, write_report
 from edge_runtime.errors import EdgeDigitsError
@@ -55,6 +55,7 @@ def _run(options: argparse.Namespace) -> int:
     path = options.out or record.FOLDER / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
     results = chain(
         accuracy.measure(options.data),
+        cpus.measure(),
         speed.latency(options.seconds),
         speed.frame(options.seconds),
         speed.processes(options.repeats),
@@ -69,7 +70,13 @@ def _told(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Say on a terminal what has been measured."""
     for result in results:
         if sys.stderr.isatty():
-            what = result.get("contender") or result.get("batch") or result.get("pictures") or ""
+            what = (
+                result.get("contender")
+                or result.get("cpu")
+                or result.get("batch")
+                or result.get("pictures")
+                or ""
+            )
             print(f"{result['kind']} {what}", file=sys.stderr)
         yield result
 

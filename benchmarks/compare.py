@@ -55,7 +55,9 @@ def accuracy_losses(before: Record, after: Record, allowed: float = ALLOWED_LOSS
     old, new = ({r["contender"]: r["accuracy"] for r in x.of_kind("accuracy")} for x in (before, after))
     # torch is not installed everywhere; the shipped models are.
     shipped = {name: accuracy for name, accuracy in old.items() if name != "torch" or name in new}
-    return [
+    # A CPU on which the answers changed is a loss of accuracy on every device of its kind.
+    changed = [f"{r['cpu']}: INT8 logits differ" for r in after.of_kind("cpu") if not r["same_logits"]]
+    return changed + [
         f"{name}: accuracy {accuracy:.2%} -> {new.get(name, 0):.2%}"
         for name, accuracy in shipped.items()
         if new.get(name, 0.0) < accuracy - allowed - 1e-9

@@ -27,7 +27,7 @@ class Record:
     results: list[dict[str, Any]]
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
-        """The results of one kind: accuracy, latency, frame, process or folder."""
+        """The results of one kind: accuracy, cpu, latency, frame, process or folder."""
         return [result for result in self.results if result["kind"] == kind]
 
     @property

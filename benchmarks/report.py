@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cpus import EMULATOR
 from benchmarks.record import Record
 
 
@@ -64,6 +65,13 @@ def _markdown(record: Record, plot: str) -> str:
                 for r in record.of_kind("accuracy")
             ),
         ),
+        "## The INT8 model on other kinds of CPU, emulated",
+        _table(
+            ("CPU", "tiles", "logits bit for bit the same"),
+            ((r["cpu"], r["tiles"], "yes" if r["same_logits"] else "NO") for r in record.of_kind("cpu")),
+        )
+        if record.of_kind("cpu")
+        else f"Not measured: {EMULATOR} was not installed.",
         "## Latency of one call, microseconds",
         _table(
             ("threads", "batch", "model", "p50", "p90", "p99", "calls", "p50 to float's"),

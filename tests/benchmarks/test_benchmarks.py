@@ -88,6 +88,15 @@ def test_a_model_that_vanished_is_a_loss(small, tmp_path):
     assert any("only in" in line for line in compare.moved(before, after))
 
 
+def test_answers_that_depend_on_the_cpu_are_a_loss(small, tmp_path):
+    def add(line):
+        if line["kind"] == "frame":
+            line.update(kind="cpu", cpu="Haswell", tiles=500, same_logits=False)
+
+    after = record.read(altered(small, tmp_path, add))
+    assert any("Haswell" in line for line in compare.accuracy_losses(record.read(small), after))
+
+
 def test_what_moved_is_shown(small, tmp_path):
     def slow_down(line):
         if line["kind"] == "latency":
