@@ -34,6 +34,7 @@ def summary(record: Record) -> str:
             f"{process[name]['peak_mb']:.0f} MB",
         )
         for name, label in names.items()
+        if name in accuracy
     ]
     head = ("", "MNIST test set", "size", "time, batch 1", "time, batch 64", "cold start", "peak memory")
     return _table(head, rows)
@@ -67,8 +68,17 @@ def _markdown(record: Record, plot: str) -> str:
         ),
         "## The INT8 model on other kinds of CPU, emulated",
         _table(
-            ("CPU", "tiles", "logits bit for bit the same"),
-            ((r["cpu"], r["tiles"], "yes" if r["same_logits"] else "NO") for r in record.of_kind("cpu")),
+            ("CPU", "tiles", "same digit", "logits bit for bit the same", "largest difference of a logit"),
+            (
+                (
+                    r["cpu"],
+                    f"{r['count']} of {r['tiles']}",
+                    f"{r['same_digit']:.1%}",
+                    f"{r['identical']:.1%}",
+                    f"{r['largest_difference']:.2g}",
+                )
+                for r in record.of_kind("cpu")
+            ),
         )
         if record.of_kind("cpu")
         else f"Not measured: {EMULATOR} was not installed.",
