@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch.nn import functional
 
 from train.checkpoint import Checkpoint
@@ -60,10 +61,14 @@ def _draw_curves(state: Checkpoint, path: Path) -> None:
         axes.plot(epochs, [line[name] for line in state.metrics], label="training (augmented)")
         axes.plot(epochs, [line[f"validation_{name}"] for line in state.metrics], label="validation")
         axes.set(xlabel="epoch", title=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     loss.set_yscale("log")
-    accuracy.set_ylim(bottom=max(0.0, min(0.95, *(line["accuracy"] for line in state.metrics[-1:]))))
+    # The first epochs would press the rest into a line at the top.
+    later = state.metrics[len(state.metrics) // 4 :]
+    lowest = min(min(line["accuracy"], line["validation_accuracy"]) for line in later)
+    accuracy.set_ylim(lowest - 0.1 * (1 - lowest) - 1e-3, 1)
     figure.suptitle(f"{state.run_id}: {state.config['arch']}, {state.epoch} epochs")
     figure.savefig(path, dpi=120)
 
