@@ -115,15 +115,13 @@ class DigitReader:
                 batch.values.tolist(), batch.confidences.tolist(), batch.refused.tolist(), strict=True
             )
         for page in pages:
-            # The page's boxes come first: zip stops at them without taking another page's verdict.
-            digits = tuple(
-                self._refuse(confidence, box) if refused else Digit(value, confidence, box)
-                for box, (value, confidence, refused) in zip(page.boxes, verdicts)  # noqa: B905
-            )
+            digits = tuple([self._digit(box, *next(verdicts)) for box in page.boxes])
             status = page.status if digits or page.status != OK else NOTHING_FOUND
             yield Reading(page.source, digits, status)
 
-    def _refuse(self, confidence: float, box: Box) -> Digit:
+    def _digit(self, box: Box, value: int, confidence: float, refused: bool) -> Digit:
+        if not refused:
+            return Digit(value, confidence, box)
         least = self.classifier.info.refuse_below
         return Digit(None, confidence, box, f"refused: confidence {confidence:.2f} is below {least:.2f}")
 

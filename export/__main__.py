@@ -69,7 +69,7 @@ def export(run: Path, root: Path) -> dict[str, Path]:
     folder = run / "export"
     folder.mkdir(exist_ok=True)
     floating = graph.to_onnx(network)
-    models = {"float": floating, "int8": quantize.quantize(floating, training[chosen].tiles.numpy())}
+    models = {"int8": quantize.quantize(floating, training[chosen].tiles.numpy()), "float": floating}
     paths = {precision: folder / f"{precision}.onnx" for precision in models}
     for precision, model in models.items():
         about = {
