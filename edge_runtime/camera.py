@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -28,9 +29,10 @@ def open_frames(source: str) -> Frames:
     """
     if source.isdecimal():
         return LiveFrames(int(source), f"camera {source}")
+    source = source.removeprefix("file://")
     if "://" in source or source.startswith("/dev/"):
         return LiveFrames(source, source)
-    if not Path(source).is_file():
+    if not os.path.isfile(source):
         raise SourceError(f"{source}: no such video file, nor a camera's number, device or URL")
     return VideoFrames(source)
 
@@ -81,7 +83,8 @@ class LiveFrames(Frames):
     """The newest frame of a live source, each at most once.
 
     A thread of its own empties the camera's buffer, so that a slow reader skips frames instead of falling
-    behind. A source that stops giving frames raises `SourceError` within `FRAME_TIMEOUT`.
+    behind. A source that stops giving frames raises `SourceError` within `FRAME_TIMEOUT`,
+    one that never begins within `OPEN_TIMEOUT`.
     """
 
     def __init__(self, source: int | str, name: str) -> None:
@@ -99,11 +102,18 @@ class LiveFrames(Frames):
             self._changed.wait_for(lambda: self._opened or self._failure, OPEN_TIMEOUT)
             failure = self._failure or (None if self._opened else f"did not open within {OPEN_TIMEOUT:.0f} s")
         if failure:
-            self._closing = True
+            # The interpreter must not end while the thread is inside OpenCV.
+            self.close()
             raise SourceError(f"{name}: {failure}")
 
     def _capture_frames(self) -> None:
-        capture = cv2.VideoCapture(self._source)
+        try:
+            self._capture_until_closed(cv2.VideoCapture(self._source))
+        # An error in this thread would reach nobody; a number too large for OpenCV is one.
+        except Exception as error:
+            self._report(f"cannot be opened: {error}")
+
+    def _capture_until_closed(self, capture: cv2.VideoCapture) -> None:
         try:
             if not capture.isOpened():
                 self._report("cannot be opened; is it connected, and used by no other program?")
@@ -129,15 +139,15 @@ class LiveFrames(Frames):
             self._changed.notify_all()
 
     def __iter__(self) -> Iterator[Frame]:
+        patience = OPEN_TIMEOUT  # a stream may have to wait for its first whole picture
         while True:
             with self._changed:
-                self._changed.wait_for(
-                    lambda: self._frame is not None or self._failure, timeout=FRAME_TIMEOUT
-                )
+                self._changed.wait_for(lambda: self._frame is not None or self._failure, timeout=patience)
                 frame, self._frame = self._frame, None
-                failure = self._failure or f"gave no picture for {FRAME_TIMEOUT:.0f} s"
+                failure = self._failure or f"gave no picture for {patience:.0f} s"
             if frame is None:
                 raise SourceError(f"{self.name}: {failure}")
+            patience = FRAME_TIMEOUT
             yield frame
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from edge_runtime.errors import EdgeDigitsError, OutputError, PictureError, Sour
 if TYPE_CHECKING:
     from edge_runtime.camera import Frame
     from edge_runtime.display import Window
+    from edge_runtime.outputs import TableFile
     from edge_runtime.reader import DigitReader
     from edge_runtime.results import Reading
 
@@ -33,6 +34,10 @@ EXIT_CODES = """exit codes:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
+    # Damaged files are reported by us, in one line. OpenCV looks at this once, when it is loaded.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    if sys.stdout is None:  # closed by whoever started us
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     with contextlib.suppress(AttributeError):
         # A name that the terminal's encoding lacks shall not stop the work.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -53,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except OSError as error:
         # Standard output, as a rule: the interpreter must not try it again when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             # Whoever read our output has seen enough.
             return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
@@ -88,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         help="int8 (default), float, or the path of an exported .onnx file",
     )
     network.add_argument(
-        "--threads", type=_positive, default=1, metavar="N", help="cores to use (default: 1)"
+        "--threads", type=whole_number, default=1, metavar="N", help="cores to use (default: 1)"
     )
 
     def command(name: str, run: Any, text: str, *, reads: bool = False) -> argparse.ArgumentParser:
@@ -112,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     existing.add_argument(
         "--resume",
         action="store_true",
-        help="go on with FILE: pictures that it holds already are passed over",
+        help="go on with FILE: pictures that it holds are passed over, those that failed are tried again",
     )
     existing.add_argument("--overwrite", action="store_true", help="replace FILE where it exists")
     classify.add_argument(
@@ -139,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
 
     profile = command("profile", _profile, "measure the models on this machine, float against INT8")
     profile.add_argument(
-        "--seconds", type=_duration, default=1.0, metavar="S", help="time for each figure (default: 1)"
+        "--seconds", type=seconds, default=1.0, metavar="S", help="time for each figure (default: 1)"
     )
     profile.add_argument("--json", action="store_true", help="print the record as JSON instead of tables")
 
@@ -151,14 +157,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
+def whole_number(text: str) -> int:
+    """A number of threads."""
     value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("at least 1")
+    if not 1 <= value <= 1024:
+        raise argparse.ArgumentTypeError("at least 1 and at most 1024")
     return value
 
 
-def _duration(text: str) -> float:
+def seconds(text: str) -> float:
+    """A duration."""
     value = float(text)
     if not 0 < value < 3600:
         raise argparse.ArgumentTypeError("more than 0 and less than 3600 seconds")
@@ -166,8 +174,6 @@ def _duration(text: str) -> float:
 
 
 def _open_reader(options: argparse.Namespace) -> DigitReader:
-    # Damaged files are reported by us, in one line. OpenCV looks at this once, when it is loaded.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     import cv2
 
     from edge_runtime.reader import DigitReader
@@ -181,80 +187,106 @@ def _open_reader(options: argparse.Namespace) -> DigitReader:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from edge_runtime import outputs, sources
+    from edge_runtime import outputs
 
     if (options.resume or options.overwrite) and not options.out:
         raise SourceError("--resume and --overwrite speak of a results file: name it with --out")
     reader = _open_reader(options)
-    show = _print_json if options.json else _print_nothing if options.out else _TablePrinter()
-    pictures = None if options.annotate is None else outputs.AnnotatedPictures(options.annotate)
-
-    def paths() -> Iterator[str]:
-        return sources.expand(
-            _named(options.sources), recursive=not options.no_recursive, skip=options.annotate
-        )
-
-    with contextlib.ExitStack() as stack:
-        table = None
-        if options.out:
-            table = stack.enter_context(
-                outputs.open_output(options.out, overwrite=options.overwrite, resume=options.resume)
-            )
-        done = table.done if table else set()
-        todo = (path for path in paths() if not done or outputs.printable(path) not in done)
-        total = None if "-" in options.sources else paths
-        counts = _Counts()
-        try:
-            for batch in _batches(_with_progress(reader.read_many(todo), total, len(done))):
-                if table:
-                    table.write(batch)
-                counts.add(batch)
-                show(batch)
-                if pictures:
-                    counts.undrawn += sum(not _annotate(pictures, reading) for reading in batch)
-        except OutputError as error:
-            _complain(str(error))
-            return 1
-        finally:
-            _complain(counts.summary(options.out, len(done)))
+    counts = _Counts()
+    try:
+        with contextlib.ExitStack() as stack:
+            table = None
+            if options.out:
+                table = stack.enter_context(
+                    outputs.open_output(options.out, overwrite=options.overwrite, resume=options.resume)
+                )
+            stack.callback(lambda: _complain(counts.summary(options.out)))
+            batches = reader.read_batches(_todo(options, table, counts))
+            _keep(_with_progress(batches, options, table), options, table, counts)
+    except OutputError as error:
+        if not counts.pictures:
+            raise
+        _complain(str(error))
+        return 1
     return 1 if counts.failed or counts.undrawn else 0
 
 
-def _named(arguments: list[str]) -> Iterator[str]:
-    """The sources as given, with `-` replaced by the lines of standard input."""
-    for argument in arguments:
-        if argument == "-":
-            for line in sys.stdin.buffer:
-                if name := os.fsdecode(line.rstrip(b"\r\n")):
-                    yield name
+def _keep(
+    batches: Iterable[list[Reading]], options: argparse.Namespace, table: TableFile | None, counts: _Counts
+) -> None:
+    """Write, print and draw every batch of readings."""
+    from edge_runtime import outputs
+
+    show = _print_json if options.json else _print_nothing if options.out else _TablePrinter()
+    pictures = None if options.annotate is None else outputs.AnnotatedPictures(options.annotate)
+    for batch in batches:
+        if table:
+            table.write(batch)
+        counts.add(batch)
+        show(batch)
+        for reading in batch if pictures else ():
+            try:
+                if pictures and not reading.failed:
+                    pictures.write(reading)
+            except PictureError as error:
+                counts.undrawn += 1
+                _complain(f"{reading.source} cannot be drawn on: {error}")
+
+
+def _todo(
+    options: argparse.Namespace, table: TableFile | None, counts: _Counts | None = None
+) -> Iterator[str | None]:
+    """The pictures to read: as they were named, without those that the results file holds."""
+    from edge_runtime import outputs, sources
+
+    done: set[str] = set()
+    if table:
+        done = table.done
+        if table.unsure is not None:
+            yield table.unsure
+    for path in sources.expand(
+        _named(options.sources), recursive=not options.no_recursive, skip=options.annotate
+    ):
+        if path is not None and done and outputs.printable(path) in done:
+            if counts:
+                counts.skipped += 1
         else:
+            yield path
+
+
+def _named(arguments: list[str]) -> Iterator[str | None]:
+    """The sources as given, with `-` replaced by the lines of standard input."""
+    from edge_runtime import sources
+
+    for argument in arguments:
+        if argument != "-":
             yield argument
+        elif sys.stdin is not None:
+            yield from sources.listed(sys.stdin.fileno())
 
 
-def _batches(readings: Iterable[Reading]) -> Iterator[list[Reading]]:
-    """Gather readings that arrive together, so that a file is written once for many."""
-    batch: list[Reading] = []
-    written = time.monotonic()
-    try:
-        for reading in readings:
-            batch.append(reading)
-            now = time.monotonic()
-            if len(batch) >= 64 or now - written > 0.25:
-                yield batch
-                batch, written = [], now
-    except KeyboardInterrupt:
-        if batch:
+def _with_progress(
+    batches: Iterator[list[Reading]], options: argparse.Namespace, table: TableFile | None
+) -> Iterator[list[Reading]]:
+    """Show a progress bar to a person at a terminal, unless the results themselves run over it."""
+    if not sys.stderr.isatty() or (sys.stdout.isatty() and (options.json or not options.out)):
+        yield from batches
+        return
+    from tqdm import tqdm
+
+    total = None if "-" in options.sources else sum(1 for _ in _todo(options, table))
+    with tqdm(total=total, unit=" pictures", delay=0.5, leave=False) as bar:
+        for batch in batches:
             yield batch
-        raise
-    if batch:
-        yield batch
+            bar.update(len(batch))
 
 
 class _Counts:
     """How a run went, for its last line and its exit code."""
 
     def __init__(self) -> None:
-        self.pictures = self.digits = self.refused = self.empty = self.failed = self.undrawn = 0
+        self.pictures = self.digits = self.refused = self.empty = self.failed = 0
+        self.undrawn = self.skipped = 0
 
     def add(self, batch: list[Reading]) -> None:
         for reading in batch:
@@ -266,16 +298,17 @@ class _Counts:
                 self.refused += sum(digit.value is None for digit in reading.digits)
         self.pictures += len(batch)
 
-    def summary(self, out: Path | None, before: int) -> str:
+    def summary(self, out: Path | None) -> str:
         parts = [f"{self.pictures} pictures, {self.digits - self.refused} digits"]
-        if self.refused:
-            parts.append(f"{self.refused} refused")
-        if self.empty:
-            parts.append(f"{self.empty} without a digit")
-        if self.failed:
-            parts.append(f"{self.failed} that could not be read")
-        if before:
-            parts.append(f"{before} passed over as done before")
+        for count, words in (
+            (self.refused, "refused"),
+            (self.empty, "without a digit"),
+            (self.failed, "that could not be read"),
+            (self.undrawn, "that could not be drawn on"),
+            (self.skipped, "passed over as done before"),
+        ):
+            if count:
+                parts.append(f"{count} {words}")
         return ", ".join(parts) + (f"; results in {out}" if out else "")
 
 
@@ -315,27 +348,6 @@ class _TablePrinter:
         sys.stdout.flush()
 
 
-def _with_progress(readings: Iterator[Reading], count: Any, done: int) -> Iterator[Reading]:
-    """Show a progress bar while a person waits at a terminal for more than a moment."""
-    if not sys.stderr.isatty():
-        return readings
-    from tqdm import tqdm
-
-    total = sum(1 for _ in count()) - done if count else None
-    return iter(tqdm(readings, total=total, unit=" pictures", delay=0.5, leave=False))
-
-
-def _annotate(pictures: Any, reading: Reading) -> bool:
-    if reading.failed:
-        return True
-    try:
-        pictures.write(reading)
-    except PictureError as error:
-        _complain(f"{reading.source} cannot be drawn on: {error}")
-        return False
-    return True
-
-
 # camera --------------------------------------------------------------------------------------------------
 
 
@@ -344,12 +356,12 @@ def _camera(options: argparse.Namespace) -> int:
 
     reader = _open_reader(options)
     with contextlib.ExitStack() as stack:
-        frames = stack.enter_context(camera.open_frames(options.source))
         show: _LiveLines | _LiveWindow
         if options.no_window:
             show = _LiveLines(reader)
         else:
             show = _LiveWindow(reader, stack.enter_context(display.Window("edge-digits")), options.model)
+        frames = stack.enter_context(camera.open_frames(options.source))
         started = waiting = time.perf_counter()
         count, lost = 0, False
         try:

@@ -1,4 +1,4 @@
-"""Where the digits are in a picture: grey in, boxes in reading order out.
+"""Where the digits are in a picture: grey in, lines of boxes out.
 
 Contours of what is darker (or brighter) than the paper around it, for pictures of digits and little else.
 """
@@ -20,8 +20,8 @@ _LEAST_CONTRAST = 14  # grey levels between ink and paper
 _NOISE_FACTOR = 5  # ink departs from the paper by this many times the picture's own noise
 
 
-def find_digits(grey: NDArray[np.uint8]) -> list[Box]:
-    """Find boxes that may hold a digit, in reading order: line by line, left to right.
+def find_digits(grey: NDArray[np.uint8]) -> list[list[Box]]:
+    """Find boxes that may hold a digit, in reading order: lines from the top, each from the left.
 
     `grey` uint8 `(H, W)`, either polarity. Boxes are in its pixels, tight around the ink.
     """
@@ -31,8 +31,8 @@ def find_digits(grey: NDArray[np.uint8]) -> list[Box]:
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
     boxes = _join_broken(_candidates(_ink_mask(small)))
     boxes = _like_digits(boxes, small.shape)
-    order = reading_order(boxes)
-    return [_scaled_back(boxes[i], scale, grey.shape) for i in order]
+    lines = reading_order(boxes)
+    return [[_scaled_back(boxes[index], scale, grey.shape) for index in line] for line in lines]
 
 
 def _ink_mask(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -138,8 +138,8 @@ def _like_digits(rects: list[_Rect], shape: tuple[int, ...]) -> list[_Rect]:
     return [rect for rect in shaped if rect[3] > 0.4 * typical]
 
 
-def reading_order(boxes: list[_Rect]) -> list[int]:
-    """Indices of the boxes in the order of reading: lines from the top, each from the left."""
+def reading_order(boxes: list[_Rect]) -> list[list[int]]:
+    """Indices of the boxes by line: lines from the top, each from the left."""
     lines: list[list[int]] = []
     for index in sorted(range(len(boxes)), key=lambda i: boxes[i][1] + boxes[i][3] / 2):
         middle = boxes[index][1] + boxes[index][3] / 2
@@ -150,7 +150,7 @@ def reading_order(boxes: list[_Rect]) -> list[int]:
                 break
         else:
             lines.append([index])
-    return [index for line in lines for index in sorted(line, key=lambda i: boxes[i][0])]
+    return [sorted(line, key=lambda i: boxes[i][0]) for line in lines]
 
 
 def _scaled_back(rect: _Rect, scale: float, shape: tuple[int, ...]) -> Box:

@@ -6,6 +6,7 @@ The manifest holds what is needed to choose a model; what is needed to run one t
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def find(name: str | Path) -> Path:
     """
     path = Path(name)
     if path.suffix == ".onnx":
-        if path.is_file():
+        if os.path.isfile(path):
             return path
         raise ModelError(f"no model file {path}")
     known = {entry.name: entry.path for entry in entries()}

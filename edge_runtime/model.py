@@ -11,12 +11,11 @@ import onnxruntime
 
 from edge_runtime import manifest
 from edge_runtime.errors import ModelError
-from edge_runtime.preprocess import CONTRACT, TILE
+from edge_runtime.preprocess import CLASSES, CONTRACT, TILE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CLASSES = 10
 BATCH = 64  # tiles a run: larger ones fall out of the cache and gain nothing
 
 
@@ -98,8 +97,13 @@ def _read_info(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
             f"{path} takes tiles of contract {contract}, this version makes those of contract {CONTRACT}; "
             "export the model again with the same version"
         )
+    tiles, logits = session.get_inputs(), session.get_outputs()
+    if [(i.type, i.shape[1:]) for i in tiles] != [("tensor(uint8)", [TILE, TILE])] or [
+        (o.type, o.shape[1:]) for o in logits
+    ] != [("tensor(float)", [CLASSES])]:
+        raise ModelError(f"{path} does not take uint8 [N, {TILE}, {TILE}] to float32 [N, {CLASSES}]")
     try:
-        return ModelInfo(
+        info = ModelInfo(
             contract=int(contract),
             architecture=entries["architecture"],
             precision=entries["precision"],
@@ -109,3 +113,6 @@ def _read_info(session: onnxruntime.InferenceSession, path: Path) -> ModelInfo:
         )
     except (KeyError, ValueError) as error:
         raise ModelError(f"{path} lacks metadata ({error}); export it again") from error
+    if not (info.temperature > 0 and 0 <= info.refuse_below <= 1):
+        raise ModelError(f"{path} has a senseless temperature or refusal threshold; export it again")
+    return info

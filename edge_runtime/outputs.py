@@ -7,8 +7,10 @@ before are whole and stay. One row a digit; a picture without one has a row with
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -18,7 +20,7 @@ from typing import Any
 import cv2
 
 from edge_runtime import display, preprocess, sources
-from edge_runtime.errors import MissingDependencyError, OutputError
+from edge_runtime.errors import MissingDependencyError, OutputError, PictureError
 from edge_runtime.results import Reading
 
 COLUMNS = ("source", "digit", "confidence", "x", "y", "width", "height", "status")
@@ -68,26 +70,36 @@ def open_output(path: Path, *, overwrite: bool = False, resume: bool = False) ->
     kind = kinds.get(path.suffix.lower())
     if kind is None:
         raise OutputError(f"{path}: results are written as {', '.join(kinds)}; name a file that ends so")
-    if path.exists() and not (overwrite or resume):
-        raise OutputError(f"{path} exists; add --resume to go on with it, or --overwrite to replace it")
-    return kind(path, resume=resume)
+    return kind(path, overwrite=overwrite, resume=resume)
 
 
 class TableFile:
-    """A file of rows that grows in whole pictures. `done` names the pictures that it held when opened."""
+    """A file of rows that grows in whole pictures.
+
+    `done` names the pictures that it held when it was opened to be continued, without those that failed:
+    they may be there now. `unsure` is its last picture, of which a killed process may have written only
+    some rows; read again as the first one, it takes their place.
+    """
 
     header = ""
     opening = ""  # how every file of this kind begins
 
-    def __init__(self, path: Path, *, resume: bool) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False, resume: bool = False) -> None:
         self.path = path
         self.done: set[str] = set()
+        self.unsure: str | None = None
+        self._unsure_start = 0
         self._journal = self._journal_path()
-        end = 0
+        for file in (path, self._journal):
+            if os.path.exists(file) and not (overwrite or resume):
+                raise OutputError(
+                    f"{file} exists; add --resume to go on with it, or --overwrite to replace it"
+                )
+            if os.path.exists(file) and not os.path.isfile(file):
+                raise OutputError(f"{file} is not a regular file; name another")
         try:
             self._journal.parent.mkdir(parents=True, exist_ok=True)
-            if resume and self._journal.exists():
-                end = self._find_end()
+            end = self._find_end() if resume and os.path.exists(self._journal) else 0
             self._file = self._journal.open("r+b" if end else "wb", buffering=0)
             self._file.truncate(end)
             self._file.seek(end)
@@ -102,15 +114,12 @@ class TableFile:
     def _render(self, readings: list[Reading]) -> str:
         raise NotImplementedError
 
-    def _records(self, lines: Iterator[str]) -> Iterator[str]:
-        """Yield the source of every whole record."""
+    def _records(self, lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+        """Yield source and status of every whole record."""
         raise NotImplementedError
 
     def _find_end(self) -> int:
-        """Where the last picture whose rows are surely all there ends; fills `done`.
-
-        A killed process may have left half of its last picture: that one is read again.
-        """
+        """Where the last whole row ends; fills `done` and `unsure`."""
         with self._journal.open("rb") as file:
             begins = file.read(len(self.opening)).decode("utf-8", "replace")
         if not self.opening.startswith(begins):
@@ -126,23 +135,33 @@ class TableFile:
                     position += len(line)
                     yield line.decode("utf-8")
 
-        last_source, last_start, start = None, 0, 0
+        end = len(self.header.encode()) if begins == self.header else 0
         try:
-            for source in self._records(whole_lines()):
-                if source != last_source:
-                    if last_source is not None:
-                        self.done.add(last_source)
-                    last_source, last_start = source, start
-                start = position
-        except (ValueError, KeyError, TypeError, csv.Error) as error:
+            for source, status in self._records(whole_lines()):
+                if source != self.unsure:
+                    self.unsure, self._unsure_start = source, end
+                if status.startswith("error"):
+                    self.done.discard(source)
+                else:
+                    self.done.add(source)
+                end = position
+        except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
             raise OutputError(
                 f"{self.path} is not a results file that can be continued ({error}); name another"
             ) from error
-        return last_start
+        return end
 
     def write(self, readings: list[Reading]) -> None:
         """Append the rows of `readings`. Raises `OutputError` and leaves whole rows when the disk is full."""
         try:
+            if readings and self.unsure is not None:
+                first, unsure, self.unsure = readings[0], self.unsure, None
+                if printable(first.source) == unsure:
+                    if first.failed:  # the rows that are there are better than none
+                        readings = readings[1:]
+                    else:
+                        self._file.truncate(self._unsure_start)
+                        self._file.seek(self._unsure_start)
             self._append(self._render(readings))
         except OSError as error:
             raise OutputError(
@@ -177,7 +196,7 @@ class CsvFile(TableFile):
     def _render(self, readings: list[Reading]) -> str:
         return csv_rows(readings)
 
-    def _records(self, lines: Iterator[str]) -> Iterator[str]:
+    def _records(self, lines: Iterator[str]) -> Iterator[tuple[str, str]]:
         records = csv.reader(lines)
         next(records, None)  # the header
         for record in records:
@@ -185,7 +204,7 @@ class CsvFile(TableFile):
                 if next(records, None) is None:
                     return  # cut within a name that holds a line break
                 raise ValueError(f"a row of {len(record)} columns")
-            yield record[0]
+            yield record[0], record[-1]
 
 
 class JsonLinesFile(TableFile):
@@ -196,9 +215,10 @@ class JsonLinesFile(TableFile):
     def _render(self, readings: list[Reading]) -> str:
         return json_rows(readings)
 
-    def _records(self, lines: Iterator[str]) -> Iterator[str]:
+    def _records(self, lines: Iterator[str]) -> Iterator[tuple[str, str]]:
         for line in lines:
-            yield json.loads(line)["source"]
+            row = json.loads(line)
+            yield row["source"], row["status"]
 
 
 class ParquetFile(JsonLinesFile):
@@ -208,16 +228,16 @@ class ParquetFile(JsonLinesFile):
     `NAME.partial.jsonl`, and become Parquet at the end. What was cut short stays there and can be resumed.
     """
 
-    def __init__(self, path: Path, *, resume: bool) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False, resume: bool = False) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError as error:
             raise MissingDependencyError(
                 "Parquet needs pyarrow: pip install 'edge-digits[parquet]', or name a .csv or .jsonl file"
             ) from error
-        if resume and path.exists() and not self._journal_of(path).exists():
+        if resume and os.path.exists(path) and not self._journal_of(path).exists():
             raise OutputError(f"{path} is finished, there is nothing to resume; --overwrite replaces it")
-        super().__init__(path, resume=resume)
+        super().__init__(path, overwrite=overwrite, resume=resume)
 
     @staticmethod
     def _journal_of(path: Path) -> Path:
@@ -265,25 +285,31 @@ class AnnotatedPictures:
     def write(self, reading: Reading) -> None:
         """Draw on one picture and save it.
 
-        Raises `PictureError` when the picture is gone by now, `OutputError` when it cannot be saved.
+        Raises `PictureError` when this one cannot be drawn on or saved, `OutputError` when none can.
         """
         source = Path(reading.source)
         target = self.target(source)
         try:
-            if target.exists() and target.samefile(source):
+            if os.path.exists(target) and target.samefile(source):
                 raise OutputError(f"--annotate would overwrite {source}; name another folder")
             picture = display.annotate(preprocess.decode_colour(sources.read_file(source)), reading.digits)
+            good, encoded = cv2.imencode(target.suffix, picture)
+            if not good:
+                raise PictureError(f"OpenCV cannot save it as {target.suffix}")
             target.parent.mkdir(parents=True, exist_ok=True)
-            _, encoded = cv2.imencode(target.suffix, picture)
             partial = target.with_name(target.name + ".partial")
             partial.write_bytes(encoded.tobytes())
             partial.replace(target)
+        except cv2.error as error:
+            raise PictureError(f"OpenCV cannot save it as {target.suffix}") from error
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise PictureError("its name is too long") from error
             raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
 
     def target(self, source: Path) -> Path:
         """Where the drawing of `source` goes: inside the folder, whatever the source's path is."""
-        parts = [part for part in source.parts if part not in (source.anchor, "..")]
+        parts = ["__" if part == ".." else part for part in source.parts if part != source.anchor]
         target = self.folder.joinpath(*parts)
         if target.suffix.lower() not in (".jpg", ".jpeg", ".png"):
             target = target.with_name(target.name + ".png")

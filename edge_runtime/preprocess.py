@@ -2,13 +2,12 @@
 
 A tile is `uint8 (28, 28)`, bright ink on black, the ink's longer side scaled to 20 px and its centre of
 mass at the centre: the way MNIST itself was made (LeCun, Cortes, Burges, "The MNIST database"). MNIST's
-pictures *are* tiles. Runtime, training, calibration and benchmarks all make their tiles here.
+pictures *are* tiles. Whoever needs a tile of anything else makes it here.
 """
 
 from __future__ import annotations
 
 import io
-import struct
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -25,7 +24,10 @@ if TYPE_CHECKING:
 CONTRACT = 1
 TILE = 28
 INK = 20
-MAX_PIXELS = 200_000_000  # larger pictures are refused by their header, before any memory is taken
+CLASSES = 10
+# Larger pictures are refused: by their header, before any memory is taken, in the formats that imagesize
+# knows (all the common ones), after decoding in the others.
+MAX_PIXELS = 200_000_000
 
 # How far a 28x28 picture may be from the contract and still be taken for a tile. MNIST's training set has
 # its centres within 0.6 px, radii of 4.6 to 9.3 px, frames up to 9 bright and 5,000 of mass at the least.
@@ -44,22 +46,32 @@ def decode(data: bytes) -> Grey:
     Orientation tags are followed, 16 bits reduced to 8, transparency is laid over the paper that shows
     its ink. Raises `PictureError` for anything that is no picture, is damaged or exceeds `MAX_PIXELS`.
     """
-    if data.startswith(b"\x89PNG"):
-        # Colour types 4 and 6 carry alpha; a palette or grey may bring it in a chunk before the pixels.
-        transparent = data[25:26] in b"\x04\x06" or 0 < data.find(b"tRNS", 33, 2048) < data.find(b"IDAT", 33)
-    else:
-        transparent = data.startswith(_ALPHA_FORMATS)
-    if transparent:
-        picture = _decode(data, cv2.IMREAD_UNCHANGED)
-        if picture.ndim == 3 and picture.shape[2] == 4:
-            return to_grey(picture)
+    transparent = _decode_transparent(data)
+    if transparent is not None:
+        return to_grey(transparent)
     return to_grey(_decode(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH))
 
 
 def decode_colour(data: bytes) -> NDArray[np.uint8]:
     """Decode to `uint8 (H, W, 3)`, BGR, the right way up, to draw on. Raises as `decode` does."""
+    transparent = _decode_transparent(data)
+    if transparent is not None:
+        # What shows is what the reader saw.
+        return np.asarray(cv2.cvtColor(to_grey(transparent), cv2.COLOR_GRAY2BGR), np.uint8)
     picture: NDArray[np.uint8] = _decode(data, cv2.IMREAD_COLOR)
     return picture
+
+
+def _decode_transparent(data: bytes) -> NDArray[Any] | None:
+    """Decode a picture that has an alpha channel, as BGRA; None for one that has none."""
+    if data.startswith(b"\x89PNG"):
+        # Colour types 4 and 6 carry alpha; a palette or grey may bring it in a chunk before the pixels.
+        if data[25:26] not in b"\x04\x06" and not 0 < data.find(b"tRNS", 33, 2048) < data.find(b"IDAT", 33):
+            return None
+    elif not data.startswith(_ALPHA_FORMATS):
+        return None
+    picture: NDArray[Any] = _decode(data, cv2.IMREAD_UNCHANGED)
+    return picture if picture.ndim == 3 and picture.shape[2] == 4 else None
 
 
 def _decode(data: bytes, flags: int) -> Any:
@@ -67,19 +79,27 @@ def _decode(data: bytes, flags: int) -> Any:
         raise PictureError("the file is empty")
     try:
         width, height = imagesize.get(io.BytesIO(data))
-    except (ValueError, struct.error):
-        width = height = -1  # a damaged header: OpenCV has the last word
-    if width * height > MAX_PIXELS:
-        raise PictureError(
-            f"{width}x{height} pixels, over the limit of {MAX_PIXELS / 1e6:.0f} megapixels; reduce it first"
-        )
+    # A damaged header meets all kinds of errors in there: OpenCV has the last word on it.
+    except Exception:
+        width = height = 0
+    _check_size(width, height)
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise PictureError("not a picture that OpenCV can decode, or a damaged one") from error
     if picture is None:
         raise PictureError("not a picture that OpenCV can decode, or a damaged one")
+    _check_size(picture.shape[1], picture.shape[0])
     return picture
+
+
+def _check_size(width: int, height: int) -> None:
+    # Signs: a BMP that is stored from the top has a negative height.
+    if abs(width * height) > MAX_PIXELS:
+        raise PictureError(
+            f"{abs(width)}x{abs(height)} pixels, over the limit of {MAX_PIXELS / 1e6:.0f} megapixels; "
+            "reduce it first"
+        )
 
 
 def to_grey(picture: NDArray[Any]) -> Grey:
@@ -128,12 +148,13 @@ def _to_eight_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _over_paper(picture: NDArray[np.uint8]) -> Grey:
     """Lay BGRA over white, or over black where its opaque part is bright."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGRA2GRAY).astype(np.float32)
-    opacity = picture[:, :, 3].astype(np.float32) / 255
-    weight = float(opacity.sum())
-    bright = weight > 0 and float((grey * opacity).sum()) / weight > 127
-    paper = 0.0 if bright else 255.0
-    return np.asarray(grey * opacity + paper * (1 - opacity) + 0.5).astype(np.uint8)
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2GRAY), np.uint8)
+    opacity = np.ascontiguousarray(picture[:, :, 3])
+    # In whole numbers and by OpenCV: a large picture in floats would not fit a small machine.
+    inked = cv2.multiply(grey, opacity, scale=1 / 255)
+    weight = cv2.sumElems(opacity)[0] / 255
+    bright = weight > 0 and cv2.sumElems(inked)[0] / weight > 127
+    return np.asarray(inked if bright else cv2.add(inked, cv2.bitwise_not(opacity)), np.uint8)
 
 
 _ROWS, _COLUMNS = np.mgrid[:TILE, :TILE].astype(np.float32) - TILE / 2

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +23,8 @@ Picture: TypeAlias = "str | Path | NDArray[Any]"
 
 _WHOLE_TILE = Box(0, 0, preprocess.TILE, preprocess.TILE)
 _TILE_SHAPE = (preprocess.TILE, preprocess.TILE)
-_LONGEST_WAIT = 0.25  # s; results of slow pictures come out one by one, those of tiles in batches
+_LONGEST_WAIT = 0.25  # s; results of slow pictures come out soon, those of tiles in batches
+_AHEAD = 4  # pictures a thread may be ahead of the one whose turn it is
 
 
 @dataclass(slots=True)
@@ -30,7 +34,7 @@ class _Page:
     source: str
     status: str = OK
     grey: NDArray[np.uint8] | None = None
-    boxes: list[Box] = field(default_factory=list)
+    places: list[tuple[int, Box]] = field(default_factory=list)  # line and box of every tile
     tiles: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
@@ -38,11 +42,12 @@ class DigitReader:
     """Reads handwritten digits in pictures.
 
     `model` is a released name ("int8", "float") or the path of an exported .onnx file; `threads` is how
-    many cores the network may use. Raises `ModelError` when the model cannot be loaded.
+    many cores to use. Raises `ModelError` when the model cannot be loaded.
     """
 
     def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
         self.classifier = Classifier(model, threads=threads)
+        self._threads = threads
 
     def read(self, picture: Picture) -> Reading:
         """Read one picture: a path, or an array as `preprocess.to_grey` takes it (colour is BGR).
@@ -53,58 +58,84 @@ class DigitReader:
 
     def read_timed(self, picture: Picture) -> tuple[Reading, dict[str, float]]:
         """Read one picture as `read` does; also return the seconds that each stage took."""
-        started = time.perf_counter()
-        grey = _load(picture)
-        decoded = time.perf_counter()
         page = _Page(_name(picture))
-        if not _take_as_tile(page, grey):
-            page.boxes = locate.find_digits(grey)
-        located = time.perf_counter()
+        moments = [time.perf_counter()]
+        grey = _load(picture)
+        moments.append(time.perf_counter())
+        boxes: list[list[Box]] = []
+        if grey.shape == _TILE_SHAPE:
+            page.grey = grey
+            _recognise_tiles([page])
         if not page.tiles:
-            _cut_tiles(page, grey)
-        cut = time.perf_counter()
+            boxes = locate.find_digits(grey)
+        moments.append(time.perf_counter())
+        _cut_tiles(page, grey, boxes)
+        moments.append(time.perf_counter())
         (reading,) = self._classify([page])
-        stages = {
-            "grey": decoded - started,
-            "locate": located - decoded,
-            "tile": cut - located,
-            "classify": time.perf_counter() - cut,
+        moments.append(time.perf_counter())
+        stages = ("grey", "locate", "tile", "classify")
+        return reading, {
+            stage: end - start for stage, start, end in zip(stages, moments, moments[1:], strict=False)
         }
-        return reading, stages
 
     def read_many(self, pictures: Iterable[Picture]) -> Iterator[Reading]:
         """Read pictures as they come, in their order; many small ones are classified together.
 
         A picture that cannot be read gives a `Reading` with an "error: ..." status and stops nothing.
-        Memory does not grow with the number of pictures.
+        Memory does not grow with the number of pictures. With several threads, pictures are decoded and
+        searched side by side.
+        """
+        for batch in self.read_batches(pictures):
+            yield from batch
+
+    def read_batches(self, pictures: Iterable[Picture | None]) -> Iterator[list[Reading]]:
+        """Read as `read_many` does, and yield the readings in the groups in which they are ready.
+
+        A None among the pictures asks for what is ready so far: more will take a while to come.
         """
         pages: list[_Page] = []
         waiting, deadline = 0, time.monotonic() + _LONGEST_WAIT
-        for picture in pictures:
-            try:
-                grey = _load(picture)
-            except PictureError as error:
-                page = _Page(_name(picture), f"error: {error}")
-            else:
-                page = _Page(_name(picture))
-                if grey.shape == _TILE_SHAPE:
-                    page.grey = grey
-                else:
-                    _find(page, grey)
-            pages.append(page)
-            waiting += 1 + len(page.tiles)
-            if waiting >= BATCH or time.monotonic() > deadline:
-                _recognise_tiles(pages)
-                yield from self._classify(pages)
+        for page in self._prepare(pictures):
+            if page is not None:
+                pages.append(page)
+                waiting += 1 + len(page.tiles)
+            if page is None or waiting >= BATCH or time.monotonic() > deadline:
+                if pages:
+                    yield self._finish(pages)
                 pages = []
                 waiting, deadline = 0, time.monotonic() + _LONGEST_WAIT
-        _recognise_tiles(pages)
-        yield from self._classify(pages)
+        if pages:
+            yield self._finish(pages)
 
     def read_tiles(self, tiles: NDArray[np.uint8]) -> TileReadings:
         """Classify tiles that are made already: uint8 `[N, 28, 28]`, bright ink on black, as MNIST's are."""
         values, confidences = self.classifier.classify(tiles)
         return TileReadings(values, confidences, confidences < self.classifier.info.refuse_below)
+
+    def _prepare(self, pictures: Iterable[Picture | None]) -> Iterator[_Page | None]:
+        """Decode, locate and cut every picture, in order; None stays None."""
+        if self._threads == 1:
+            yield from map(_open_page, pictures)
+            return
+        ahead: deque[Future[_Page | None]] = deque()
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
+            for picture in pictures:
+                ahead.append(pool.submit(_open_page, picture))
+                # What was asked for at once is not held back; otherwise only so many run ahead.
+                while ahead and (picture is None or len(ahead) > _AHEAD * self._threads):
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _finish(self, pages: list[_Page]) -> list[Reading]:
+        """Tell which small pictures are tiles, look for digits in those that are not, classify all."""
+        small = [page for page in pages if page.grey is not None]
+        if small:
+            _recognise_tiles(small)
+            for page in small:
+                if page.grey is not None:
+                    _search(page, page.grey)
+        return list(self._classify(pages))
 
     def _classify(self, pages: list[_Page]) -> Iterator[Reading]:
         tiles = [tile for page in pages for tile in page.tiles]
@@ -115,15 +146,16 @@ class DigitReader:
                 batch.values.tolist(), batch.confidences.tolist(), batch.refused.tolist(), strict=True
             )
         for page in pages:
-            digits = tuple([self._digit(box, *next(verdicts)) for box in page.boxes])
+            digits = tuple([self._digit(line, box, *next(verdicts)) for line, box in page.places])
             status = page.status if digits or page.status != OK else NOTHING_FOUND
             yield Reading(page.source, digits, status)
 
-    def _digit(self, box: Box, value: int, confidence: float, refused: bool) -> Digit:
+    def _digit(self, line: int, box: Box, value: int, confidence: float, refused: bool) -> Digit:
         if not refused:
-            return Digit(value, confidence, box)
+            return Digit(value, confidence, box, OK, line)
         least = self.classifier.info.refuse_below
-        return Digit(None, confidence, box, f"refused: confidence {confidence:.2f} is below {least:.2f}")
+        reason = f"refused: confidence {confidence:.2f} is below {least:.2f}"
+        return Digit(None, confidence, box, reason, line)
 
 
 def _name(picture: Picture) -> str:
@@ -131,42 +163,50 @@ def _name(picture: Picture) -> str:
 
 
 def _load(picture: Picture) -> NDArray[np.uint8]:
-    if isinstance(picture, np.ndarray):
-        return preprocess.to_grey(picture)
-    return preprocess.decode(sources.read_file(picture))
+    try:
+        if isinstance(picture, np.ndarray):
+            return preprocess.to_grey(picture)
+        return preprocess.decode(sources.read_file(picture))
+    except MemoryError as error:
+        raise PictureError("too large for this machine's memory") from error
 
 
-def _take_as_tile(page: _Page, grey: NDArray[np.uint8]) -> bool:
-    if grey.shape != _TILE_SHAPE:
-        return False
-    page.grey = grey
-    _recognise_tiles([page])
-    return True
+def _open_page(picture: Picture | None) -> _Page | None:
+    """Bring one picture as far as it goes on its own."""
+    if picture is None:
+        return None
+    try:
+        page, grey = _Page(_name(picture)), _load(picture)
+        if grey.shape == _TILE_SHAPE:
+            page.grey = grey
+        else:
+            _search(page, grey)
+        return page
+    except PictureError as error:
+        return _Page(_name(picture), f"error: {error}")
 
 
 def _recognise_tiles(pages: list[_Page]) -> None:
-    """Take pictures of 28x28 for tiles where they are; look for digits in those that are not."""
-    small = [page for page in pages if page.grey is not None]
-    if not small:
-        return
-    pictures, good = preprocess.recognise_tiles(
-        np.stack([page.grey for page in small if page.grey is not None])
-    )
-    for page, tile, whole in zip(small, pictures, good.tolist(), strict=True):
-        grey, page.grey = page.grey, None
+    """Take pictures of 28x28 for tiles where they are; the others keep their `grey`."""
+    pictures = np.stack([page.grey for page in pages if page.grey is not None])
+    tiles, good = preprocess.recognise_tiles(pictures)
+    for page, tile, whole in zip(pages, tiles, good.tolist(), strict=True):
         if whole:
-            page.boxes, page.tiles = [_WHOLE_TILE], [tile]
-        elif grey is not None:
-            _find(page, grey)
+            page.grey, page.places, page.tiles = None, [(0, _WHOLE_TILE)], [tile]
 
 
-def _find(page: _Page, grey: NDArray[np.uint8]) -> None:
-    page.boxes = locate.find_digits(grey)
-    _cut_tiles(page, grey)
+def _search(page: _Page, grey: NDArray[np.uint8]) -> None:
+    try:
+        _cut_tiles(page, grey, locate.find_digits(grey))
+    except (MemoryError, cv2.error) as error:
+        raise PictureError("too large for this machine's memory") from error
 
 
-def _cut_tiles(page: _Page, grey: NDArray[np.uint8]) -> None:
+def _cut_tiles(page: _Page, grey: NDArray[np.uint8], lines: list[list[Box]]) -> None:
     """Cut a tile out of every box; boxes without ink are dropped."""
-    cut = [(box, preprocess.cut_tile(grey, box.x, box.y, box.width, box.height)) for box in page.boxes]
-    page.boxes = [box for box, tile in cut if tile is not None]
-    page.tiles = [tile for _, tile in cut if tile is not None]
+    for number, line in enumerate(lines):
+        for box in line:
+            tile = preprocess.cut_tile(grey, box.x, box.y, box.width, box.height)
+            if tile is not None:
+                page.places.append((number, box))
+                page.tiles.append(tile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,13 +29,15 @@ class Digit:
     """One thing found in a picture.
 
     `value` is 0..9, or None where the reader refused to name a digit; `confidence` is the calibrated
-    probability, 0..1, of the most likely digit; `status` is "ok" or "refused: " and the reason.
+    probability, 0..1, of the most likely digit; `status` is "ok" or "refused: " and the reason; `line`
+    counts the lines of writing from 0 at the top.
     """
 
     value: int | None
     confidence: float
     box: Box
     status: str = OK
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +55,10 @@ class Reading:
     @property
     def lines(self) -> tuple[str, ...]:
         """The digits line by line, "?" for a refused one, such as ("408", "13?6")."""
-        lines: list[str] = []
-        reached = 0
-        for digit in self.digits:
-            # Reading order goes from left to right; what lies further left begins a new line.
-            if not lines or digit.box.x < reached:
-                lines.append("")
-            reached = digit.box.x
-            lines[-1] += "?" if digit.value is None else str(digit.value)
-        return tuple(lines)
+        lines = groupby(self.digits, key=lambda digit: digit.line)
+        return tuple(
+            "".join("?" if digit.value is None else str(digit.value) for digit in line) for _, line in lines
+        )
 
     @property
     def text(self) -> str:

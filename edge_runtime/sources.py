@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import glob
 import os
+import select
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edge_runtime.errors import PictureError
+
+MAX_BYTES = 1_000_000_000  # larger files are refused unread
 
 # What OpenCV decodes in its usual builds; files in folders with other names are passed over.
 SUFFIXES = (
@@ -22,28 +25,40 @@ SUFFIXES = (
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def expand(arguments: Iterable[str], *, recursive: bool = True, skip: Path | None = None) -> Iterator[str]:
+def expand(
+    arguments: Iterable[str | None], *, recursive: bool = True, skip: Path | None = None
+) -> Iterator[str | None]:
     """Turn files, folders and globs into paths of pictures, sorted within each folder.
 
     Folders are searched to any depth if `recursive`, each once even where links lead in circles; `skip` is
-    a folder to stay out of. A folder without pictures, or a name that fits nothing, is passed on as it is.
+    a folder to stay out of. A folder without pictures, or a name that fits nothing, is passed on as it is,
+    and so is a None.
     """
     for argument in arguments:
-        if Path(argument).is_dir():
-            yield from _or_itself(_walk(argument, recursive, skip), argument)
+        if argument is None:
+            yield None
         elif glob.has_magic(argument) and not os.path.lexists(argument):
-            matches = sorted(glob.iglob(argument, recursive=True))
-            for match in matches or [argument]:
-                if matches and Path(match).is_dir():
-                    continue
-                yield match
+            yield from _or_itself(_matches(argument, recursive, skip), argument)
+        elif os.path.isdir(argument):
+            yield from _or_itself(_walk(argument, recursive, skip), argument)
         else:
             yield argument
 
 
-def _or_itself(paths: Iterator[str], folder: str) -> Iterator[str]:
+def _matches(pattern: str, recursive: bool, skip: Path | None) -> Iterator[str]:
+    for match in sorted(glob.iglob(pattern, recursive=True)):
+        if skip and _is_under(match, skip):
+            continue
+        if not os.path.isdir(match):
+            yield match
+        # A pattern with ** finds the files inside its folders itself.
+        elif "**" not in pattern:
+            yield from _walk(match, recursive, skip)
+
+
+def _or_itself(paths: Iterator[str], name: str) -> Iterator[str]:
     first = next(paths, None)
-    yield folder if first is None else first
+    yield name if first is None else first
     yield from paths
 
 
@@ -55,8 +70,12 @@ def _walk(folder: str, recursive: bool, skip: Path | None) -> Iterator[str]:
         unreadable.append(str(error.filename))
 
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=remember):
-        status = os.stat(parent)
-        if (status.st_dev, status.st_ino) in seen or (skip and _same_folder(parent, skip)):
+        try:
+            status = os.stat(parent)
+        except OSError as error:  # gone since it was listed
+            remember(error)
+            continue
+        if (status.st_dev, status.st_ino) in seen or (skip and _is_under(parent, skip)):
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -71,8 +90,34 @@ def _walk(folder: str, recursive: bool, skip: Path | None) -> Iterator[str]:
     yield from unreadable
 
 
-def _same_folder(one: str, other: Path) -> bool:
-    return other.exists() and os.path.samefile(one, other)
+def _is_under(path: str, folder: Path) -> bool:
+    top = os.path.realpath(folder)
+    return os.path.commonpath([top, os.path.realpath(path)]) == top
+
+
+def listed(stream: int) -> Iterator[str | None]:
+    """Names from the lines of an open file, by its descriptor.
+
+    A None comes where the next line is not there yet: whoever writes the list may be waiting for answers.
+    """
+    rest = b""
+    while True:
+        if not _ready(stream):
+            yield None
+        data = os.read(stream, 1 << 16)
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines if data else [rest]:
+            if name := os.fsdecode(line.rstrip(b"\r")):
+                yield name
+        if not data:
+            return
+
+
+def _ready(stream: int) -> bool:
+    try:
+        return bool(select.select([stream], [], [], 0)[0])
+    except OSError:  # Windows can tell this of sockets alone
+        return True
 
 
 def read_file(path: str | Path) -> bytes:
@@ -85,6 +130,10 @@ def read_file(path: str | Path) -> bytes:
                 raise PictureError("a folder without pictures in it")
             if not stat.S_ISREG(status.st_mode):
                 raise PictureError("not a regular file")
+            if status.st_size > MAX_BYTES:
+                raise PictureError(
+                    f"{status.st_size / 1e9:.1f} GB, over the limit of {MAX_BYTES / 1e9:.0f} GB"
+                )
             data = os.read(handle, status.st_size + 1)
             while len(data) < status.st_size and (more := os.read(handle, status.st_size - len(data))):
                 data += more

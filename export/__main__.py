@@ -76,7 +76,6 @@ def export(run: Path, root: Path) -> dict[str, Path]:
             "contract": CONTRACT,
             "architecture": config.arch,
             "precision": precision,
-            "classes": "0123456789",
             "run_id": state.run_id,
             "temperature": 1.0,
             "refuse_below": 0.0,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-CLASSES = 10
+from edge_runtime.preprocess import CLASSES
 
 
 class TileNetwork(nn.Module):

@@ -1,5 +1,8 @@
 """Videos frame by frame, live sources by their newest frame, and sources that fail."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -7,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import MissingDependencyError, SourceError, camera, cli, display
+from edge_runtime import SourceError, camera, cli, display
 
 
 @pytest.fixture
@@ -145,22 +148,49 @@ def test_the_command_shows_a_window_until_it_is_closed(video, monkeypatch, capsy
     assert all(picture.shape == (240, 320, 3) for picture in shown)
 
 
-def test_without_a_screen_the_message_says_what_to_do(monkeypatch):
-    def fail(*_):
-        raise cv2.error("no GUI")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
+@pytest.mark.parametrize("screen", [None, ":77"], ids=["none", "dead"])
+def test_without_a_screen_the_command_says_what_to_do(video, screen):
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    if screen:
+        environment["DISPLAY"] = screen
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_runtime", "camera", str(video)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--no-window" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
-    for display_server in ({}, {"DISPLAY": ":0"}):
-        monkeypatch.setattr(display.os, "environ", display_server)
-        monkeypatch.setattr(display.cv2, "namedWindow", fail)
-        with pytest.raises(MissingDependencyError, match="--no-window"):
-            display.Window("title")
+
+@pytest.mark.parametrize("source", ["97", "99999999999999999999", "http://127.0.0.1:1/x", "/dev/null"])
+def test_a_source_that_is_not_there_is_said_in_a_line_by_a_whole_process(source):
+    """In a process of its own: ending while OpenCV is still at work would abort it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_runtime", "camera", source, "--no-window"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert source in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def test_a_window_that_no_library_can_open_is_said(monkeypatch):
-    monkeypatch.setattr(display.sys, "platform", "linux")
-    monkeypatch.setattr(display.os, "environ", {})
-    with pytest.raises(MissingDependencyError, match="--no-window"):
-        display.Window("title")
+def test_the_first_frame_may_take_longer(fake, monkeypatch):
+    monkeypatch.setattr(camera, "FRAME_TIMEOUT", 0.1)
+    capture = fake(hangs_after=1)
+    threading.Timer(0.5, capture.unblock.set).start()
+    with camera.open_frames("0") as frames:
+        assert next(iter(frames)).shape == (4, 4, 3)
+
+
+def test_a_file_url_is_a_file(video):
+    with camera.open_frames(f"file://{video}") as frames:
+        assert len(list(frames)) == 12
 
 
 def test_the_rate_counts_frames_a_second(monkeypatch):

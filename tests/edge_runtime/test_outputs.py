@@ -3,6 +3,7 @@
 import csv
 import errno
 import json
+import os
 import sys
 
 import pytest
@@ -94,10 +95,54 @@ def test_a_file_cut_anywhere_is_continued_to_the_same_content(suffix, tmp_path):
         path = tmp_path / f"cut{suffix}"
         path.write_bytes(content[:cut])
         with outputs.open_output(path, resume=True) as output:
-            # Sources repeat what was done; what is done is passed over.
-            todo = [r for r in READINGS if outputs.printable(r.source) not in output.done]
-            output.write(todo)
+            # As the command does: the unsure one first, then all that are not done.
+            names = [outputs.printable(r.source) for r in READINGS]
+            again = [READINGS[names.index(output.unsure)]] if output.unsure else []
+            rest = [r for r, name in zip(READINGS, names, strict=True) if name not in output.done]
+            output.write(again + [r for r in rest if r not in again])
         assert path.read_bytes() == content, cut
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_resuming_with_other_pictures_drops_nothing(suffix, tmp_path):
+    path = tmp_path / f"results{suffix}"
+    for readings in (READINGS[:1], READINGS[1:2], READINGS[2:3]):
+        write(path, readings, resume=True)
+    assert [row["source"] for row in rows_of(path)] == ["a.png", "a.png", READINGS[1].source, "c.png"]
+
+
+def test_a_last_picture_that_is_gone_keeps_its_rows(tmp_path):
+    path = tmp_path / "results.csv"
+    write(path, READINGS[:1])
+    with outputs.open_output(path, resume=True) as output:
+        output.write([Reading("a.png", (), "error: no such file"), READINGS[2]])
+    assert [row["source"] for row in rows_of(path)] == ["a.png", "a.png", "c.png"]
+
+
+def test_what_failed_is_tried_again(tmp_path):
+    path = tmp_path / "results.csv"
+    write(path, [Reading("gone.png", (), "error: no such file"), READINGS[0], READINGS[2]])
+    with outputs.open_output(path, resume=True) as output:
+        assert output.done == {"a.png", "c.png"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are a Unix thing")
+@pytest.mark.parametrize("options", [{"overwrite": True}, {"resume": True}], ids=str)
+def test_a_pipe_is_no_results_file(options, tmp_path):
+    os.mkfifo(tmp_path / "r.csv")
+    with pytest.raises(OutputError, match="regular file"):
+        outputs.open_output(tmp_path / "r.csv", **options)
+
+
+def test_an_interrupted_parquet_is_not_wiped_unasked(tmp_path):
+    path = tmp_path / "results.parquet"
+    with pytest.raises(KeyboardInterrupt), outputs.open_output(path) as output:
+        output.write(READINGS)
+        raise KeyboardInterrupt
+    with pytest.raises(OutputError, match="--resume"):
+        outputs.open_output(path)
+    write(path, [], resume=True)
+    assert len(rows_of(path)) == 5
 
 
 def test_resuming_needs_no_file_to_begin_with(tmp_path):
@@ -131,7 +176,8 @@ def test_a_parquet_that_is_cut_short_keeps_its_rows_and_goes_on(tmp_path):
         raise KeyboardInterrupt
     assert not path.exists()
     with outputs.open_output(path, resume=True) as output:
-        assert output.done == {"a.png"}
+        assert output.done == {"a.png", READINGS[1].source}
+        assert output.unsure == READINGS[1].source
         output.write(READINGS[1:])
     assert len(rows_of(path)) == 5
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.parquet"]
