@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -12,7 +13,9 @@ from typing import Any
 
 from benchmarks import accuracy, compare, cpus, record, speed
 from benchmarks.errors import BenchmarkError
+from benchmarks.mnist import load_test_set
 from benchmarks.report import summary, write_report
+from edge_runtime.cli import seconds, whole_number
 from edge_runtime.errors import EdgeDigitsError
 
 
@@ -21,9 +24,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except (BenchmarkError, EdgeDigitsError) as error:
+    except (BenchmarkError, EdgeDigitsError, OSError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr or "").strip().splitlines()[-1:] or [f"exit code {error.returncode}"]
+        print(f"benchmarks: a process that was to be measured failed: {last[0]}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("benchmarks: stopped; no record was written", file=sys.stderr)
+        return 130
     except ModuleNotFoundError as error:
         print(f"benchmarks: {error.name} is missing: pip install -e '.[train]'", file=sys.stderr)
         return 2
@@ -35,9 +45,11 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="measure on this machine and write a record")
     run.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where MNIST is")
-    run.add_argument("--seconds", type=float, default=3.0, metavar="S", help="time for each latency figure")
-    run.add_argument("--repeats", type=int, default=7, metavar="N", help="repeats of whole processes")
-    run.add_argument("--out", type=Path, metavar="FILE", help="default: benchmarks/results/TIME-HOST.jsonl")
+    run.add_argument("--seconds", type=seconds, default=3.0, metavar="S", help="time for each latency figure")
+    run.add_argument(
+        "--repeats", type=whole_number, default=7, metavar="N", help="repeats of whole processes"
+    )
+    run.add_argument("--out", type=Path, metavar="FILE", help="default: benchmarks/results/TIME.jsonl")
     run.set_defaults(run=_run)
 
     difference = commands.add_parser("compare", help="show what moved; exit code 1 where accuracy was lost")
@@ -52,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    load_test_set(options.data)  # before anything is measured
     path = options.out or record.FOLDER / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
     results = chain(
         accuracy.measure(options.data),

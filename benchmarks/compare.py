@@ -30,7 +30,8 @@ def _figures_of(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
             yield f"latency to float's, {name}, batch {result['batch']}, {result['threads']} threads", ratio
     elif kind == "process":
         yield f"process start to bare imports', {who}", result["ratio_to_imports"]
-        yield f"peak MB, {who}", result["peak_mb"]
+        if result["peak_mb"] is not None:
+            yield f"peak MB, {who}", result["peak_mb"]
     elif kind == "folder":
         yield f"folder of {result['pictures']}, rate to imdecode's", result["ratio_to_imdecode"]
 

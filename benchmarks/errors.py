@@ -2,4 +2,4 @@
 
 
 class BenchmarkError(Exception):
-    """Data or a record is missing or damaged, or a comparison found a loss."""
+    """Data or a record is missing or damaged, or a result cannot be measured."""

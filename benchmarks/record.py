@@ -37,31 +37,37 @@ class Record:
 
 
 def write(path: Path, results: Iterable[dict[str, Any]]) -> Record:
-    """Write results to `path` as they come, the conditions first; return the whole record."""
+    """Write results, the conditions first, and return the record; `path` is there once it is whole.
+
+    Raises `BenchmarkError` where there is a record of that name already.
+    """
+    if path.exists():
+        raise BenchmarkError(f"{path} exists; name another with --out")
+    kept = [_conditions()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = []
-    conditions = _conditions()
-    with path.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(conditions) + "\n")
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(kept[0]) + "\n")
         for result in results:
             kept.append(result)
             file.write(json.dumps(result) + "\n")
             file.flush()
         # Heat and load show only at the end.
-        after = {"kind": "condition after", **profiling.condition()}
-        file.write(json.dumps(after) + "\n")
-    return Record(path, conditions, [*kept, after])
+        kept.append({"kind": "condition after", **profiling.condition()})
+        file.write(json.dumps(kept[-1]) + "\n")
+    partial.rename(path)
+    return Record(path, kept[0], kept[1:])
 
 
 def read(path: Path) -> Record:
     """Read a record. Raises `BenchmarkError` when it is missing or damaged."""
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        if not lines or lines[0]["kind"] != "conditions" or not all("kind" in line for line in lines):
-            raise ValueError("its first line holds no conditions")
+        if [lines[0]["kind"], lines[-1]["kind"]] != ["conditions", "condition after"]:
+            raise ValueError("it is not whole")
     except OSError as error:
         raise BenchmarkError(f"no record {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise BenchmarkError(f"{path} is not a record of python -m benchmarks run: {error}") from error
     return Record(path, lines[0], lines[1:])
 

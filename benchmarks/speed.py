@@ -27,7 +27,7 @@ def latency(seconds: float) -> Iterator[dict[str, Any]]:
 
     def contenders(threads: int) -> Mapping[str, Callable[[Any], object]]:
         torch = {"torch": torch_network.load(threads)} if torch_network.available() else {}
-        return {**profiling.bundled(threads), **torch}
+        return {**profiling.open_models(("float", "int8"), threads), **torch}
 
     threads = sorted({1, profiling.cores()})
     for record in profiling.latencies(contenders, seconds, tuple(threads), BATCHES):
@@ -36,7 +36,7 @@ def latency(seconds: float) -> Iterator[dict[str, Any]]:
 
 def frame(seconds: float) -> Iterator[dict[str, Any]]:
     """Where the time of one 640x480 frame goes, by stage."""
-    yield {"kind": "frame", "model": "int8", "ms": profiling.frame_stages(seconds)}
+    yield {"kind": "frame", "model": "int8", "ms": profiling.frame_stages(seconds, "int8")}
 
 
 def processes(repeats: int) -> Iterator[dict[str, Any]]:
@@ -45,7 +45,7 @@ def processes(repeats: int) -> Iterator[dict[str, Any]]:
         picture = Path(folder) / "page.png"
         cv2.imwrite(str(picture), profiling.sample_page())
         classify = f"from edge_runtime.cli import main; main(['classify', {str(picture)!r}, '--json'])"
-        programs = {**profiling.cold_programs(), "classify one picture": classify}
+        programs = {**profiling.cold_programs(("float", "int8")), "classify one picture": classify}
         if torch_network.available():
             programs["torch"] = (
                 f"import sys; sys.path.insert(0, {str(_CHECKOUT)!r}); import numpy; from benchmarks import "

@@ -145,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
 
     profile = command("profile", _profile, "measure the models on this machine, float against INT8")
     profile.add_argument(
+        "--model", default="int8", metavar="NAME", help="an exported .onnx file to measure beside them"
+    )
+    profile.add_argument(
         "--seconds", type=seconds, default=1.0, metavar="S", help="time for each figure (default: 1)"
     )
     profile.add_argument("--json", action="store_true", help="print the record as JSON instead of tables")
@@ -324,28 +327,29 @@ def _print_json(batch: list[Reading]) -> None:
 
 
 class _TablePrinter:
-    """A line a picture. The width of the first column follows the names as they come."""
+    """A line a picture. The columns' widths follow the first names and digits that come."""
 
     def __init__(self) -> None:
-        self._width = 0
+        self._widths: tuple[int, int] | None = None
 
     def __call__(self, batch: list[Reading]) -> None:
-        lines = []
-        width = max(len(reading.source) for reading in batch)
-        if not self._width:
-            self._width = min(max(width, 8), 60)
-            lines.append(f"{'picture':<{self._width}}  {'digits':<12}  lowest confidence")
-        for reading in batch:
-            name = f"{_one_line(reading.source):<{self._width}}"
-            if not reading.digits:
-                lines.append(f"{name}  {'-':<12}  {_one_line(reading.status)}")
-                continue
-            digits = " / ".join(reading.lines)
-            lowest = min(digit.confidence for digit in reading.digits)
-            note = "  (? refused)" if "?" in digits else ""
-            lines.append(f"{name}  {digits:<12}  {lowest:.3f}{note}")
+        rows = [self._cells(reading) for reading in batch]
+        if self._widths is None:
+            names, digits = (max(len(row[column]) for row in rows) for column in (0, 1))
+            self._widths = min(max(names, 8), 60), min(max(digits, 8), 40)
+            rows.insert(0, ("picture", "digits", "lowest confidence"))
+        wide, narrow = self._widths
+        lines = [f"{name:<{wide}}  {digits:<{narrow}}  {rest}" for name, digits, rest in rows]
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
+
+    def _cells(self, reading: Reading) -> tuple[str, str, str]:
+        name = _one_line(reading.source)
+        if not reading.digits:
+            return name, "-", _one_line(reading.status)
+        lowest = min(digit.confidence for digit in reading.digits)
+        refused = any(digit.value is None for digit in reading.digits)
+        return name, " / ".join(reading.lines), f"{lowest:.3f}" + ("  (? refused)" if refused else "")
 
 
 # camera --------------------------------------------------------------------------------------------------
@@ -432,68 +436,73 @@ class _LiveWindow:
 
 
 def _profile(options: argparse.Namespace) -> int:
-    from edge_runtime import profiling
+    from edge_runtime import manifest, profiling
 
     def tell(step: str) -> None:
         if sys.stderr.isatty():
             print(f"\r\033[K{step}", end="", file=sys.stderr, flush=True)
 
+    names = ["float", "int8"]
+    if options.model not in names:
+        names.append(str(manifest.find(options.model)))
     record: dict[str, Any] = {"versions": profiling.versions(), "host": profiling.host()}
     record["before"] = profiling.condition()
-    tell("comparing the two models' answers ...")
-    record["agreement"] = profiling.agreement()
+    tell("comparing the models' answers ...")
+    record["agreement"] = {name: profiling.agreement(name) for name in names[1:]}
     tell("timing the networks ...")
     threads = (1,) if profiling.cores() == 1 else (1, profiling.cores())
-    record["latency"] = list(profiling.latencies(profiling.bundled, options.seconds, threads, (1, 8, 64)))
-    tell("timing a frame ...")
-    record["frame_ms"] = profiling.frame_stages(options.seconds)
-    tell("starting processes ...")
-    record["cold_start"] = profiling.cold_starts(
-        max(3, round(5 * options.seconds)), profiling.cold_programs()
+    record["latency"] = list(
+        profiling.latencies(
+            lambda count: profiling.open_models(names, count), options.seconds, threads, (1, 8, 64)
+        )
     )
+    tell("timing a frame ...")
+    record["frame_ms"] = profiling.frame_stages(options.seconds, options.model)
+    tell("starting processes ...")
+    repeats = max(3, round(5 * options.seconds))
+    record["cold_start"] = profiling.cold_starts(repeats, profiling.cold_programs(names))
     record["after"] = profiling.condition()
     tell("")
-    print(json.dumps(record) if options.json else _profile_text(record))
+    print(json.dumps(record) if options.json else _profile_text(record, options.model))
     return 0
 
 
-def _profile_text(record: dict[str, Any]) -> str:
+def _profile_text(record: dict[str, Any], model: str) -> str:
     host = record["host"]
     lines = [
         f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags']) or 'no known integer instructions'}",
         "  ".join(f"{name} {version}" for name, version in record["versions"].items()),
         "",
-        f"threads  batch  {'float p50 / p90 / p99 us':>27}  {'INT8 p50 / p90 / p99 us':>27}  ratio     calls",
+        f"threads  batch  {'model':<8} {'p50':>9} {'p90':>9} {'p99':>9} us  {'calls':>7}  to float's p50",
     ]
     for entry in record["latency"]:
-        cells = [
-            " / ".join(f"{entry['us'][name][quantile]:.1f}" for quantile in ("p50", "p90", "p99"))
-            for name in ("float", "int8")
-        ]
-        calls = f"{entry['us']['float']['count']}+{entry['us']['int8']['count']}"
-        lines.append(
-            f"{entry['threads']:>7}  {entry['batch']:>5}  {cells[0]:>27}  {cells[1]:>27}"
-            f"  {entry['ratio_to_float']['int8']:>5.2f}  {calls:>8}"
-        )
-    lines += ["", "one 640x480 frame of ten digits, INT8, median ms:"]
+        for name, timing in entry["us"].items():
+            lines.append(
+                f"{entry['threads']:>7}  {entry['batch']:>5}  {Path(name).stem:<8} {timing['p50']:>9.1f} "
+                f"{timing['p90']:>9.1f} {timing['p99']:>9.1f}     {timing['count']:>7}  "
+                f"{entry['ratio_to_float'][name]:.2f}"
+            )
+    lines += ["", f"one 640x480 frame of ten digits with {Path(model).stem}, median ms:"]
     lines.append("  " + "   ".join(f"{name} {value:.2f}" for name, value in record["frame_ms"].items()))
     lines += ["", "from the start of a process to its first answer:"]
     for name, cold in record["cold_start"].items():
-        label = "imports alone" if name == "imports" else name
+        label = "imports alone" if name == "imports" else Path(name).stem
         peak = "" if cold["peak_mb"] is None else f", peak {cold['peak_mb']:.0f} MB"
         lines.append(f"  {label:<14} {cold['ms']:.0f} ms{peak}")
     ratio = record["latency"][0]["ratio_to_float"]["int8"]
-    winner = "INT8" if ratio < 1 else "float"
-    advice = "the default" if winner == "INT8" else "use --model float"
+    winner, advice = ("INT8", "it is the default") if ratio < 1 else ("float", "use --model float")
     lines += [
         "",
-        f"{winner} wins here: INT8 takes {ratio:.2f}x the time of float"
-        f" (batch 1, one thread, p50); {advice}.",
-        f"Both models name the same digit on {record['agreement']:.1%} of drawn tiles on this CPU.",
+        f"{winner} wins here, {advice}: INT8 takes {ratio:.2f}x float's time (batch 1, one thread, p50).",
     ]
-    after = record["after"]
-    if after["throttled"] not in (None, "0x0"):
-        lines.append(f"This board throttled (flags {after['throttled']}): check its heat and its supply.")
+    for name, share in record["agreement"].items():
+        lines.append(
+            f"{Path(name).stem} names the same digit as float on {share:.1%} of drawn tiles on this CPU."
+        )
+    if record["after"]["throttled"] not in (None, "0x0"):
+        lines.append(
+            f"This board throttled (flags {record['after']['throttled']}): check its heat and its supply."
+        )
     return "\n".join(lines)
 
 
@@ -518,45 +527,34 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    import re
-
-    import cv2
-
     from edge_runtime import camera, manifest, profiling
 
-    build = cv2.getBuildInformation()
-
-    def built(name: str) -> str:
-        found = re.search(rf"^\s*{name}:\s*(.+)$", build, re.MULTILINE)
-        return found.group(1).strip() if found else "unknown"
-
-    gui = next(
-        (kind for kind in ("QT5", "QT6", "QT", "GTK\\+", "Win32 UI", "Cocoa") if "YES" in built(kind)), "none"
-    )
-    intact = {entry.name: entry.intact() for entry in manifest.entries()}
-    agreement = profiling.agreement() if all(intact.values()) else 0.0
-    report = {
+    report: dict[str, Any] = {
         **profiling.versions(("pyarrow",)),
         **profiling.host(),
-        "opencv window": gui.replace("\\", ""),
-        "opencv video": ", ".join(
-            kind for kind in ("FFMPEG", "GStreamer", "v4l/v4l2") if "YES" in built(kind)
-        )
-        or "none",
+        **profiling.opencv_build(),
         "cameras": camera.list_cameras() or "none found",
-        **{f"model {name}": "intact" if good else "DAMAGED" for name, good in intact.items()},
-        "INT8 agrees with float": f"{agreement:.1%} of drawn tiles",
     }
+    # What is broken is what the report is for: it takes its place and the rest goes on.
+    wrong = []
+    try:
+        for entry in manifest.entries():
+            report[f"model {entry.name}"] = "intact" if entry.intact() else "DAMAGED"
+            if not entry.intact():
+                wrong.append(f"{entry.file} is damaged: install edge-digits again")
+        agreement = profiling.agreement("int8")
+        report["INT8 agrees with float"] = f"{agreement:.1%} of drawn tiles"
+        if agreement < 0.95:
+            wrong.append("the models disagree on this CPU: use --model float, and please report it")
+    except EdgeDigitsError as error:
+        wrong.append(str(error))
+    report["problems"] = wrong or "none"
     if options.json:
         print(json.dumps(report))
     else:
         for name, value in report.items():
             text = ", ".join(map(str, value)) if isinstance(value, list) else value
             print(f"{name:<24} {text if text not in (None, '') else '-'}")
-    if not all(intact.values()):
-        _complain("a model is damaged: install edge-digits again")
-        return 1
-    if agreement < 0.95:
-        _complain("the models disagree on this CPU: use --model float, and please report it")
-        return 1
-    return 0
+    for problem in wrong:
+        _complain(problem)
+    return 1 if wrong else 0

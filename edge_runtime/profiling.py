@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import metadata
@@ -104,22 +104,22 @@ def sample_tiles(count: int) -> NDArray[np.uint8]:
     return np.stack(tiles)
 
 
-def agreement(count: int = 500) -> float:
-    """Share 0..1 of drawn tiles on which the INT8 and the float model name the same digit on this CPU.
+def agreement(model: str, count: int = 500) -> float:
+    """Share 0..1 of drawn tiles on which a model names the same digit as the float model, on this CPU.
 
     Integer kernels that saturate, as some do on CPUs without VNNI, would show here.
     """
     tiles = sample_tiles(count)
-    int8, floating = (DigitReader(name).read_tiles(tiles).values for name in ("int8", "float"))
-    return float((int8 == floating).mean())
+    values, reference = (Classifier(name).classify(tiles)[0] for name in (model, "float"))
+    return float((values == reference).mean())
 
 
 Logits = Callable[[NDArray[np.uint8]], object]
 
 
-def bundled(threads: int) -> dict[str, Logits]:
-    """The models that ship, by name, as functions from tiles to logits."""
-    return {name: Classifier(name, threads=threads).logits for name in ("float", "int8")}
+def open_models(names: Iterable[str], threads: int) -> dict[str, Logits]:
+    """Models by name, as functions from tiles to logits."""
+    return {name: Classifier(name, threads=threads).logits for name in names}
 
 
 def latencies(
@@ -146,7 +146,7 @@ def latencies(
             }
 
 
-def frame_stages(seconds: float, model: str = "int8") -> dict[str, float]:
+def frame_stages(seconds: float, model: str) -> dict[str, float]:
     """Where the time of one 640x480 frame of ten digits goes: median milliseconds a stage."""
     reader, page = DigitReader(model), sample_page()
     stages: dict[str, list[float]] = {}
@@ -175,9 +175,9 @@ PRINT_PEAK = {
 }.get(sys.platform, "; print(-1)")
 
 
-def cold_programs() -> dict[str, str]:
-    """The bare imports, and from nothing to the first answer with either model, as Python programs."""
-    models = {name: _COLD.format(model=name) for name in ("float", "int8")}
+def cold_programs(names: Iterable[str]) -> dict[str, str]:
+    """The bare imports, and from nothing to the first answer with each model, as Python programs."""
+    models = {name: _COLD.format(model=name) for name in names}
     return {"imports": "import numpy, cv2, onnxruntime", **models}
 
 
@@ -203,16 +203,25 @@ def cold_starts(repeats: int, programs: Mapping[str, str]) -> dict[str, dict[str
 def versions(names: tuple[str, ...] = ()) -> dict[str, str | None]:
     """Versions of Python, this package, its dependencies and `names`; None for what is not installed."""
     found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in ("edge-digits", "numpy", "onnxruntime", "opencv", *names):
-        candidates = ("opencv-python", "opencv-python-headless") if name == "opencv" else (name,)
-        found[name] = None
-        for candidate in candidates:
-            try:
-                found[name] = metadata.version(candidate)
-                break
-            except metadata.PackageNotFoundError:
-                continue
-    return found
+    for name in ("edge-digits", "numpy", "onnxruntime", *names):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    # OpenCV comes in packages of many names, from pip and from the system.
+    return {**found, "opencv": cv2.__version__}
+
+
+def opencv_build() -> dict[str, str]:
+    """What this OpenCV was built with: its kind of window and its ways to open videos and cameras."""
+    build = cv2.getBuildInformation()
+
+    def has(part: str) -> bool:
+        return re.search(rf"^\s*{part}:\s+YES", build, re.MULTILINE) is not None
+
+    windows = [part for part in ("QT", "GTK", "Win32 UI", "Cocoa") if has(rf"{part}[\d+]*")]
+    videos = [part for part in ("FFMPEG", "GStreamer", "v4l/v4l2", "AVFoundation", "DirectShow") if has(part)]
+    return {"opencv window": ", ".join(windows) or "none", "opencv video": ", ".join(videos) or "none"}
 
 
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,9 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for entry in release(models, data.load_mnist(options.data, train=False), parameters):
                 print(f"{entry.file}: {entry.accuracy:.2%} on the test set, {entry.bytes / 1000:.1f} kB")
             print(f"released in {FOLDER}")
-    except (ExportError, EdgeDigitsError, data.DataError, checkpoint.CheckpointError) as error:
+    except (ExportError, EdgeDigitsError, data.DataError, checkpoint.CheckpointError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("export: stopped; nothing was released", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -66,11 +70,13 @@ def export(run: Path, root: Path) -> dict[str, Path]:
     )
     chosen = data.balanced_indices(training.labels, quantize.CALIBRATION_PER_CLASS, config.seed)
 
-    folder = run / "export"
-    folder.mkdir(exist_ok=True)
+    # Models that do not pass the gates never lie where passed ones do.
+    folder, unproved = run / "export", run / "export.unproved"
+    shutil.rmtree(unproved, ignore_errors=True)
+    unproved.mkdir()
     floating = graph.to_onnx(network)
     models = {"int8": quantize.quantize(floating, training[chosen].tiles.numpy()), "float": floating}
-    paths = {precision: folder / f"{precision}.onnx" for precision in models}
+    paths = {precision: unproved / f"{precision}.onnx" for precision in models}
     for precision, model in models.items():
         about = {
             "contract": CONTRACT,
@@ -92,7 +98,7 @@ def export(run: Path, root: Path) -> dict[str, Path]:
         onnx.save(model, paths[precision])
 
     measured = parity.compare(network, paths["float"], paths["int8"], validation)
-    (folder / "parity.json").write_text(json.dumps(dataclasses.asdict(measured), indent=2) + "\n")
+    (unproved / "parity.json").write_text(json.dumps(dataclasses.asdict(measured), indent=2) + "\n")
     print(
         f"validation, {measured.pictures} pictures: torch {measured.torch_accuracy:.2%}, "
         f"float {measured.float_accuracy:.2%}, INT8 {measured.int8_accuracy:.2%}; "
@@ -101,7 +107,9 @@ def export(run: Path, root: Path) -> dict[str, Path]:
         f"{measured.float_bytes / 1000:.1f} kB -> {measured.int8_bytes / 1000:.1f} kB"
     )
     parity.check(measured)
-    return paths
+    shutil.rmtree(folder, ignore_errors=True)
+    unproved.rename(folder)
+    return {precision: folder / path.name for precision, path in paths.items()}
 
 
 if __name__ == "__main__":

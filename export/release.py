@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 from datetime import date
 from pathlib import Path
 
@@ -42,8 +41,12 @@ def release(
                 released=date.today().isoformat(),
             )
         )
-    for entry in released:
-        shutil.copyfile(models[entry.name], folder / entry.file)
     listed = {"models": [dataclasses.asdict(entry) for entry in released]}
-    (folder / "manifest.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
+    files = {entry.file: models[entry.name].read_bytes() for entry in released}
+    files["manifest.json"] = (json.dumps(listed, indent=2) + "\n").encode()
+    # All is written before anything is replaced.
+    for name, content in files.items():
+        (folder / f"{name}.partial").write_bytes(content)
+    for name in files:
+        (folder / f"{name}.partial").replace(folder / name)
     return released

@@ -15,62 +15,73 @@ try:
     from train import checkpoint, data, loop
     from train.loop import Config
     from train.networks import ARCHITECTURES
-    from train.report import write_report
+    from train.report import REPORT, write_report
 except ModuleNotFoundError as missing:
     sys.exit(f"train: {missing.name} is missing; in the checkout: pip install -e '.[train]'")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    options = _parser().parse_args(arguments)
-    run = options.resume
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
-        run, config = _choose_run(options)
-        device = loop.pick_device(options.device)
-        torch.zeros(1, device=device)
+        run, config = _choose_run(options, parser)
+        device = _open_device(options.device)
         digits = data.split(data.load_mnist(options.data, train=True), config.validation, config.seed)
-        print(
-            f"{run}: {config.arch}, {config.epochs} epochs on {device}, {len(digits[0])} training and "
-            f"{len(digits[1])} validation pictures",
-            flush=True,
-        )
+    except (data.DataError, checkpoint.CheckpointError, RunError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"{run}: {config.arch}, {config.epochs} epochs on {device}, {len(digits[0])} training and "
+        f"{len(digits[1])} validation pictures",
+        flush=True,
+    )
+    try:
         state = loop.train(config, digits, run, device, resume=options.resume is not None)
         last = state.metrics[-1]
         print(f"validation accuracy {last['validation_accuracy']:.2%}, loss {last['validation_loss']:.4f}")
         figures = write_report(state, data.load_mnist(options.data, train=False), run)
         print(f"test accuracy {figures['test_accuracy']:.2%}, {figures['test_mistakes']} mistakes; see {run}")
-    except (data.DataError, checkpoint.CheckpointError) as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"train: {error}; a run that had begun goes on with --resume", file=sys.stderr)
-        return 1
-    # torch raises plain RuntimeError (or AssertionError) for a device that it lacks.
-    except (RuntimeError, AssertionError) as error:
-        if options.device is None:
-            raise
-        reason = str(error).splitlines()[0]
-        print(f"train: cannot train on device {options.device!r}: {reason}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print(f"train: stopped; go on with: python -m train --resume {run}", file=sys.stderr)
         return 130
+    except (OSError, data.DataError) as error:
+        begun = (run / checkpoint.FILE_NAME).is_file() if run.is_dir() else False
+        advice = f"; go on with: python -m train --resume {run}" if begun else ""
+        print(f"train: {error}{advice}", file=sys.stderr)
+        return 1
     return 0
+
+
+class RunError(Exception):
+    """What was asked for cannot be trained; the message says why."""
+
+
+def _open_device(name: str | None) -> torch.device:
+    try:
+        device = loop.pick_device(name)
+        torch.zeros(1, device=device)
+        return device
+    # torch has no error of its own for a device that it lacks.
+    except (RuntimeError, AssertionError) as error:
+        raise RunError(f"cannot train on device {name!r}: {str(error).splitlines()[0]}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
     default = Config()
     parser = argparse.ArgumentParser(prog="python -m train", description="Train a network on MNIST.")
-    parser.add_argument("--arch", choices=sorted(ARCHITECTURES), default=default.arch)
-    parser.add_argument("--epochs", type=_positive, default=default.epochs)
-    parser.add_argument("--batch-size", type=_positive, default=default.batch_size)
-    parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
-    parser.add_argument("--no-augment", action="store_true", help="train on the pictures as they are")
-    parser.add_argument("--seed", type=int, default=default.seed)
-    parser.add_argument(
+    settings = parser.add_argument_group("settings of a new run")
+    settings.add_argument("--arch", choices=sorted(ARCHITECTURES), help=f"default: {default.arch}")
+    settings.add_argument("--epochs", type=_count, help=f"default: {default.epochs}")
+    settings.add_argument("--batch-size", type=_count, help=f"default: {default.batch_size}")
+    settings.add_argument("--learning-rate", type=_rate, help=f"default: {default.learning_rate}")
+    settings.add_argument(
+        "--no-augment", dest="augment", action="store_false", default=None, help="take pictures as they are"
+    )
+    settings.add_argument("--seed", type=_seed, help=f"default: {default.seed}")
+    settings.add_argument(
         "--validation",
-        type=_positive,
-        default=default.validation,
+        type=_tens,
         metavar="N",
         help=f"pictures of the training set to hold out (default: {default.validation})",
     )
@@ -91,29 +102,51 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
+def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return value
 
 
-def _choose_run(options: argparse.Namespace) -> tuple[Path, Config]:
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError("at least 0 and less than 2**31")
+    return value
+
+
+def _tens(text: str) -> int:
+    value = int(text)
+    if value < 10 or value % 10:
+        raise argparse.ArgumentTypeError("a multiple of 10: as many of each digit")
+    return value
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError("more than 0 and less than 1")
+    return value
+
+
+def _choose_run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[Path, Config]:
     """The run's folder and its configuration: new ones, or those of the run to resume."""
-    if options.resume is not None:
-        return options.resume, Config(**checkpoint.load(options.resume).config)
-    config = dataclasses.replace(
-        Config(),
-        arch=options.arch,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        augment=not options.no_augment,
-        validation=options.validation,
-        seed=options.seed,
-    )
-    name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.arch}-s{config.seed}"
-    return options.runs / name, config
+    given = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(Config)
+        if getattr(options, field.name, None) is not None
+    }
+    if options.resume is None:
+        config = dataclasses.replace(Config(), **given)
+        name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.arch}-s{config.seed}"
+        return options.runs / name, config
+    if given:
+        parser.error(f"--resume keeps the run's settings: leave out {', '.join(sorted(given))}")
+    state = checkpoint.load(options.resume)
+    if state.complete and (options.resume / REPORT).exists():
+        raise RunError(f"{options.resume} is finished; its pictures and figures are in it")
+    return options.resume, Config(**state.config)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """MNIST as tensors, and the seeded splits that keep its parts apart.
 
 Training, validation and calibration pictures all come from MNIST's training set; the test set is
-loaded by the final report and by the benchmarks alone.
+loaded by a finished run's report, by a release and by the benchmarks alone, and nothing is chosen by it.
 """
 
 from __future__ import annotations

@@ -73,6 +73,18 @@ def train(
     parts = {"network": network, "average": average, "optimizer": optimizer, "schedule": schedule}
 
     metrics: list[dict[str, float]] = []
+
+    def keep() -> None:
+        state = Checkpoint(
+            run_id=run.name,
+            config=asdict(config),
+            epoch=len(metrics),
+            metrics=metrics,
+            weights=average.module.state_dict(),
+            training={name: part.state_dict() for name, part in parts.items()},
+        )
+        checkpoint.save(state, run)
+
     if resume:
         state = checkpoint.load(run)
         metrics = state.metrics
@@ -81,6 +93,7 @@ def train(
     else:
         run.mkdir(parents=True)
         (run / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
+        keep()  # a run that is stopped in its first epoch can be resumed too
 
     for epoch in range(len(metrics), config.epochs):
         generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
@@ -116,15 +129,7 @@ def train(
             }
         )
         _write_metrics(metrics, run)
-        state = Checkpoint(
-            run_id=run.name,
-            config=asdict(config),
-            epoch=epoch + 1,
-            metrics=metrics,
-            weights=average.module.state_dict(),
-            training={name: part.state_dict() for name, part in parts.items()},
-        )
-        checkpoint.save(state, run)
+        keep()
         if sys.stderr.isatty():
             tqdm.write(
                 f"epoch {epoch + 1:3d}  loss {metrics[-1]['loss']:.4f}  "

@@ -15,6 +15,7 @@ from train.checkpoint import Checkpoint
 from train.data import Digits
 from train.loop import predict
 
+REPORT = "report.json"
 SAMPLES = 60
 MISTAKES = 48
 _COLUMNS = 12
@@ -37,7 +38,6 @@ def write_report(state: Checkpoint, test: Digits, run: Path) -> dict[str, float]
         "test_accuracy": 1 - float(wrong.double().mean()),
         "test_loss": float(functional.cross_entropy(logits, test.labels)),
     }
-    (run / "report.json").write_text(json.dumps(figures, indent=2) + "\n")
     _draw_curves(state, run / "curves.png")
     _draw_confusion(predicted, test.labels, run / "confusion.png")
 
@@ -50,6 +50,8 @@ def write_report(state: Checkpoint, test: Digits, run: Path) -> dict[str, float]
     worst = worst[confidence[worst].argsort(descending=True)][:MISTAKES]
     title = f"The worst of {figures['test_mistakes']} mistakes, surest first"
     _draw_sheet(title, test, predicted, worst, run / "mistakes.png")
+    # Last of all: where it is, the report is whole.
+    (run / REPORT).write_text(json.dumps(figures, indent=2) + "\n")
     return figures
 
 

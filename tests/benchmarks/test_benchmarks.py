@@ -56,6 +56,20 @@ def altered(path, folder, change):
     return other
 
 
+def test_a_record_is_never_written_over(small, mnist_root, capsys):
+    before = small.read_bytes()
+    assert main(["run", "--data", str(mnist_root), "--out", str(small)]) == 2
+    assert "exists" in capsys.readouterr().err
+    assert small.read_bytes() == before
+
+
+def test_half_a_record_is_none(small, tmp_path, capsys):
+    half = tmp_path / "half.jsonl"
+    half.write_text("".join(small.read_text().splitlines(keepends=True)[:-1]))
+    assert main(["compare", str(small), str(half)]) == 2
+    assert "not whole" in capsys.readouterr().err
+
+
 def lose(points):
     def change(line):
         if line["kind"] == "accuracy" and line["contender"] == "int8":
@@ -136,3 +150,4 @@ def test_missing_or_damaged_data_is_said_in_a_line(name, content, word, mnist_ro
     errors = capsys.readouterr().err
     assert word in errors
     assert len(errors.splitlines()) == 1
+    assert not list(tmp_path.glob("*.jsonl*"))

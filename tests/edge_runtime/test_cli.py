@@ -121,6 +121,90 @@ def test_paths_come_from_standard_input(scans):
     assert [json.loads(line)["digit"] for line in done.stdout.splitlines()] == [3, 1, 4, 2, 7]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="pipes cannot be asked there whether they hold something")
+@pytest.mark.parametrize("out", [None, "r.csv"])
+def test_a_list_that_waits_for_answers_gets_them(scans, out):
+    """Another program writes a name and reads the answer before it writes the next."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge_runtime", "classify", "-", *(["--out", out] if out else ["--json"])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=scans.parent,
+        stderr=subprocess.DEVNULL,
+    )
+    for name, digit in (("scans/b.jpg", 2), ("scans/more/c.png", 9)):
+        process.stdin.write(f"{name}\n")
+        process.stdin.flush()
+        if out:
+            deadline = time.monotonic() + 30
+            while name not in (scans.parent / out).read_text() if (scans.parent / out).exists() else True:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        else:
+            row = json.loads(process.stdout.readline())
+            assert (row["source"], row["digit"]) == (name, digit)
+            if digit == 2:
+                process.stdout.readline()
+    process.stdin.close()
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_change_nothing_but_the_speed(run, scans, threads):
+    (scans / "broken.png").write_text("text")
+    code, output, _ = run("classify", "scans", "--json", "--threads", threads)
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert code == 1
+    names = [Path(row["source"]).name for row in rows]
+    assert names == ["a.png", "a.png", "a.png", "b.jpg", "b.jpg", "broken.png", "c.png"]
+    assert [row["digit"] for row in rows] == [3, 1, 4, 2, 7, None, 9]
+
+
+def test_a_picture_that_cannot_be_drawn_on_stops_nothing(run, scans):
+    (scans / ("n" * 250 + ".bmp")).write_bytes((scans / "b.jpg").read_bytes())
+    code, _, errors = run("classify", "scans", "--annotate", "drawn")
+    assert code == 1
+    assert "name is too long" in errors
+    assert (scans.parent / "drawn" / "scans" / "more" / "c.png").is_file()
+
+
+def test_a_failure_half_way_leaves_parquet_to_be_resumed(run, scans):
+    (scans.parent / "file").write_text("")
+    arguments = ["classify", "scans", "--out", "r.parquet"]
+    code, _, errors = run(*arguments, "--annotate", "file/drawn")
+    assert code == 1
+    assert "cannot write" in errors
+    assert not (scans.parent / "r.parquet").exists()
+    assert run(*arguments)[0] == 2
+    assert run(*arguments, "--resume")[0] == 0
+    assert (scans.parent / "r.parquet").exists()
+
+
+def test_what_failed_is_tried_again_on_resume(run, scans, picture_file):
+    (scans / "late.png").write_text("text")
+    assert run("classify", "scans", "--out", "r.csv")[0] == 1
+    (scans / "late.png").write_bytes((scans / "a.png").read_bytes())
+    assert run("classify", "scans", "--out", "r.csv", "--resume")[0] == 0
+    assert "scans/late.png,3," in (scans.parent / "r.csv").read_text()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="streams are closed so on Unix")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_gives_no_traceback(scans, closed):
+    line = f"{sys.executable} -m edge_runtime classify - scans/a.png {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=scans.parent,
+        stdin=subprocess.DEVNULL,
+    )
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names are bytes on Unix alone")
 def test_a_name_that_is_no_text_goes_everywhere(scans):
     (scans / "b.jpg").rename(scans / os.fsdecode(b"\xff\x1b[31m.jpg"))
@@ -204,6 +288,16 @@ def test_doctor_finds_the_installation_sound(run):
     assert report["opencv"]
 
 
+def test_doctor_reports_without_a_manifest(run, monkeypatch, tmp_path):
+    from edge_runtime import manifest
+
+    monkeypatch.setattr(manifest, "FOLDER", tmp_path)
+    code, output, errors = run("doctor")
+    assert code == 1
+    assert "onnxruntime" in output
+    assert "no usable manifest" in errors
+
+
 def test_doctor_finds_a_damaged_model(run, monkeypatch, tmp_path):
     import shutil
 
@@ -219,8 +313,11 @@ def test_doctor_finds_a_damaged_model(run, monkeypatch, tmp_path):
 
 
 def test_profile_says_which_model_wins(run):
-    code, output, _ = run("profile", "--seconds", "0.02")
+    from edge_runtime import manifest
+
+    code, output, _ = run("profile", "--seconds", "0.02", "--model", manifest.FOLDER / "digits-int8.onnx")
     assert code == 0
+    assert "digits-int8" in output
     assert "wins here" in output
     record = json.loads(run("profile", "--seconds", "0.02", "--json")[1])
     assert {entry["batch"] for entry in record["latency"]} == {1, 8, 64}

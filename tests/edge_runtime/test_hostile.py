@@ -51,6 +51,12 @@ NOISE = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
         pytest.param(encode(".png", NOISE)[:80], "not a picture", id="truncated header"),
         pytest.param(png_header_bomb(), "200 megapixels", id="header bomb"),
         pytest.param(b"P5 20000 20000 255\n" + bytes(100), "200 megapixels", id="header bomb in PGM"),
+        pytest.param(
+            b"II+\0" + struct.pack("<L", 7) + bytes(40), "not a picture", id="BigTIFF without a directory"
+        ),
+        pytest.param(b"II+\0\x08\0\0\0" + b"\xff" * 40, "not a picture", id="BigTIFF with a huge offset"),
+        pytest.param(b"RIFF\x20\0\0\0WEBPVP8L", "not a picture", id="cut WebP"),
+        pytest.param(b'<svg width="" height="">', "not a picture", id="SVG named .png"),
     ],
 )
 def test_bytes_that_are_no_picture_are_refused(data, word, tmp_path, reader):
@@ -193,3 +199,19 @@ def test_odd_names_are_read(picture_file, reader):
 def test_a_null_byte_in_a_name_is_an_error_of_ours(reader):
     with pytest.raises(PictureError, match="file name"):
         reader.read("a\0b.png")
+
+
+def test_a_transparent_drawing_is_drawn_on_as_it_was_read(draw_page):
+    data = encode(".png", transparent(draw_page("42")))
+    assert preprocess.decode_colour(data).mean() > 128
+
+
+def test_many_large_transparent_pixels_need_little_more_than_themselves():
+    import tracemalloc
+
+    picture = np.zeros((3000, 4000, 4), np.uint8)
+    tracemalloc.start()
+    preprocess.to_grey(picture)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * picture.nbytes

@@ -5,6 +5,7 @@ import pytest
 
 from edge_runtime import Box, Classifier, DigitReader, ModelError, TileReadings, manifest
 from tests.drawing import drawn_tiles
+from train import strokes
 
 
 @pytest.fixture(scope="module", params=["int8", "float"])
@@ -83,6 +84,56 @@ def test_many_are_read_in_their_order_whatever_they_are(reader, draw_page):
     right = [reading.text == text for reading, text in zip(readings, expected, strict=True)]
     assert np.mean(right) >= 0.98
     assert sum(reading.failed for reading in readings) == expected.count("") / 2
+
+
+@pytest.mark.parametrize(
+    ("places", "lines"),
+    [
+        pytest.param([(40, 40, "1"), (120, 200, "2")], ("1", "2"), id="lower and further right"),
+        pytest.param(
+            [(40, 40, "4"), (120, 40, "0"), (200, 40, "8"), (204, 200, "7")], ("408", "7"), id="a sum"
+        ),
+        pytest.param([(40, 40, "3"), (140, 180, "5"), (240, 320, "7")], ("3", "5", "7"), id="a diagonal"),
+    ],
+)
+def test_lines_are_lines_wherever_they_begin(places, lines):
+    generator = np.random.default_rng(0)
+    page = strokes.paper(400, 460, generator)
+    for x, y, digit in places:
+        ink = strokes.draw_digit(int(digit), generator, height=80, pen=8, unrest=0.3)
+        strokes.place(page, ink, x, y, shade=0.3)
+    assert DigitReader().read(strokes.photograph(page, generator)).lines == lines
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_none_asks_for_what_is_ready(threads, draw_page):
+    given = []
+
+    def pictures():
+        for text in ("1", "2", None, "3"):
+            given.append(text)
+            yield None if text is None else draw_page(text)
+
+    batches = DigitReader(threads=threads).read_batches(pictures())
+    assert [reading.text for reading in next(batches)] == ["1", "2"]
+    assert given == ["1", "2", None]
+    assert [reading.text for reading in next(batches)] == ["3"]
+
+
+def test_threads_do_not_run_far_ahead(draw_page):
+    given = 0
+
+    def endless():
+        nonlocal given
+        while True:
+            given += 1
+            yield draw_page("1")
+
+    stream = DigitReader(threads=2).read_many(endless())
+    for _ in range(5):
+        next(stream)
+    assert given < 200
+    stream.close()
 
 
 def test_many_yields_before_the_source_ends(reader, draw_page):

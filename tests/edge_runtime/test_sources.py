@@ -32,6 +32,11 @@ def tree(tmp_path, monkeypatch):
         pytest.param(["*.png", "in/*.png"], {}, ["b.png", "in/c.png"], id="globs"),
         pytest.param(["**/*.png"], {}, ["b.png", "in/c.png", "out/e.png"], id="recursive glob"),
         pytest.param(["*.bmp"], {}, ["*.bmp"], id="glob without a match"),
+        pytest.param(["i*"], {}, ["in/c.png", "in/deep/d.webp"], id="a glob of folders"),
+        pytest.param(["i*"], {"recursive": False}, ["in/c.png"], id="a glob of single folders"),
+        pytest.param(["emp*"], {}, ["emp*"], id="a glob of empty folders"),
+        pytest.param([None, "b.png"], {}, [None, "b.png"], id="nothing yet"),
+        pytest.param(["x" * 300], {}, ["x" * 300], id="a name too long"),
         pytest.param(["empty"], {}, ["empty"], id="empty folder"),
         pytest.param(["in", "b.png"], {}, ["in/c.png", "in/deep/d.webp", "b.png"], id="several"),
     ],
@@ -41,7 +46,8 @@ def test_arguments_become_paths(arguments, options, expected, tree):
 
 
 def test_the_folder_of_annotated_pictures_is_passed_over(tree):
-    assert "./out/e.png" not in list(sources.expand(["."], skip=tree / "out"))
+    for arguments in (["."], ["**/*.png"], ["o*"]):
+        assert not [path for path in sources.expand(arguments, skip=tree / "out") if path.endswith("e.png")]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_a_file(tree):
@@ -89,3 +95,23 @@ def test_a_file_is_read_whole(tmp_path):
     data = os.urandom(300_000)
     (tmp_path / "a").write_bytes(data)
     assert sources.read_file(tmp_path / "a") == data
+
+
+def test_a_file_beyond_all_measure_is_refused_unread(tmp_path):
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(30_000_000_000)
+    with pytest.raises(PictureError, match=r"30\.0 GB"):
+        sources.read_file(tmp_path / "huge.png")
+
+
+def test_a_list_comes_as_it_is_written():
+    reading, writing = os.pipe()
+    names = sources.listed(reading)
+    os.write(writing, b"a.png\nb")
+    assert next(names) == "a.png"
+    assert next(names) is None
+    os.write(writing, b".png\r\n\nlast.png")
+    assert next(names) == "b.png"
+    os.close(writing)
+    assert [name for name in names if name] == ["last.png"]
+    os.close(reading)

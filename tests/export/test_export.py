@@ -190,6 +190,8 @@ def test_the_command_fails_where_the_models_do_not_agree(
     errors = capsys.readouterr().err
     assert "do not agree" in errors
     assert len(errors.splitlines()) == 1
+    # What did not pass lies nowhere that a passed model would.
+    assert (copy / "export").exists() == (run / "export").exists()
 
 
 def test_an_unfinished_run_is_not_exported(run, mnist_root, tmp_path, capsys):
@@ -211,6 +213,29 @@ def test_another_contract_is_refused_with_both_versions(models, tmp_path):
     graph.describe(model, {**entries, "contract": 99})
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match=rf"contract 99.*contract {preprocess.CONTRACT}"):
+        Classifier(tmp_path / "other.onnx")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("temperature", "0"), ("temperature", "nan"), ("refuse_below", "7")]
+)
+def test_senseless_metadata_is_refused(key, value, models, tmp_path):
+    model = onnx.load(models["int8"])
+    graph.describe(model, {entry.key: entry.value for entry in model.metadata_props} | {key: value})
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match="senseless"):
+        Classifier(tmp_path / "other.onnx")
+
+
+def test_a_model_with_another_input_is_refused(models, tmp_path):
+    model = onnx.load(models["float"])
+    for node in model.graph.node:
+        node.input[:] = ["pixels" if name == "tiles" else name for name in node.input]
+    cast = onnx.helper.make_node("Cast", ["tiles"], ["pixels"], to=onnx.TensorProto.UINT8)
+    model.graph.node.insert(0, cast)
+    model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match="does not take uint8"):
         Classifier(tmp_path / "other.onnx")
 
 

@@ -181,7 +181,10 @@ def test_the_command_leaves_a_whole_run(mnist_root, tmp_path, capsys):
     output, errors = capsys.readouterr()
     assert "test accuracy" in output
     assert errors == ""
-    assert main(["--data", str(mnist_root), "--resume", str(run)]) == 0
+    report = (run / "report.json").read_bytes()
+    assert main(["--data", str(mnist_root), "--resume", str(run)]) == 1
+    assert "is finished" in capsys.readouterr().err
+    assert (run / "report.json").read_bytes() == report
 
 
 @pytest.mark.parametrize(
@@ -191,15 +194,47 @@ def test_the_command_leaves_a_whole_run(mnist_root, tmp_path, capsys):
         (["--device", "nonsense"], "nonsense"),
         (["--device", "cuda:7"], "cuda:7"),
         (["--data", "pyproject.toml"], "pyproject.toml"),
+        (["--validation", "2000"], "digit 0"),
+        (["--validation", "200", "--runs", "pyproject.toml"], "pyproject.toml"),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_a_line(arguments, word, mnist_root, tmp_path, capsys):
-    assert (
-        main(["--data", str(mnist_root), "--runs", str(tmp_path / "runs"), "--epochs", "1", *arguments]) == 1
-    )
+    usual = ["--data", str(mnist_root), "--runs", str(tmp_path / "runs")]
+    assert main([*usual, *arguments]) == 1
     errors = capsys.readouterr().err
     assert word in errors
     assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--epochs", "0"], "at least 1"),
+        (["--validation", "5"], "multiple of 10"),
+        (["--learning-rate", "nan"], "more than 0"),
+        (["--seed", "-1"], "at least 0"),
+        (["--resume", "run", "--epochs", "9", "--seed", "4"], "leave out epochs, seed"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(arguments, word, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert word in capsys.readouterr().err
+
+
+def test_a_run_stopped_in_its_first_epoch_can_be_resumed(mnist_root, tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "augment", interrupted)
+    arguments = ["--data", str(mnist_root), "--validation", "200", "--arch", "mlp", "--epochs", "1"]
+    assert main([*arguments, "--runs", str(tmp_path)]) == 130
+    (run,) = tmp_path.iterdir()
+    assert f"--resume {run}" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert main(["--data", str(mnist_root), "--resume", str(run)]) == 0
+    assert (run / "report.json").is_file()
 
 
 def test_a_missing_torch_is_said_in_a_line(tmp_path):
