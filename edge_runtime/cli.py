@@ -190,8 +190,6 @@ def _open_reader(options: argparse.Namespace) -> DigitReader:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from edge_runtime import outputs
-
     if (options.resume or options.overwrite) and not options.out:
         raise SourceError("--resume and --overwrite speak of a results file: name it with --out")
     reader = _open_reader(options)
@@ -200,6 +198,8 @@ def _classify(options: argparse.Namespace) -> int:
         with contextlib.ExitStack() as stack:
             table = None
             if options.out:
+                from edge_runtime import outputs
+
                 table = stack.enter_context(
                     outputs.open_output(options.out, overwrite=options.overwrite, resume=options.resume)
                 )
@@ -218,10 +218,12 @@ def _keep(
     batches: Iterable[list[Reading]], options: argparse.Namespace, table: TableFile | None, counts: _Counts
 ) -> None:
     """Write, print and draw every batch of readings."""
-    from edge_runtime import outputs
-
     show = _print_json if options.json else _print_nothing if options.out else _TablePrinter()
-    pictures = None if options.annotate is None else outputs.AnnotatedPictures(options.annotate)
+    pictures = None
+    if options.annotate is not None:
+        from edge_runtime.outputs import AnnotatedPictures
+
+        pictures = AnnotatedPictures(options.annotate)
     for batch in batches:
         if table:
             table.write(batch)
@@ -240,21 +242,21 @@ def _todo(
     options: argparse.Namespace, table: TableFile | None, counts: _Counts | None = None
 ) -> Iterator[str | None]:
     """The pictures to read: as they were named, without those that the results file holds."""
-    from edge_runtime import outputs, sources
+    from edge_runtime import sources
 
-    done: set[str] = set()
-    if table:
-        done = table.done
-        if table.unsure is not None:
-            yield table.unsure
-    for path in sources.expand(
-        _named(options.sources), recursive=not options.no_recursive, skip=options.annotate
-    ):
-        if path is not None and done and outputs.printable(path) in done:
-            if counts:
-                counts.skipped += 1
-        else:
+    named = sources.expand(_named(options.sources), recursive=not options.no_recursive, skip=options.annotate)
+    if not table:
+        yield from named
+        return
+    from edge_runtime.outputs import printable
+
+    if table.unsure is not None:
+        yield table.unsure
+    for path in named:
+        if path is None or printable(path) not in table.done:
             yield path
+        elif counts:
+            counts.skipped += 1
 
 
 def _named(arguments: list[str]) -> Iterator[str | None]:

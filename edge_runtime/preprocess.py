@@ -238,7 +238,7 @@ def extract_ink(patch: Grey) -> Grey | None:
     paper = np.maximum(_paper(patch), 1)
     # Light multiplies: the same ink departs less where the paper is darker, so departure is a share of it.
     departure = (patch / paper - 1) * float(paper.mean())
-    low, high = (float(value) for value in np.percentile(departure, (2, 98)))
+    low, high = quantiles(departure, 0.02, 0.98)
     # The ends say more than the quantiles where the ink covers less than 2 % of the patch.
     low, high = min(low, float(departure.min()) / 2), max(high, float(departure.max()) / 2)
     if -low > high:
@@ -248,9 +248,19 @@ def extract_ink(patch: Grey) -> Grey | None:
     inked = strength > max(threshold, 4)
     if not inked.any() or float(strength.max()) < 10:
         return None
-    full = float(np.percentile(strength[inked], 60))
+    (full,) = quantiles(strength[inked], 0.6)
     floor = min(threshold * 0.5, full * 0.4)
     return np.asarray(np.clip((strength - floor) * (255 / max(full - floor, 1)), 0, 255)).astype(np.uint8)
+
+
+def quantiles(values: NDArray[Any], *shares: float) -> list[float]:
+    """The values below which these shares 0..1 of `values` lie.
+
+    numpy's own percentile and median import numpy.ma on their first call: 8 ms of the first picture.
+    """
+    places = [round(share * (values.size - 1)) for share in shares]
+    ordered = np.partition(values, places, axis=None)
+    return [float(ordered[place]) for place in places]
 
 
 def _paper(patch: Grey) -> NDArray[np.float32]:
@@ -265,9 +275,9 @@ def _paper(patch: Grey) -> NDArray[np.float32]:
     points, values = points.reshape(-1, 3), values.ravel()
     # The patch's rim is mostly paper: start from its level and look at what is near to it.
     rim = np.concatenate([patch[0], patch[-1], patch[:, 0], patch[:, -1]])
-    level = float(np.median(rim))
+    (level,) = quantiles(rim, 0.5)
     plane = np.array([level, 0, 0], np.float32)
-    tolerance = max(12.0, float(np.median(np.abs(rim - level))) * 4)
+    tolerance = max(12.0, quantiles(np.abs(rim - level), 0.5)[0] * 4)
     for _ in range(3):
         near = np.abs(points @ plane - values) < tolerance
         if np.count_nonzero(near) < 16:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -117,6 +116,8 @@ class DigitReader:
         if self._threads == 1:
             yield from map(_open_page, pictures)
             return
+        from concurrent.futures import Future, ThreadPoolExecutor  # 4 ms that one thread need not pay
+
         ahead: deque[Future[_Page | None]] = deque()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
             for picture in pictures:

@@ -84,17 +84,14 @@ def export(run: Path, root: Path) -> dict[str, Path]:
             "precision": precision,
             "run_id": state.run_id,
             "temperature": 1.0,
-            "refuse_below": 0.0,
+            "refuse_below": calibration.REFUSE_BELOW,
         }
         graph.describe(model, about)
         onnx.save(model, paths[precision])
         # Only the finished model's own answers tell how sure it may be of them.
         logits = Classifier(paths[precision]).logits(validation.tiles.numpy())
         temperature = calibration.fit_temperature(logits, validation.labels.numpy())
-        threshold = calibration.refusal_threshold(logits, temperature)
-        graph.describe(
-            model, about | {"temperature": round(temperature, 4), "refuse_below": round(threshold, 4)}
-        )
+        graph.describe(model, about | {"temperature": round(temperature, 4)})
         onnx.save(model, paths[precision])
 
     measured = parity.compare(network, paths["float"], paths["int8"], validation)

@@ -1,7 +1,4 @@
-"""What is fitted on pictures after training: confidence and the refusal threshold (validation split).
-
-Both are fitted on the logits of the very model that carries them.
-"""
+"""What confidence means: fitted after training, on the validation split, for the very model it is for."""
 
 from __future__ import annotations
 
@@ -10,10 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-# The share of true digits that the reader may refuse, on the validation split.
-REFUSED_SHARE = 0.001
-# A small or easy validation split may put that share among very sure answers: those are never refused.
-HIGHEST_THRESHOLD = 0.9
+# With a calibrated confidence this refuses what is more likely wrong than right, and nothing else.
+REFUSE_BELOW = 0.5
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
@@ -31,9 +26,3 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     optimizer.step(loss)
     # Where nothing is misread no finite temperature is best: stay within reason.
     return float(np.clip(np.exp(-inverse.item()), 0.25, 4))
-
-
-def refusal_threshold(logits: NDArray[np.float32], temperature: float) -> float:
-    """Confidence below which `REFUSED_SHARE` of these digits, logits `[N, 10]`, would be refused."""
-    confidences = torch.from_numpy(logits / np.float32(temperature)).softmax(1).amax(1)
-    return min(float(np.quantile(confidences.numpy(), REFUSED_SHARE)), HIGHEST_THRESHOLD)
