@@ -147,17 +147,22 @@ def _plot(record: Record, path: Path) -> None:
     latency.set(
         xscale="log", yscale="log", xlabel="batch", ylabel="us a picture (p50)", title="Latency, one thread"
     )
-    latency.set_xticks([r["batch"] for r in single], [str(r["batch"]) for r in single])
-    latency.grid(alpha=0.3, which="both")
+    latency.set_xticks([r["batch"] for r in single], [str(r["batch"]) for r in single], minor=False)
+    latency.minorticks_off()
+    latency.grid(alpha=0.3)
     if single:
         latency.legend()
-    for result in record.of_kind("accuracy"):
-        if "bytes" in result:
-            size, percent = result["bytes"] / 1000, result["accuracy"] * 100
-            trade.scatter(size, percent, s=60)
-            trade.annotate(result["contender"], (size, percent), xytext=(8, 4), textcoords="offset points")
-    trade.set(xlabel="kB", ylabel="% of MNIST's test set", title="Accuracy and size", xlim=(0, None))
-    trade.margins(0.25)
+    shipped = [result for result in record.of_kind("accuracy") if "bytes" in result]
+    for result in shipped:
+        size, percent = result["bytes"] / 1000, result["accuracy"] * 100
+        trade.scatter(size, percent, s=60)
+        label = f"{result['contender']} {percent:.2f} %"
+        trade.annotate(label, (size, percent), xytext=(0, 10), textcoords="offset points", ha="center")
+    # A scale on which a hundredth of a point looks as small as it is.
+    percents = [result["accuracy"] * 100 for result in shipped]
+    trade.set(xlabel="kB", ylabel="% of MNIST's test set", title="Accuracy and size")
+    trade.set(xlim=(0, 1.25 * max(result["bytes"] / 1000 for result in shipped)))
+    trade.set(ylim=(min(percents) - 0.5, max(percents) + 0.3))
     trade.grid(alpha=0.3)
     figure.suptitle(f"{record.conditions['host']['cpu']}, {record.conditions['started'][:10]}")
     figure.savefig(path, dpi=110)

@@ -62,6 +62,7 @@ def train(
     With `resume`, go on from the checkpoint in `run`. Returns the checkpoint of the last epoch.
     """
     torch.manual_seed(config.seed)
+    torch.backends.cudnn.deterministic = True  # or a seed would not mean one run on a GPU
     training, validation = (part.to(device) for part in digits)
     network = ARCHITECTURES[config.arch]().to(device)
     average = AveragedModel(network, avg_fn=_growing_average(config.average_decay), use_buffers=True)
