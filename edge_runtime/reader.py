@@ -66,7 +66,7 @@ class DigitReader:
             page.grey = grey
             _recognise_tiles([page])
         if not page.tiles:
-            boxes = locate.find_digits(grey)
+            boxes = _locate(grey)
         moments.append(time.perf_counter())
         _cut_tiles(page, grey, boxes)
         moments.append(time.perf_counter())
@@ -202,8 +202,12 @@ def _recognise_tiles(pages: list[_Page]) -> None:
 
 
 def _search(page: _Page, grey: NDArray[np.uint8]) -> None:
+    _cut_tiles(page, grey, _locate(grey))
+
+
+def _locate(grey: NDArray[np.uint8]) -> list[list[Box]]:
     try:
-        _cut_tiles(page, grey, locate.find_digits(grey))
+        return locate.find_digits(grey)
     except (MemoryError, cv2.error) as error:
         raise PictureError("too large for this machine's memory") from error
 
