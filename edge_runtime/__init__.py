@@ -8,6 +8,7 @@ Names resolve on first use: importing the package costs nothing, and `from edge_
 preprocess` does not load onnxruntime.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from edge_runtime.results import Box, Digit, Reading, TileReadings
 
 __version__ = "0.1.0"
+
+# What is read on a device stays there: left to itself, onnxruntime (1.31) writes an identifier of the machine
+# into the home folder and looks for its maker's server as soon as it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOME = {
     "Box": "results",

@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # Damaged files are reported by us, in one line. OpenCV looks at this once, when it is loaded.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet, in FFmpeg's own numbers
     if sys.stdout is None:  # closed by whoever started us
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     with contextlib.suppress(AttributeError):
@@ -47,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return 2
     except ImportError as error:
+        if _was_interrupted(error):
+            _complain("stopped")
+            return 130
         _complain(
             f"{error}. A system library or a package is missing; on Debian and Raspberry Pi OS try: "
             "sudo apt install libgl1 libglib2.0-0, on a machine without a screen: "
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except KeyboardInterrupt:
-        _complain("stopped")
+        _complain("stopped; go on with --resume" if getattr(options, "out", None) else "stopped")
         return 130
     except OSError as error:
         # Standard output, as a rule: the interpreter must not try it again when it flushes at its end.
@@ -65,6 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
         _complain(f"stopped: {error}")
         return 1
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: extension modules that it meets while they load report their own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _complain(message: str) -> None:
@@ -161,18 +174,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def whole_number(text: str) -> int:
-    """A number of threads."""
-    value = int(text)
-    if not 1 <= value <= 1024:
-        raise argparse.ArgumentTypeError("at least 1 and at most 1024")
-    return value
+    """A number of threads or repeats, as an argument."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 1024")
+    return int(text)
 
 
 def seconds(text: str) -> float:
-    """A duration."""
-    value = float(text)
+    """A duration, as an argument."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < 3600:
-        raise argparse.ArgumentTypeError("more than 0 and less than 3600 seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, more than 0 and less than 3600")
     return value
 
 
@@ -196,14 +211,15 @@ def _classify(options: argparse.Namespace) -> int:
     counts = _Counts()
     try:
         with contextlib.ExitStack() as stack:
-            table = None
+            table: TableFile | None = None
             if options.out:
                 from edge_runtime import outputs
 
-                table = stack.enter_context(
-                    outputs.open_output(options.out, overwrite=options.overwrite, resume=options.resume)
-                )
-            stack.callback(lambda: _complain(counts.summary(options.out)))
+                table = outputs.open_output(options.out, overwrite=options.overwrite, resume=options.resume)
+            # Said last, when the table is closed and known to be whole or not.
+            stack.callback(lambda: _complain(counts.summary(table.held_in if table else None)))
+            if table:
+                stack.enter_context(table)
             batches = reader.read_batches(_todo(options, table, counts))
             _keep(_with_progress(batches, options, table), options, table, counts)
     except OutputError as error:
@@ -250,12 +266,16 @@ def _todo(
         return
     from edge_runtime.outputs import printable
 
-    if table.unsure is not None:
-        yield table.unsure
+    # The last picture of the file comes first, where it is among those that are named now.
+    unsure = table.unsure
+    if unsure is not None and "-" not in options.sources:
+        unsure = next((path for path in _todo(options, None) if path and printable(path) == unsure), None)
+    if unsure is not None:
+        yield unsure
     for path in named:
         if path is None or printable(path) not in table.done:
             yield path
-        elif counts:
+        elif counts and path != unsure:
             counts.skipped += 1
 
 
@@ -424,8 +444,10 @@ class _LiveWindow:
         reading, stages = self._reader.read_timed(frame)
         start = time.perf_counter()
         split = {"capture": captured, **stages, "draw": self._drawing}
+        lowest = min((digit.confidence for digit in reading.digits), default=0.0)
+        read = f"{' / '.join(reading.lines)}   at least {lowest:.0%} sure" if reading.digits else "no digit"
         lines = [
-            f"{' / '.join(reading.lines) or 'no digit'}   {self._rate.tick():.0f} fps   {self._model}",
+            f"{read}   {self._rate.tick():.0f} fps   {self._model}",
             "   ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in split.items()),
         ]
         picture = display.overlay(display.annotate(frame, reading.digits), lines)
@@ -450,7 +472,7 @@ def _profile(options: argparse.Namespace) -> int:
     record: dict[str, Any] = {"versions": profiling.versions(), "host": profiling.host()}
     record["before"] = profiling.condition()
     tell("comparing the models' answers ...")
-    record["agreement"] = {name: profiling.agreement(name) for name in names[1:]}
+    record["agreement"] = profiling.agreement("int8")
     tell("timing the networks ...")
     threads = (1,) if profiling.cores() == 1 else (1, profiling.cores())
     record["latency"] = list(
@@ -469,38 +491,46 @@ def _profile(options: argparse.Namespace) -> int:
     return 0
 
 
+def _short(model: str) -> str:
+    """A model's name, or the end of its path: enough to tell runs apart."""
+    return "/".join(Path(model).parts[-3:])
+
+
 def _profile_text(record: dict[str, Any], model: str) -> str:
     host = record["host"]
+    wide = max(8, *(len(_short(name)) for name in record["latency"][0]["us"]))
     lines = [
         f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags']) or 'no known integer instructions'}",
         "  ".join(f"{name} {version}" for name, version in record["versions"].items()),
         "",
-        f"threads  batch  {'model':<8} {'p50':>9} {'p90':>9} {'p99':>9} us  {'calls':>7}  to float's p50",
+        f"threads  batch  {'model':<{wide}} {'p50':>9} {'p90':>9} {'p99':>9} us  {'calls':>7}  to float's",
     ]
     for entry in record["latency"]:
         for name, timing in entry["us"].items():
             lines.append(
-                f"{entry['threads']:>7}  {entry['batch']:>5}  {Path(name).stem:<8} {timing['p50']:>9.1f} "
+                f"{entry['threads']:>7}  {entry['batch']:>5}  {_short(name):<{wide}} {timing['p50']:>9.1f} "
                 f"{timing['p90']:>9.1f} {timing['p99']:>9.1f}     {timing['count']:>7}  "
                 f"{entry['ratio_to_float'][name]:.2f}"
             )
-    lines += ["", f"one 640x480 frame of ten digits with {Path(model).stem}, median ms:"]
+    lines += ["", f"one 640x480 frame of ten digits with {_short(model)}, median ms:"]
     lines.append("  " + "   ".join(f"{name} {value:.2f}" for name, value in record["frame_ms"].items()))
     lines += ["", "from the start of a process to its first answer:"]
     for name, cold in record["cold_start"].items():
-        label = "imports alone" if name == "imports" else Path(name).stem
+        label = "imports alone" if name == "imports" else _short(name)
         peak = "" if cold["peak_mb"] is None else f", peak {cold['peak_mb']:.0f} MB"
-        lines.append(f"  {label:<14} {cold['ms']:.0f} ms{peak}")
+        lines.append(f"  {label:<{max(wide, 14)}} {cold['ms']:.0f} ms{peak}")
     ratio = record["latency"][0]["ratio_to_float"]["int8"]
     winner, advice = ("INT8", "it is the default") if ratio < 1 else ("float", "use --model float")
     lines += [
         "",
         f"{winner} wins here, {advice}: INT8 takes {ratio:.2f}x float's time (batch 1, one thread, p50).",
     ]
-    for name, share in record["agreement"].items():
-        lines.append(
-            f"{Path(name).stem} names the same digit as float on {share:.1%} of drawn tiles on this CPU."
-        )
+    for name, share in record["latency"][0]["ratio_to_float"].items():
+        if name not in ("float", "int8"):
+            lines.append(f"{_short(name)} takes {share:.2f}x the released float model's time.")
+    lines.append(
+        f"INT8 and float name the same digit on {record['agreement']:.1%} of 500 drawn tiles on this CPU."
+    )
     if record["after"]["throttled"] not in (None, "0x0"):
         lines.append(
             f"This board throttled (flags {record['after']['throttled']}): check its heat and its supply."

@@ -18,6 +18,7 @@ WORKING_SIDE = 1280  # px; larger pictures are reduced to this for the search
 _PAPER_SIDE = 160  # px; the paper's brightness is estimated on a picture this small
 _SMALLEST = 9  # px high, in the working picture
 _LEAST_CONTRAST = 14  # grey levels between ink and paper
+_LINE_THICKNESS = 0.02  # of its length: what is thicker is a pen's stroke
 _NOISE_FACTOR = 5  # ink departs from the paper by this many times the picture's own noise
 
 
@@ -41,8 +42,9 @@ def _ink_mask(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = grey.shape
     reduce = min(1.0, _PAPER_SIDE / max(height, width))
     tiny = cv2.resize(grey, None, fx=reduce, fy=reduce, interpolation=cv2.INTER_AREA) if reduce < 1 else grey
-    window = max(3, min(tiny.shape) // 3 | 1)
-    paper = cv2.medianBlur(tiny, min(window, 61))
+    # Half the picture: in a smaller window the strokes of a digit that fills it would pass for paper.
+    window = max(3, min(tiny.shape) // 2 | 1)
+    paper = cv2.medianBlur(tiny, min(window, 71))
     paper = cv2.resize(cv2.GaussianBlur(paper, (0, 0), 3), (width, height), interpolation=cv2.INTER_LINEAR)
     darker, brighter = cv2.subtract(paper, grey), cv2.subtract(grey, paper)
     ink = darker if _weight(darker) >= _weight(brighter) else brighter
@@ -60,12 +62,9 @@ def _weight(departure: NDArray[np.uint8]) -> int:
 
 
 def _without_long_lines(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Take out straight runs of ink that are longer than digits: rules, table lines, paper edges."""
+    """Take out straight runs of ink that are far longer than thick: rules, table lines, paper edges."""
     height, width = mask.shape
-    lines = _runs(mask, max(30, width // 3), max(30, height // 2))
-    # Shorter ones only where they are the minority: a digit that fills the frame has long strokes too.
-    if lines.sum() * 2 > mask.sum():
-        lines = _runs(mask, round(0.7 * width), round(0.7 * height))
+    lines = _thin_runs(mask, (max(30, width // 3), 1)) | _thin_runs(mask, (1, max(30, round(0.8 * height))))
     if not lines.any():
         return mask
     lines = cv2.dilate(lines, np.ones((3, 3), np.uint8))
@@ -75,17 +74,22 @@ def _without_long_lines(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(kept | bridged, np.uint8)
 
 
-def _runs(mask: NDArray[np.uint8], across: int, down: int) -> NDArray[np.uint8]:
-    """Ink that is part of a run of at least `across` pixels to the side, or `down` downwards.
+def _thin_runs(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Ink in runs of at least `size` pixels (width, height), where they are lines and no pen's strokes.
 
-    A morphological opening, by sums over windows: their cost does not grow with the length.
+    The runs are found by a morphological opening, by sums over windows: their cost does not grow with length.
     """
-    found = np.zeros_like(mask)
-    for size in ((across | 1, 1), (1, down | 1)):
-        full = _window_sums(mask, size) == max(size)
-        if full.any():
-            found |= (_window_sums(full.astype(np.uint8), size) > 0).astype(np.uint8)
-    return found
+    size = (size[0] | 1, size[1] | 1)
+    full = (_window_sums(mask, size) == size[0] * size[1]).astype(np.uint8)
+    if not full.any():
+        return np.zeros_like(mask)
+    runs = (_window_sums(full, size) > 0).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    length = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    # A digit that fills the picture has strokes as long, but a pen's: some hundredths of their length thick.
+    thin = stats[:, cv2.CC_STAT_AREA] / length <= np.maximum(2, _LINE_THICKNESS * length)
+    thin[0] = False
+    return np.asarray(thin[labels], np.uint8)
 
 
 def _window_sums(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint16]:
@@ -134,13 +138,10 @@ def _union(one: _Rect, other: _Rect) -> _Rect:
 def _like_digits(rects: list[_Rect], shape: tuple[int, ...]) -> list[_Rect]:
     """Keep what has the size and the shape of a digit, also beside the others."""
     height, width = shape
-    shaped = [
-        rect
-        for rect in rects
-        if rect[3] >= _SMALLEST
-        and 0.1 < rect[2] / rect[3] < 1.8
-        and not (rect[2] > 0.9 * width and rect[3] > 0.9 * height)
-    ]
+    shaped = [rect for rect in rects if rect[3] >= _SMALLEST and 0.02 < rect[2] / rect[3] < 1.8]
+    # What fills the picture is a frame around the others, or, where there are none, a digit cut out tightly.
+    inside = [rect for rect in shaped if rect[2] <= 0.9 * width or rect[3] <= 0.9 * height]
+    shaped = inside or shaped
     if not shaped:
         return []
     # Specks are many and small: the digits' height is that of the ink's bulk, not that of most pieces.

@@ -111,6 +111,11 @@ class TableFile:
     def _journal_path(self) -> Path:
         return self.path
 
+    @property
+    def held_in(self) -> Path:
+        """The file that holds the rows now."""
+        return self._journal if self._journal.exists() else self.path
+
     def _render(self, readings: list[Reading]) -> str:
         raise NotImplementedError
 

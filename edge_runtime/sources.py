@@ -97,19 +97,21 @@ def _is_under(path: str, folder: Path) -> bool:
 
 
 def listed(stream: int) -> Iterator[str | None]:
-    """Names from the lines of an open file, by its descriptor.
+    """Names from an open file, by its descriptor: a line each, or ended by null bytes as `find -print0` does.
 
-    A None comes where the next line is not there yet: whoever writes the list may be waiting for answers.
+    A None comes where the next name is not there yet: whoever writes the list may be waiting for answers.
     """
-    rest = b""
+    rest, end = b"", b"\n"
     while True:
         if not _ready(stream):
             yield None
         data = os.read(stream, 1 << 16)
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines if data else [rest]:
-            if name := os.fsdecode(line.rstrip(b"\r")):
-                yield name
+        if b"\0" in data:
+            end = b"\0"
+        *names, rest = (rest + data).split(end)
+        for name in names if data else [rest]:
+            if name := name.removesuffix(b"\r"):
+                yield os.fsdecode(name)
         if not data:
             return
 

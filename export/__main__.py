@@ -22,6 +22,8 @@ try:
     from export.release import release
     from train import checkpoint, data
     from train.loop import Config
+except KeyboardInterrupt:
+    sys.exit(130)
 except ModuleNotFoundError as missing:
     sys.exit(f"export: {missing.name} is missing; in the checkout: pip install -e '.[train]'")
 

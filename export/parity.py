@@ -75,4 +75,9 @@ def check(parity: Parity) -> None:
     if parity.int8_bytes >= parity.float_bytes:
         failed.append(f"INT8 takes {parity.int8_bytes} bytes, float {parity.float_bytes}")
     if failed:
-        raise ExportError("the models do not agree: " + "; ".join(failed))
+        raise ExportError(
+            "the models do not agree: "
+            + "; ".join(failed)
+            + ". A network that is trained longer is surer of "
+            "its answers; the models are in export.unproved of the run"
+        )

@@ -1,6 +1,7 @@
 """Which way imports point, and what the runtime may load."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,18 @@ def test_reading_never_loads_the_training_stack(tmp_path):
     loaded = loaded_by(program)
     assert "onnxruntime" in loaded
     assert not loaded & {"torch", "torchvision", "onnx", "matplotlib", "pyarrow", "tqdm", "train", "export"}
+
+
+def test_nothing_is_written_home_and_nobody_is_called(tmp_path):
+    """onnxruntime 1.31 leaves an identifier of the machine in the home folder unless it is told not to."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")
+    }
+    program = (
+        "import numpy; from edge_runtime import DigitReader as D; D().read(numpy.eye(28, dtype='uint8'))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, env={**environment, "HOME": str(tmp_path)})
+    assert not list(tmp_path.rglob("*"))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ try:
     from train.loop import Config
     from train.networks import ARCHITECTURES
     from train.report import REPORT, write_report
+except KeyboardInterrupt:
+    sys.exit(130)
 except ModuleNotFoundError as missing:
     sys.exit(f"train: {missing.name} is missing; in the checkout: pip install -e '.[train]'")
 

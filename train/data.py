@@ -49,7 +49,7 @@ def load_mnist(root: Path, *, train: bool, download: bool = True) -> Digits:
         dataset = MNIST(str(root), train=train, download=download)
     # torchvision lets through whatever the reading or the download met: no one type covers it.
     except Exception as error:
-        reason = str(error).strip().splitlines()
+        reason = str(error).strip(" .:\n").splitlines()
         raise DataError(
             f"no usable MNIST under {root}: {reason[0] if reason else type(error).__name__}. "
             f"Put the four files in {root / 'MNIST' / 'raw'}, or name another folder with --data."

@@ -60,8 +60,8 @@ def _draw_curves(state: Checkpoint, path: Path) -> None:
     loss, accuracy = figure.subplots(1, 2)
     epochs = [line["epoch"] for line in state.metrics]
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
-        axes.plot(epochs, [line[name] for line in state.metrics], label="training (augmented)")
-        axes.plot(epochs, [line[f"validation_{name}"] for line in state.metrics], label="validation")
+        axes.plot(epochs, [line[name] for line in state.metrics], ".-", label="training (augmented)")
+        axes.plot(epochs, [line[f"validation_{name}"] for line in state.metrics], ".-", label="validation")
         axes.set(xlabel="epoch", title=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)

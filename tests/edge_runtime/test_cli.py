@@ -83,7 +83,7 @@ def test_resume_goes_on_after_what_is_done(run, scans):
     code, _, errors = run("classify", "scans", "--out", "part.csv", "--resume")
     assert code == 0
     assert (scans.parent / "part.csv").read_text() == whole
-    assert "2 passed over" in errors
+    assert "1 passed over" in errors
 
 
 def test_folders_inside_folders_can_be_left_out(run, scans):
@@ -226,8 +226,8 @@ def test_a_name_that_is_no_text_goes_everywhere(scans):
         pytest.param(["classify", "scans/a.png", "--model", "gone.onnx"], "gone.onnx", id="missing model"),
         pytest.param(["classify", "scans/a.png", "--out", "r.xls"], ".parquet", id="kind of results"),
         pytest.param(["classify", "scans/a.png", "--resume"], "--out", id="resume what"),
-        pytest.param(["classify", "scans/a.png", "--threads", "0"], "at least 1", id="no thread"),
-        pytest.param(["classify", "scans/a.png", "--threads", "x"], "invalid", id="threads of text"),
+        pytest.param(["classify", "scans/a.png", "--threads", "0"], "from 1 to 1024", id="no thread"),
+        pytest.param(["classify", "scans/a.png", "--threads", "x"], "from 1 to 1024", id="threads of text"),
         pytest.param(
             ["classify", "scans/a.png", "--out", "scans/a.png/r.csv"], "cannot write", id="no folder"
         ),
@@ -262,6 +262,28 @@ def test_a_missing_system_library_is_said_in_a_line(scans):
     assert done.returncode == 2
     assert "apt install libgl1" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_while_modules_load_is_no_missing_library(monkeypatch, capsys):
+    def interrupted(options):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr(cli, "_doctor", interrupted)
+    assert cli.main(["doctor"]) == 130
+    assert capsys.readouterr().err == "edge-digits: stopped\n"
+
+
+def test_resuming_with_other_sources_reads_these_alone(run, scans):
+    run("classify", "scans/a.png", "--out", "r.csv")
+    (scans / "a.png").unlink()
+    code, _, errors = run("classify", "scans/b.jpg", "--out", "r.csv", "--resume")
+    assert code == 0
+    assert errors.startswith("edge-digits: 1 pictures, 2 digits")
+    rows = (scans.parent / "r.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["scans/a.png"] * 3 + ["scans/b.jpg"] * 2
 
 
 def test_version(run):

@@ -1,5 +1,6 @@
 """Pictures in, results out, with the models that ship."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -103,6 +104,39 @@ def test_lines_are_lines_wherever_they_begin(places, lines):
         ink = strokes.draw_digit(int(digit), generator, height=80, pen=8, unrest=0.3)
         strokes.place(page, ink, x, y, shade=0.3)
     assert DigitReader().read(strokes.photograph(page, generator)).lines == lines
+
+
+def pen_page(strokes_of_pen, size, pen):
+    page = np.full(size, 225, np.uint8)
+    for start, end in strokes_of_pen:
+        cv2.line(page, start, end, 40, pen, cv2.LINE_AA)
+    return page
+
+
+@pytest.mark.parametrize("pen", [3, 4, 6, 10])
+@pytest.mark.parametrize(
+    ("strokes_of_pen", "size", "text"),
+    [
+        pytest.param([((100, 60), (100, 140))], (240, 200), "1", id="upright"),
+        pytest.param([((150, 80), (150, 220))], (300, 300), "1", id="half the picture"),
+        pytest.param([((60, 60), (60, 140)), ((160, 60), (160, 140))], (240, 520), "11", id="two"),
+    ],
+)
+def test_an_upright_one_is_no_rule(strokes_of_pen, size, text, pen):
+    assert DigitReader().read(pen_page(strokes_of_pen, size, pen)).text == text
+
+
+@pytest.mark.parametrize("margin", [10, 30, 100])
+def test_a_digit_that_fills_the_picture_is_one_digit(margin):
+    """As drawn in a paint program."""
+    generator = np.random.default_rng(4)
+    reader = DigitReader()
+    right = 0
+    for digit in list(range(10)) * 2:
+        ink = strokes.draw_digit(digit, generator, height=220, pen=20, unrest=0.5)
+        page = 255 - np.pad(ink, margin)
+        right += reader.read(page).text == str(digit)
+    assert right >= 19
 
 
 @pytest.mark.parametrize("threads", [1, 4])

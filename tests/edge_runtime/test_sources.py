@@ -115,3 +115,11 @@ def test_a_list_comes_as_it_is_written():
     os.close(writing)
     assert [name for name in names if name] == ["last.png"]
     os.close(reading)
+
+
+def test_a_list_may_be_ended_by_null_bytes():
+    reading, writing = os.pipe()
+    os.write(writing, b"a b.png\0with\nbreak.png\0")
+    os.close(writing)
+    assert [name for name in sources.listed(reading) if name] == ["a b.png", "with\nbreak.png"]
+    os.close(reading)
