@@ -8,6 +8,7 @@ pictures *are* tiles. Whoever needs a tile of anything else makes it here.
 from __future__ import annotations
 
 import io
+import struct
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -37,6 +38,8 @@ _FRAME_BRIGHTNESS = 16
 _LEAST_MASS = 2500
 _LONGEST_SIDE = 23
 
+_EIGHT_BITS = np.dtype(np.uint8)
+_PNG = b"\x89PNG"
 _ALPHA_FORMATS = (b"RIFF", b"GIF8", b"II*\0", b"MM\0*")
 
 
@@ -64,7 +67,7 @@ def decode_colour(data: bytes) -> NDArray[np.uint8]:
 
 def _decode_transparent(data: bytes) -> NDArray[Any] | None:
     """Decode a picture that has an alpha channel, as BGRA; None for one that has none."""
-    if data.startswith(b"\x89PNG"):
+    if data.startswith(_PNG):
         # Colour types 4 and 6 carry alpha; a palette or grey may bring it in a chunk before the pixels.
         if data[25:26] not in b"\x04\x06" and not 0 < data.find(b"tRNS", 33, 2048) < data.find(b"IDAT", 33):
             return None
@@ -77,11 +80,7 @@ def _decode_transparent(data: bytes) -> NDArray[Any] | None:
 def _decode(data: bytes, flags: int) -> Any:
     if not data:
         raise PictureError("the file is empty")
-    try:
-        width, height = imagesize.get(io.BytesIO(data))
-    # A damaged header meets all kinds of errors in there: OpenCV has the last word on it.
-    except Exception:
-        width = height = 0
+    width, height = _size_in_header(data)
     _check_size(width, height)
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -89,8 +88,23 @@ def _decode(data: bytes, flags: int) -> Any:
         raise PictureError("not a picture that OpenCV can decode, or a damaged one") from error
     if picture is None:
         raise PictureError("not a picture that OpenCV can decode, or a damaged one")
-    _check_size(picture.shape[1], picture.shape[0])
+    if width <= 0:
+        _check_size(picture.shape[1], picture.shape[0])
     return picture
+
+
+def _size_in_header(data: bytes) -> tuple[int, int]:
+    """Width and height that a file claims to have; 0 or less where its format or its header is not known."""
+    try:
+        if data.startswith(_PNG):
+            # Small PNG files come by the million: this takes a fifth of what imagesize takes for it.
+            size: tuple[int, int] = struct.unpack_from(">II", data, 16)
+        else:
+            size = imagesize.get(io.BytesIO(data))
+        return size
+    # A damaged header meets all kinds of errors in there: OpenCV has the last word on it.
+    except Exception:
+        return 0, 0
 
 
 def _check_size(width: int, height: int) -> None:
@@ -112,7 +126,7 @@ def to_grey(picture: NDArray[Any]) -> Grey:
         raise PictureError(f"a picture has shape (H, W), (H, W, 3) or (H, W, 4), not {picture.shape}")
     if picture.size == 0:
         raise PictureError(f"an empty picture, of shape {picture.shape}")
-    if picture.dtype != np.uint8:
+    if picture.dtype != _EIGHT_BITS:
         picture = _to_eight_bits(picture)
     if picture.ndim == 2:
         return picture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,8 +33,8 @@ class _Page:
     source: str
     status: str = OK
     grey: NDArray[np.uint8] | None = None
-    places: list[tuple[int, Box]] = field(default_factory=list)  # line and box of every tile
-    tiles: list[NDArray[np.uint8]] = field(default_factory=list)
+    places: Sequence[tuple[int, Box]] = ()  # line and box of every tile
+    tiles: Sequence[NDArray[np.uint8]] = ()
 
 
 class DigitReader:
@@ -214,9 +214,11 @@ def _locate(grey: NDArray[np.uint8]) -> list[list[Box]]:
 
 def _cut_tiles(page: _Page, grey: NDArray[np.uint8], lines: list[list[Box]]) -> None:
     """Cut a tile out of every box; boxes without ink are dropped."""
-    for number, line in enumerate(lines):
-        for box in line:
-            tile = preprocess.cut_tile(grey, box.x, box.y, box.width, box.height)
-            if tile is not None:
-                page.places.append((number, box))
-                page.tiles.append(tile)
+    cut = [
+        ((number, box), tile)
+        for number, line in enumerate(lines)
+        for box in line
+        if (tile := preprocess.cut_tile(grey, box.x, box.y, box.width, box.height)) is not None
+    ]
+    if cut:
+        page.places, page.tiles = zip(*cut, strict=True)
