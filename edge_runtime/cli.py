@@ -19,7 +19,7 @@ from edge_runtime.errors import EdgeDigitsError, OutputError, PictureError, Sour
 if TYPE_CHECKING:
     from edge_runtime.camera import Frame
     from edge_runtime.display import Window
-    from edge_runtime.outputs import TableFile
+    from edge_runtime.outputs import AnnotatedPictures, TableFile
     from edge_runtime.reader import DigitReader
     from edge_runtime.results import Reading
 
@@ -237,21 +237,26 @@ def _keep(
     show = _print_json if options.json else _print_nothing if options.out else _TablePrinter()
     pictures = None
     if options.annotate is not None:
-        from edge_runtime.outputs import AnnotatedPictures
+        from edge_runtime import outputs
 
-        pictures = AnnotatedPictures(options.annotate)
+        pictures = outputs.AnnotatedPictures(options.annotate)
     for batch in batches:
         if table:
             table.write(batch)
         counts.add(batch)
         show(batch)
-        for reading in batch if pictures else ():
-            try:
-                if pictures and not reading.failed:
-                    pictures.write(reading)
-            except PictureError as error:
-                counts.undrawn += 1
-                _complain(f"{reading.source} cannot be drawn on: {error}")
+        if pictures:
+            counts.undrawn += sum(not _drawn(pictures, reading) for reading in batch if not reading.failed)
+
+
+def _drawn(pictures: AnnotatedPictures, reading: Reading) -> bool:
+    """Draw on one picture; False, and a word about it, where that cannot be done."""
+    try:
+        pictures.write(reading)
+    except PictureError as error:
+        _complain(f"{reading.source} cannot be drawn on: {error}")
+        return False
+    return True
 
 
 def _todo(

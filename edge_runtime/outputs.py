@@ -83,13 +83,16 @@ class TableFile:
 
     header = ""
     opening = ""  # how every file of this kind begins
+    journal_suffix = ""  # of the file beside it in which rows gather, where that is another one
 
     def __init__(self, path: Path, *, overwrite: bool = False, resume: bool = False) -> None:
         self.path = path
         self.done: set[str] = set()
         self.unsure: str | None = None
         self._unsure_start = 0
-        self._journal = self._journal_path()
+        self._journal = path.with_name(path.name + self.journal_suffix)
+        if resume and os.path.exists(path) and not os.path.exists(self._journal):
+            raise OutputError(f"{path} is finished, there is nothing to resume; --overwrite replaces it")
         for file in (path, self._journal):
             if os.path.exists(file) and not (overwrite or resume):
                 raise OutputError(
@@ -100,16 +103,13 @@ class TableFile:
         try:
             self._journal.parent.mkdir(parents=True, exist_ok=True)
             end = self._find_end() if resume and os.path.exists(self._journal) else 0
-            self._file = self._journal.open("r+b" if end else "wb", buffering=0)
+            self._file = self._journal.open("r+b" if end else "w+b", buffering=0)
             self._file.truncate(end)
             self._file.seek(end)
             if not end:
-                self._append(self.header)
+                self._put(self.header, at=0)
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
-
-    def _journal_path(self) -> Path:
-        return self.path
 
     @property
     def held_in(self) -> Path:
@@ -159,30 +159,37 @@ class TableFile:
     def write(self, readings: list[Reading]) -> None:
         """Append the rows of `readings`. Raises `OutputError` and leaves whole rows when the disk is full."""
         try:
+            end = self._file.tell()
             if readings and self.unsure is not None:
                 first, unsure, self.unsure = readings[0], self.unsure, None
                 if printable(first.source) == unsure:
                     if first.failed:  # the rows that are there are better than none
                         readings = readings[1:]
                     else:
-                        self._file.truncate(self._unsure_start)
-                        self._file.seek(self._unsure_start)
-            self._append(self._render(readings))
+                        end = self._unsure_start
+            self._put(self._render(readings), at=end)
         except OSError as error:
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror or error}; the results so far are whole, "
                 "make room and go on with --resume"
             ) from error
 
-    def _append(self, text: str) -> None:
-        data = memoryview(text.encode("utf-8"))
-        start = self._file.tell()
+    def _put(self, text: str, *, at: int) -> None:
+        """Put text in the place of what begins at `at`, the end as a rule: the whole of it, or nothing."""
+        self._file.seek(at)
+        replaced = self._file.read()
         try:
-            while data:
-                data = data[self._file.write(data) :]
+            self._rewrite(at, text.encode("utf-8"))
         except BaseException:  # a full disk, or Ctrl-C half-way through
-            self._file.truncate(start)
+            self._rewrite(at, replaced)
             raise
+
+    def _rewrite(self, at: int, content: bytes) -> None:
+        self._file.truncate(at)
+        self._file.seek(at)
+        data = memoryview(content)
+        while data:
+            data = data[self._file.write(data) :]
 
     def __enter__(self) -> TableFile:
         return self
@@ -233,6 +240,8 @@ class ParquetFile(JsonLinesFile):
     `NAME.partial.jsonl`, and become Parquet at the end. What was cut short stays there and can be resumed.
     """
 
+    journal_suffix = ".partial.jsonl"
+
     def __init__(self, path: Path, *, overwrite: bool = False, resume: bool = False) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
@@ -240,16 +249,7 @@ class ParquetFile(JsonLinesFile):
             raise MissingDependencyError(
                 "Parquet needs pyarrow: pip install 'edge-digits[parquet]', or name a .csv or .jsonl file"
             ) from error
-        if resume and os.path.exists(path) and not self._journal_of(path).exists():
-            raise OutputError(f"{path} is finished, there is nothing to resume; --overwrite replaces it")
         super().__init__(path, overwrite=overwrite, resume=resume)
-
-    @staticmethod
-    def _journal_of(path: Path) -> Path:
-        return path.with_name(path.name + ".partial.jsonl")
-
-    def _journal_path(self) -> Path:
-        return self._journal_of(self.path)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"train: stopped; go on with: python -m train --resume {run}", file=sys.stderr)
         return 130
     except (OSError, data.DataError) as error:
-        begun = (run / checkpoint.FILE_NAME).is_file() if run.is_dir() else False
+        begun = (run / checkpoint.FILE_NAME).is_file()
         advice = f"; go on with: python -m train --resume {run}" if begun else ""
         print(f"train: {error}{advice}", file=sys.stderr)
         return 1

@@ -198,6 +198,10 @@ class FullDisk:
         self.room -= len(part)
         return self.file.write(part)
 
+    def truncate(self, size):
+        self.room += max(0, self.file.seek(0, 2) - size)
+        self.file.truncate(size)
+
     def __getattr__(self, name):
         return getattr(self.file, name)
 
@@ -211,6 +215,18 @@ def test_a_full_disk_leaves_whole_rows(suffix, tmp_path):
         output._file = FullDisk(output._file, room=20)
         with pytest.raises(OutputError, match="No space left on device"):
             output.write(READINGS[1:])
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_disk_that_fills_while_the_last_picture_is_replaced_keeps_its_rows(suffix, tmp_path):
+    path = tmp_path / f"results{suffix}"
+    write(path, READINGS[:1])
+    before = path.read_bytes()
+    with outputs.open_output(path, resume=True) as output:
+        output._file = FullDisk(output._file, room=5)
+        with pytest.raises(OutputError, match="No space left on device"):
+            output.write(READINGS[:2])
     assert path.read_bytes() == before
 
 
