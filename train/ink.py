@@ -1,0 +1,175 @@
+"""Ink of single marks: digits in any pen, letters by hand and in print, signs, scribbles.
+
+A mark is ink on black, `uint8 (H, W)`, trimmed to its ink, 255 where the pen went, about `MARK_HEIGHT` px
+high. Digits are MNIST's, written anew with another pen, and the project's own strokes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from train import strokes
+
+MARK_HEIGHT = 64
+Mark = NDArray[np.uint8]
+
+_MNIST_SCALE = 3
+_STROKE_DRAWN = 0.35  # share of digits that are the project's own strokes, not MNIST's
+_STYLED = 0.7  # of those, the share in a style that MNIST lacks
+_GLYPH_SIZE = 80
+
+
+class Handwriting:
+    """Where marks come from: `tiles` uint8 `[N, 28, 28]` with `labels` int `[N]` in 0..9 are MNIST's.
+
+    Drawing a mark takes far longer than writing it onto a page, so that each is drawn once and kept: a pen
+    has one of `_PENS` widths and writes one of `_POOL` digits, letters and signs, which only their number
+    decides.
+    """
+
+    def __init__(self, tiles: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+        self._tiles, self._labels = tiles, labels
+        self._drawn: dict[tuple[str, int, int], tuple[Mark, int]] = {}
+
+    def digit(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
+        """A digit and its value; `pen` is the stroke's width as a share of the height, 0 for MNIST's own."""
+        return self._find("digit", generator, pen)
+
+    def letter(self, generator: np.random.Generator, pen: float) -> Mark:
+        """A handwritten letter."""
+        return self._find("letter", generator, pen)[0]
+
+    def operator(self, generator: np.random.Generator, pen: float) -> Mark:
+        """A handwritten sign: + - x / = and the like."""
+        return self._find("operator", generator, pen)[0]
+
+    def _find(self, kind: str, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
+        level = int(np.searchsorted(_PENS, pen))
+        key = kind, level, int(generator.integers(_POOL[kind]))
+        if key not in self._drawn:
+            own = np.random.default_rng([list(_POOL).index(kind), *key[1:]])
+            self._drawn[key] = getattr(self, f"_draw_{kind}")(own, float(_PENS[level]))
+        return self._drawn[key]
+
+    def _draw_digit(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
+        if generator.random() < _STROKE_DRAWN:
+            value = int(generator.integers(10))
+            styles = strokes.STYLES[value]
+            styled = generator.random() < _STYLED
+            pattern = styles[generator.integers(len(styles))] if styled else strokes.STROKES[value]
+            return _drawn(pattern, generator, pen), value
+        index = int(generator.integers(len(self._labels)))
+        return from_tile(self._tiles[index], generator, pen), int(self._labels[index])
+
+    def _draw_letter(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
+        names = list(strokes.LETTERS)
+        return _drawn(strokes.LETTERS[names[generator.integers(len(names))]], generator, pen), -1
+
+    def _draw_operator(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
+        names = list(strokes.OPERATORS)
+        # The first five are what stands between digits.
+        chosen = generator.integers(5 if generator.random() < 0.6 else len(names))
+        return _drawn(strokes.OPERATORS[names[chosen]], generator, pen), -1
+
+
+_PENS = np.array([0, *np.exp(np.linspace(np.log(0.025), np.log(0.2), 12))])
+_POOL = {"digit": 4000, "letter": 800, "operator": 400}
+
+
+def from_tile(tile: NDArray[np.uint8], generator: np.random.Generator, pen: float) -> Mark:
+    """Enlarge an MNIST digit, and write it anew along its middle line where `pen` is given."""
+    large = cv2.resize(tile, None, fx=_MNIST_SCALE, fy=_MNIST_SCALE, interpolation=cv2.INTER_CUBIC)
+    large = cv2.copyMakeBorder(large, 12, 12, 12, 12, cv2.BORDER_CONSTANT)
+    if not pen:
+        edge = generator.uniform(70, 170)
+        soft = cv2.GaussianBlur(large, (0, 0), 1.2).astype(np.float32)
+        return trim(np.clip((soft - edge) * 4 + 128, 0, 255).astype(np.uint8))
+    from skimage.morphology import skeletonize  # a second to import, for those who draw scenes alone
+
+    middle = skeletonize(cv2.GaussianBlur(large, (0, 0), 1.5) > 110)
+    return trim(_written(middle.astype(np.uint8) * 255, pen * MARK_HEIGHT, generator))
+
+
+def _written(line: NDArray[np.uint8], width: float, generator: np.random.Generator) -> Mark:
+    """Widen a line of 1 px to a pen's stroke."""
+    size = max(1, round(width))
+    # A broad nib writes some directions broader than others.
+    nib = max(1, round(size * generator.uniform(0.7, 1.0))), size
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, nib if generator.random() < 0.5 else nib[::-1])
+    wide = cv2.dilate(line, kernel) if size > 1 else line
+    # A middle line found pixel by pixel is jagged: smooth it and cut anew.
+    soft = cv2.GaussianBlur(wide, (0, 0), 0.8 + 0.06 * size).astype(np.float32)
+    peak = float(soft.max()) or 1.0
+    return np.clip((soft / peak - 0.38) * 700 + 100, 0, 255).astype(np.uint8)
+
+
+def _drawn(pattern: strokes.Pattern, generator: np.random.Generator, pen: float) -> Mark:
+    width = max(1.5, (pen or generator.uniform(0.06, 0.14)) * MARK_HEIGHT)
+    return trim(strokes.draw(pattern, generator, height=MARK_HEIGHT, pen=width, unrest=1.6))
+
+
+def scribble(generator: np.random.Generator, pen: float) -> Mark:
+    """A random walk of the pen: a scrawl, a signature, something struck out."""
+    count = int(generator.integers(4, 24))
+    if generator.random() < 0.4:  # to and fro, as one blackens a mistake
+        points = np.stack([np.arange(count) % 2, np.linspace(0, 1, count)], axis=1).astype(np.float64)
+        points += 0.12 * generator.normal(size=points.shape)
+    else:
+        points = np.cumsum(generator.normal(size=(count, 2)), axis=0)
+    pattern = [[(float(x), float(y)) for x, y in points]]
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = 1 / max(0.3, *(high - low))
+    pattern = [[((x - low[0]) * scale, (y - low[1]) * scale) for x, y in pattern[0]]]
+    return _drawn(pattern, generator, pen)
+
+
+def printed(generator: np.random.Generator, count: int) -> Mark:
+    """A printed word of `count` letters in any font at hand, on black."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    paths = _fonts()
+    font = ImageFont.truetype(paths[generator.integers(len(paths))], _GLYPH_SIZE // 2)
+    alphabet = _ALPHABETS[generator.integers(len(_ALPHABETS))]
+    word = "".join(alphabet[i] for i in generator.integers(len(alphabet), size=count))
+    left, top, right, bottom = font.getbbox(word)
+    picture = Image.new("L", (max(1, int(right - left) + 4), max(1, int(bottom - top) + 4)))
+    ImageDraw.Draw(picture).text((2 - left, 2 - top), word, font=font, fill=255)
+    return trim(np.asarray(picture, np.uint8))
+
+
+_ALPHABETS: Sequence[str] = (
+    "ABCDEFGHJKLMNPQRSTUVWXYZ",
+    "acdefhkmnprstuvwxyz",
+    "Aabcdefghijklmnopqrstuvwxyz",
+)
+
+
+@functools.cache
+def _fonts() -> list[str]:
+    """Fonts of this machine that have Latin letters: matplotlib brings a dozen, most systems have more."""
+    from matplotlib import font_manager
+    from PIL import ImageFont
+
+    known = {entry.fname for entry in font_manager.fontManager.ttflist}
+    usable = []
+    for path in sorted(known):
+        try:
+            font = ImageFont.truetype(path, 20)
+            # A font without these letters draws one box for all of them.
+            masks = {bytes(font.getmask(letter)) for letter in "AKmx"}
+        except (OSError, ValueError):
+            continue
+        if len(masks) == 4:
+            usable.append(path)
+    return usable
+
+
+def trim(ink: NDArray[np.uint8]) -> Mark:
+    """Cut a mark down to its ink; one of no ink at all comes back as a single black pixel."""
+    x, y, width, height = cv2.boundingRect((ink > 40).astype(np.uint8))
+    return ink[y : y + height, x : x + width] if width else np.zeros((1, 1), np.uint8)

@@ -1,0 +1,262 @@
+"""What ink lies on, and what stands around it: paper, boards, desks, textures, things. All of it computed.
+
+Everything returned is brightness, float32 `(H, W)`, about 0..255.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Surface = NDArray[np.float32]
+
+
+def field(generator: np.random.Generator, height: int, width: int, cells: float) -> Surface:
+    """Smooth random hills, about -1..1: `cells` of them across the longer side."""
+    across = max(2, round(cells * width / max(height, width)) + 1)
+    down = max(2, round(cells * height / max(height, width)) + 1)
+    coarse = generator.uniform(-1, 1, (down, across)).astype(np.float32)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def noise(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """White noise of standard deviation 1."""
+    return generator.standard_normal((height, width), np.float32)
+
+
+def sheet(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Paper or a board under some lamp: level, gradient, blotches, shadows, folds, grain."""
+    level = generator.uniform(70, 250) if generator.random() < 0.4 else generator.uniform(150, 245)
+    light = np.ones((height, width), np.float32)
+    if generator.random() < 0.8:
+        light += generator.uniform(0, 0.35) * field(generator, height, width, generator.uniform(1, 3))
+    if generator.random() < 0.3:
+        light *= _shadow(generator, height, width)
+    if generator.random() < 0.15:
+        light += generator.uniform(0, 0.12) * field(generator, height, width, generator.uniform(4, 16))
+    if generator.random() < 0.12:
+        for _ in range(generator.integers(1, 3)):
+            light *= _fold(generator, height, width)
+    if generator.random() < 0.5:
+        grain = noise(generator, height, width)
+        if generator.random() < 0.5:
+            grain = 2 * cv2.GaussianBlur(grain, (0, 0), generator.uniform(0.6, 2))
+        light += generator.uniform(0, 0.02) * grain
+    return level * light
+
+
+def _ramp(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Signed distance in pixels from a random straight line through the surface."""
+    angle = generator.uniform(0, 2 * np.pi)
+    x = np.arange(width, dtype=np.float32) - generator.uniform(0.1, 0.9) * width
+    y = np.arange(height, dtype=np.float32) - generator.uniform(0.1, 0.9) * height
+    return np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y[:, None]
+
+
+def _shadow(generator: np.random.Generator, height: int, width: int) -> Surface:
+    softness = max(height, width) * float(np.exp(generator.uniform(np.log(0.01), np.log(0.3))))
+    edge = 1 / (1 + np.exp(np.clip(-_ramp(generator, height, width) / softness * 4, -30, 30)))
+    return np.asarray(1 - generator.uniform(0.1, 0.6) * edge, np.float32)
+
+
+def _fold(generator: np.random.Generator, height: int, width: int) -> Surface:
+    away = _ramp(generator, height, width) / generator.uniform(1, 5)
+    return np.asarray(1 + generator.uniform(-0.2, 0.2) * np.exp(-np.abs(away)), np.float32)
+
+
+def ruled(generator: np.random.Generator, height: int, width: int, spacing: float) -> Surface:
+    """Ruled or squared paper's lines as cover 0..1, `spacing` px apart, in any small tilt."""
+    cover = np.zeros((height, width), np.float32)
+    tilt = generator.normal() * 0.05
+    directions = [tilt] if generator.random() < 0.6 else [tilt, tilt + np.pi / 2]
+    thickness = generator.uniform(0.4, 1.6)
+    for angle in directions:
+        x = np.arange(width, dtype=np.float32)
+        y = np.arange(height, dtype=np.float32)
+        across = np.float32(np.sin(-angle)) * x + np.float32(np.cos(angle)) * y[:, None]
+        phase = np.mod(across + generator.uniform(0, spacing), spacing)
+        np.maximum(cover, np.clip(thickness / 2 + 0.5 - np.minimum(phase, spacing - phase), 0, 1), out=cover)
+    return cover
+
+
+def clutter(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Anything but writing: natural-like and woven textures, bricks, pebbles, faces, rooms."""
+    kinds = (_leaves, _leaves, _leaves, _fractal, _woven, _bricks, _pebbles, _faces, _blocks)
+    surface = kinds[generator.integers(len(kinds))](generator, height, width)
+    if generator.random() < 0.3:
+        surface = surface * (1 + 0.3 * field(generator, height, width, generator.uniform(2, 30)))
+    return np.asarray(surface, np.float32)
+
+
+def _radius(generator: np.random.Generator, side: int) -> float:
+    """Sizes of things by a power law, as in photographs of nature."""
+    low, high = 1.2, 0.5 * side
+    return float((low**-1.5 + generator.random() * (high**-1.5 - low**-1.5)) ** (-1 / 1.5))
+
+
+def _leaves(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Things that cover each other (dead leaves; Lee, Mumford, Huang, 2001), flat, shaded or textured."""
+    side = max(height, width)
+    surface = np.full((height, width), generator.uniform(20, 235), np.float32)
+    surface += 30 * field(generator, height, width, generator.uniform(1, 12))
+    spread = generator.uniform(15, 90)
+    middle = generator.uniform(60, 190)
+    shape = generator.integers(4)
+    for _ in range(int(generator.integers(20, 220))):
+        centre = generator.uniform(-0.1, 1.1, 2) * (width, height)
+        radius = _radius(generator, side) * generator.uniform(1, 3)
+        colour = float(np.clip(middle + spread * generator.normal(), 0, 255))
+        angle = generator.uniform(0, 2 * np.pi)
+        kind = shape if shape < 3 else generator.integers(3)
+        if kind == 0:
+            axes = (max(1, round(radius)), max(1, round(radius * generator.uniform(0.2, 1))))
+            cv2.ellipse(
+                surface, _point(centre), axes, float(np.degrees(angle)), 0, 360, colour, -1, cv2.LINE_AA
+            )
+        else:
+            corners = int(generator.integers(3, 8)) if kind == 1 else 4
+            angles = angle + np.sort(generator.uniform(0, 2 * np.pi, corners))
+            if kind == 2:  # boards and twigs
+                flat = generator.uniform(0.03, 0.4)
+                angles = angle + np.array([flat, np.pi - flat, np.pi + flat, -flat])
+            points = centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+            cv2.fillPoly(surface, [np.rint(points).astype(np.int32)], colour, cv2.LINE_AA)
+    return surface
+
+
+def _point(centre: NDArray[np.float64]) -> tuple[int, int]:
+    return round(float(centre[0])), round(float(centre[1]))
+
+
+def _fractal(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Clouds to gravel: noise of every size, weighted by a power of it."""
+    surface = np.zeros((height, width), np.float32)
+    cells, roughness = 2.0, generator.uniform(0.4, 1.0)
+    amplitude = 1.0
+    while cells < max(height, width) / 1.5:
+        surface += amplitude * field(generator, height, width, cells)
+        cells, amplitude = cells * 2, amplitude * roughness
+    if generator.random() < 0.3:
+        surface = np.abs(surface)
+    spread = float(surface.std()) or 1.0
+    return generator.uniform(60, 200) + generator.uniform(10, 60) * (surface - float(surface.mean())) / spread
+
+
+def _woven(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Fabric, corduroy, blinds: waves along one or two directions, bent a little."""
+    surface = np.full((height, width), generator.uniform(60, 200), np.float32)
+    bend = generator.uniform(0, 4) * field(generator, height, width, 4)
+    for _ in range(generator.integers(1, 3)):
+        wave = np.sin((_ramp(generator, height, width) + bend) * (2 * np.pi / generator.uniform(3, 40)))
+        if generator.random() < 0.5:
+            wave = np.sign(wave) * np.sqrt(np.abs(wave))
+        surface += generator.uniform(5, 60) * wave
+    return surface + generator.uniform(0, 12) * noise(generator, height, width)
+
+
+def _bricks(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Walls, tiles, windows of a house front: rectangles of varied shade between joints."""
+    joint = generator.uniform(20, 220)
+    surface = np.full((height, width), joint, np.float32)
+    long, tall = generator.uniform(8, 60), generator.uniform(5, 50)
+    gap = max(1, round(generator.uniform(0.05, 0.4) * min(long, tall)))
+    shade, spread = generator.uniform(20, 235), generator.uniform(0, 40)
+    shift = generator.choice([0, 0.5])
+    for row in range(-1, int(height / tall) + 2):
+        for column in range(-1, int(width / long) + 2):
+            left = (column + shift * (row % 2)) * long
+            corner = (round(left), round(row * tall))
+            opposite = (round(left + long - gap), round((row + 1) * tall - gap))
+            cv2.rectangle(surface, corner, opposite, float(shade + spread * generator.normal()), -1)
+    turned = cv2.getRotationMatrix2D((width / 2, height / 2), generator.uniform(-40, 40), 1.5)
+    surface = cv2.warpAffine(surface, turned, (width, height), borderMode=cv2.BORDER_REFLECT)
+    return surface + generator.uniform(0, 12) * noise(generator, height, width)
+
+
+def _pebbles(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Stones, coins, buttons, fruit: round things with a lit and a dark side."""
+    surface = np.full((height, width), generator.uniform(10, 240), np.float32)
+    size = float(np.exp(generator.uniform(np.log(3), np.log(30))))
+    ordered = generator.random() < 0.3
+    angle = generator.uniform(0, 2 * np.pi)
+    light = np.array([np.cos(angle), np.sin(angle)])
+    shade = generator.uniform(40, 220)
+    pitch = size * generator.uniform(2.1, 3.5)
+    spots = (
+        [
+            (x * pitch, y * pitch)
+            for y in range(int(height / pitch) + 2)
+            for x in range(int(width / pitch) + 2)
+        ]
+        if ordered
+        else generator.uniform(0, 1, (min(400, int(3 * height * width / (size * size * 4)) + 2), 2))
+        * (width, height)
+    )
+    for spot in spots:
+        radius = size * generator.uniform(0.7, 1.2)
+        tone = shade * generator.uniform(0.6, 1.3)
+        centre = np.asarray(spot, np.float64)
+        flat = generator.uniform(0.6, 1)
+        for step, gain in ((0.0, 0.6), (0.25, 1.0), (0.45, 1.25)):
+            axes = (max(1, round(radius * (1 - step))), max(1, round(radius * flat * (1 - step))))
+            place = _point(centre + light * radius * step * 0.5)
+            cv2.ellipse(surface, place, axes, 0, 0, 360, float(min(255, tone * gain)), -1, cv2.LINE_AA)
+    return surface
+
+
+def _faces(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Faces made of ellipses, before something."""
+    surface = (
+        _leaves(generator, height, width) if generator.random() < 0.5 else sheet(generator, height, width)
+    )
+    for _ in range(generator.integers(1, 4)):
+        radius = generator.uniform(0.08, 0.5) * max(height, width)
+        x, y = generator.uniform(0, width), generator.uniform(0, height)
+        skin, dark = generator.uniform(90, 230), generator.uniform(10, 80)
+
+        def oval(
+            dx: float,
+            dy: float,
+            a: float,
+            b: float,
+            tone: float,
+            x: float = x,
+            y: float = y,
+            radius: float = radius,
+        ) -> None:
+            axes = (max(1, round(a * radius)), max(1, round(b * radius)))
+            place = (round(x + dx * radius), round(y + dy * radius))
+            cv2.ellipse(surface, place, axes, 0, 0, 360, float(tone), -1, cv2.LINE_AA)
+
+        oval(0, -0.15, 0.85, 1.1, dark)  # hair
+        oval(0, 0.05, 0.72, 0.98, skin)
+        for side in (-1, 1):
+            oval(side * 0.3, -0.12, 0.17, 0.09, 240)
+            oval(side * 0.3, -0.12, 0.08, 0.08, dark)
+            oval(side * 0.3, -0.3, 0.2, 0.04, dark)
+        oval(0, 0.2, 0.07, 0.2, skin * 0.85)
+        oval(0, 0.52, 0.28, generator.uniform(0.04, 0.12), dark * 1.2)
+    return surface
+
+
+def _blocks(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Rooms, screens, shelves: large planes with edges, lines along them."""
+    surface = sheet(generator, height, width)
+    for _ in range(generator.integers(2, 9)):
+        part = _ramp(generator, height, width) > 0
+        if generator.random() < 0.6:
+            part &= _ramp(generator, height, width) > 0
+        surface = np.where(part, surface * generator.uniform(0.5, 1.6), surface)
+    for _ in range(generator.integers(0, 12)):
+        ends = np.rint(generator.uniform(0, 1, (2, 2)) * (width, height)).astype(int)
+        surface = np.ascontiguousarray(surface, np.float32)
+        cv2.line(
+            surface,
+            (int(ends[0, 0]), int(ends[0, 1])),
+            (int(ends[1, 0]), int(ends[1, 1])),
+            float(generator.uniform(0, 255)),
+            int(generator.integers(1, 5)),
+            cv2.LINE_AA,
+        )
+    return np.asarray(surface, np.float32)
