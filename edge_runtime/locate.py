@@ -1,176 +1,185 @@
-"""Where the digits are in a picture: grey in, lines of boxes out.
+"""Where the digits are in a picture: a small network looks at every place, over a pyramid of sizes.
 
-Contours of what is darker (or brighter) than the paper around it, for pictures of digits and little else.
+The network answers for every cell of 4 x 4 px of a grey picture: whether a digit's middle is there that is
+12 to 28 px high, which one, and its box; and whether writing for the next finer level is there. Coarse levels
+come first: what they say decides where the finer ones are looked at at all.
+(Anchor-free boxes: Tian et al., 2019, "FCOS"; image pyramid: Hu and Ramanan, 2017, "Finding Tiny Faces".)
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.preprocess import quantiles
 from edge_runtime.results import Box
 
-_Rect = tuple[int, int, int, int]  # x, y, width, height
+# What training, export and the search agree on. A locator's channels: digit?, finer level?, ten digits, four
+# sides of the box from the cell's middle in units of BOX_SCALE px.
+STRIDE = 4
+SIZES = (12.0, 28.0)
+CHANNELS = 16
+BOX_SCALE = 16.0
 
-WORKING_SIDE = 1280  # px; larger pictures are reduced to this for the search
-_PAPER_SIDE = 160  # px; the paper's brightness is estimated on a picture this small
-_SMALLEST = 9  # px high, in the working picture
-_LEAST_CONTRAST = 14  # grey levels between ink and paper
-_LINE_THICKNESS = 0.02  # of its length: what is thicker is a pen's stroke
-_NOISE_FACTOR = 5  # ink departs from the paper by this many times the picture's own noise
+# From grey uint8 [1, H, W], sides multiples of STRIDE, to float32 [1, CHANNELS, H / STRIDE, W / STRIDE].
+Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+START_SIDE = 640  # px: the finest level that is always looked at
+SMALLEST_SIDE = 24  # px: the coarsest level, where a digit that fills the picture has a size that is found
+_LEAST_WINDOW = 96  # px: small levels are surrounded with their border's pixels up to this
+_MARGIN = 8  # px: and all of them by this much
+_FINER = 0.0  # logit from which on a finer level is worth a look
+_OVERLAP = 0.35
 
 
-def find_digits(grey: NDArray[np.uint8]) -> list[list[Box]]:
-    """Find boxes that may hold a digit, in reading order: lines from the top, each from the left.
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What may be digits, N of them, best first.
 
-    `grey` uint8 `(H, W)`, either polarity. Boxes are in its pixels, tight around the ink.
+    `boxes` float32 `[N, 4]`: left, top, right, bottom in pixels of the picture; `logits` float32 `[N]`: how
+    sure the locator is of a digit; `digits` float32 `[N, 10]`: the logits of its own reading.
     """
-    scale = min(1.0, WORKING_SIDE / max(grey.shape))
-    if min(grey.shape) * scale < _SMALLEST:
-        return []
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
-    boxes = _join_broken(_candidates(_ink_mask(small)))
-    boxes = _like_digits(boxes, small.shape)
-    lines = reading_order(boxes)
-    return [[_scaled_back(boxes[index], scale, grey.shape) for index in line] for line in lines]
+
+    boxes: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    digits: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.logits)
 
 
-def _ink_mask(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Ink as 1, paper as 0: what departs from a heavily smoothed picture, on the side that departs more."""
-    height, width = grey.shape
-    reduce = min(1.0, _PAPER_SIDE / max(height, width))
-    tiny = cv2.resize(grey, None, fx=reduce, fy=reduce, interpolation=cv2.INTER_AREA) if reduce < 1 else grey
-    # Half the picture: in a smaller window the strokes of a digit that fills it would pass for paper.
-    window = max(3, min(tiny.shape) // 2 | 1)
-    paper = cv2.medianBlur(tiny, min(window, 71))
-    paper = cv2.resize(cv2.GaussianBlur(paper, (0, 0), 3), (width, height), interpolation=cv2.INTER_LINEAR)
-    darker, brighter = cv2.subtract(paper, grey), cv2.subtract(grey, paper)
-    ink = darker if _weight(darker) >= _weight(brighter) else brighter
-    noise = quantiles(cv2.absdiff(grey, cv2.medianBlur(grey, 3))[::2, ::2], 0.5)[0] + 1
-    otsu, _ = cv2.threshold(ink[ink > _LEAST_CONTRAST // 2], 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    threshold = max(_LEAST_CONTRAST, noise * _NOISE_FACTOR, otsu * 0.6)
-    mask = (ink > threshold).astype(np.uint8)
-    return _without_long_lines(mask)
+def find_digits(grey: NDArray[np.uint8], network: Network, least: float = 0.0) -> Candidates:
+    """Find what may be digits, of 12 px height up to the whole picture's, in either polarity.
 
-
-def _weight(departure: NDArray[np.uint8]) -> int:
-    """How much of the picture departs clearly: decides between dark and bright ink."""
-    clear = departure > 2 * _LEAST_CONTRAST
-    return int(departure[clear].sum(dtype=np.int64)) if clear.any() else int(departure.max())
-
-
-def _without_long_lines(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Take out straight runs of ink that are far longer than thick: rules, table lines, paper edges."""
-    height, width = mask.shape
-    lines = _thin_runs(mask, (max(30, width // 3), 1)) | _thin_runs(mask, (1, max(30, round(0.8 * height))))
-    if not lines.any():
-        return mask
-    lines = cv2.dilate(lines, np.ones((3, 3), np.uint8))
-    kept = mask & (1 - lines)
-    # Strokes that crossed a line were cut with it: bridge the gap, on the line alone.
-    bridged = cv2.morphologyEx(kept, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) & lines
-    return np.asarray(kept | bridged, np.uint8)
-
-
-def _thin_runs(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Ink in runs of at least `size` pixels (width, height), where they are lines and no pen's strokes.
-
-    The runs are found by a morphological opening, by sums over windows: their cost does not grow with length.
+    `grey` uint8 `(H, W)`; `least` is the logit that a candidate has at the least.
     """
-    size = (size[0] | 1, size[1] | 1)
-    full = (_window_sums(mask, size) == size[0] * size[1]).astype(np.uint8)
-    if not full.any():
-        return np.zeros_like(mask)
-    runs = (_window_sums(full, size) > 0).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
-    length = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    # A digit that fills the picture has strokes as long, but a pen's: some hundredths of their length thick.
-    thin = stats[:, cv2.CC_STAT_AREA] / length <= np.maximum(2, _LINE_THICKNESS * length)
-    thin[0] = False
-    return np.asarray(thin[labels], np.uint8)
+    found: list[NDArray[np.float32]] = []
+    start = min(1.0, START_SIDE / max(grey.shape))
+    level = _scaled(grey, start)
+    scale, finer = start, np.empty((0, 4), np.float32)
+    while True:
+        scores = _run(level, network)
+        found.append(_decode(scores, least, scale, level.shape, (0, 0)))
+        if scale == start:
+            finer = _where_finer(scores, level.shape) / scale
+        if max(level.shape) <= SMALLEST_SIDE * 1.5:
+            break
+        scale /= 2
+        level = _scaled(level, 0.5)
+    scale = start
+    while scale < 0.8 and len(finer):
+        scale = min(1.0, scale * 2)
+        left, top, right, bottom = _around(finer, 24 / scale, grey.shape)
+        part = grey[top:bottom, left:right]
+        level = _scaled(part, scale)
+        scores = _run(level, network)
+        found.append(_decode(scores, least, scale, level.shape, (left, top)))
+        finer = _where_finer(scores, level.shape) / scale + np.float32([left, top, left, top])
+    rows = np.concatenate(found)
+    rows = rows[_distinct(rows)]
+    return Candidates(rows[:, :4], rows[:, 4], rows[:, 5:])
 
 
-def _window_sums(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint16]:
-    sums = cv2.boxFilter(mask, cv2.CV_16U, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(sums, np.uint16)
+def _scaled(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    if scale == 1:
+        return grey
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _candidates(mask: NDArray[np.uint8]) -> list[_Rect]:
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    return [
-        (int(x), int(y), int(width), int(height))
-        for (x, y, width, height), area in zip(stats[1:, :4], areas[1:], strict=True)
-        if area >= _SMALLEST
-    ]
+def _run(level: NDArray[np.uint8], network: Network) -> NDArray[np.float32]:
+    """The network's answer for a level, whose first cell lies `_before(...)` px outside of it."""
+    height, width = level.shape
+    top, left = _before(height), _before(width)
+    down = _padded(height) - height - top
+    across = _padded(width) - width - left
+    padded = cv2.copyMakeBorder(level, top, down, left, across, cv2.BORDER_REPLICATE)
+    return network(padded[None])[0]
 
 
-def _join_broken(rects: list[_Rect]) -> list[_Rect]:
-    """Join pieces that stand above each other with hardly a gap, such as the bar of a 5 and its body."""
-    rects = sorted(rects, key=lambda rect: rect[2] * rect[3], reverse=True)
-    joined: list[_Rect] = []
-    for rect in rects:
-        for index, other in enumerate(joined):
-            if _belongs(rect, other):
-                joined[index] = _union(rect, other)
-                break
-        else:
-            joined.append(rect)
-    return joined
+def _padded(side: int) -> int:
+    return max(_LEAST_WINDOW, -(-(side + 2 * _MARGIN) // STRIDE) * STRIDE)
 
 
-def _belongs(piece: _Rect, body: _Rect) -> bool:
-    """Whether a smaller piece is a part of the body: over, under or within it."""
-    overlap = min(piece[0] + piece[2], body[0] + body[2]) - max(piece[0], body[0])
-    gap = max(piece[1] - body[1] - body[3], body[1] - piece[1] - piece[3])
-    tall = piece[3] > 0.6 * body[3]
-    return overlap > 0.5 * piece[2] and gap < (0 if tall else 0.2 * body[3])
+def _before(side: int) -> int:
+    return (_padded(side) - side) // 2
 
 
-def _union(one: _Rect, other: _Rect) -> _Rect:
-    left, top = min(one[0], other[0]), min(one[1], other[1])
-    right = max(one[0] + one[2], other[0] + other[2])
-    return left, top, right - left, max(one[1] + one[3], other[1] + other[3]) - top
+def _decode(
+    scores: NDArray[np.float32],
+    least: float,
+    scale: float,
+    shape: tuple[int, ...],
+    corner: tuple[int, int],
+) -> NDArray[np.float32]:
+    """Candidates of one level as rows: the box in the picture's pixels, the logit, ten digits' logits."""
+    logits = scores[0]
+    # A digit answers in several cells: the best of its neighbourhood speaks for it.
+    best = cv2.dilate(logits, np.ones((3, 3), np.uint8))
+    rows, columns = np.nonzero((logits >= least) & (logits == best))
+    chosen = scores[:, rows, columns]
+    x = (columns + np.float32(0.5)) * STRIDE - _before(shape[1])
+    y = (rows + np.float32(0.5)) * STRIDE - _before(shape[0])
+    left, top, right, bottom = chosen[12:] * BOX_SCALE
+    boxes = np.stack([x - left, y - top, x + right, y + bottom], axis=1)
+    limits = np.float32([shape[1], shape[0]] * 2)
+    boxes = np.clip(boxes, 0, limits)
+    size = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    boxes = boxes / np.float32(scale) + np.float32([*corner, *corner])
+    good = size >= 0.6 * SIZES[0]
+    return np.concatenate([boxes, chosen[:1].T, chosen[2:12].T], axis=1)[good]
 
 
-def _like_digits(rects: list[_Rect], shape: tuple[int, ...]) -> list[_Rect]:
-    """Keep what has the size and the shape of a digit, also beside the others."""
-    height, width = shape
-    shaped = [rect for rect in rects if rect[3] >= _SMALLEST and 0.02 < rect[2] / rect[3] < 1.8]
-    # What fills the picture is a frame around the others, or, where there are none, a digit cut out tightly.
-    inside = [rect for rect in shaped if rect[2] <= 0.9 * width or rect[3] <= 0.9 * height]
-    shaped = inside or shaped
-    if not shaped:
-        return []
-    # Specks are many and small: the digits' height is that of the ink's bulk, not that of most pieces.
-    heights = np.sort([rect[3] for rect in shaped])
-    typical = float(heights[np.searchsorted(np.cumsum(heights), heights.sum() / 2)])
-    return [rect for rect in shaped if rect[3] > 0.4 * typical]
+def _where_finer(scores: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Cells that ask for a finer level, as boxes `[N, 4]` in the level's pixels."""
+    rows, columns = np.nonzero(scores[1] > _FINER)
+    x = columns.astype(np.float32) * STRIDE - _before(shape[1])
+    y = rows.astype(np.float32) * STRIDE - _before(shape[0])
+    return np.stack([x, y, x + STRIDE, y + STRIDE], axis=1)
 
 
-def reading_order(boxes: list[_Rect]) -> list[list[int]]:
+def _around(boxes: NDArray[np.float32], margin: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    low, high = boxes[:, :2].min(axis=0) - margin, boxes[:, 2:].max(axis=0) + margin
+    return (
+        max(0, int(low[0])),
+        max(0, int(low[1])),
+        min(shape[1], int(high[0]) + 1),
+        min(shape[0], int(high[1]) + 1),
+    )
+
+
+def _distinct(rows: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Indices of the candidates that are not a worse view of another one, best first."""
+    order = np.argsort(-rows[:, 4], kind="stable")
+    boxes = rows[order, :4]
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    alive = np.ones(len(order), bool)
+    for index in range(len(order)):
+        if not alive[index]:
+            continue
+        rest = slice(index + 1, None)
+        low = np.maximum(boxes[index, :2], boxes[rest, :2])
+        high = np.minimum(boxes[index, 2:], boxes[rest, 2:])
+        shared = np.prod(np.maximum(high - low, 0), axis=1)
+        union = area[index] + area[rest] - shared
+        smaller = np.minimum(area[index], area[rest])
+        alive[rest] &= ~((shared > _OVERLAP * union) | (shared > 0.7 * smaller))
+    return order[alive]
+
+
+def reading_order(boxes: list[Box]) -> list[list[int]]:
     """Indices of the boxes by line: lines from the top, each from the left."""
     lines: list[list[int]] = []
-    for index in sorted(range(len(boxes)), key=lambda i: boxes[i][1] + boxes[i][3] / 2):
-        middle = boxes[index][1] + boxes[index][3] / 2
+    for index in sorted(range(len(boxes)), key=lambda i: boxes[i].y + boxes[i].height / 2):
+        middle = boxes[index].y + boxes[index].height / 2
         for line in reversed(lines[-3:]):
-            _, y, _, height = boxes[line[-1]]
-            if y + 0.15 * height < middle < y + 0.85 * height:
+            last = boxes[line[-1]]
+            if last.y + 0.15 * last.height < middle < last.y + 0.85 * last.height:
                 line.append(index)
                 break
         else:
             lines.append([index])
-    return [sorted(line, key=lambda i: boxes[i][0]) for line in lines]
-
-
-def _scaled_back(rect: _Rect, scale: float, shape: tuple[int, ...]) -> Box:
-    height, width = shape
-    left, top = int(rect[0] / scale), int(rect[1] / scale)
-    return Box(
-        left,
-        top,
-        min(width - left, max(1, round(rect[2] / scale))),
-        min(height - top, max(1, round(rect[3] / scale))),
-    )
+    return [sorted(line, key=lambda i: boxes[i].x) for line in lines]

@@ -214,33 +214,43 @@ def _longer_side(pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.maximum(extent(pictures.max(axis=1) > 64), extent(pictures.max(axis=2) > 64))
 
 
-# Cutting the ink of a box. Lengths are in pixels of the patch after it was brought to `_PATCH` at most.
-_PATCH = 112
-_MARGIN = 0.18  # of the box's longer side: room to see the paper around the ink
+# Cutting the ink of a box. Every box is brought to one size first, so that lengths below are pixels of it.
+_WORK = 2 * INK  # the box's longer side
+_RIM = 8  # around the box: room to see the paper, and lines and neighbours that come in from there
+_SLACK = 4  # ink may reach beyond the box by as much: boxes are found to some pixels only
 _THINNEST_STROKE = 1.7  # px in the tile; MNIST's strokes are 2 to 3
+_LEAST_INK = 8  # grey levels from the paper
 
 
-def cut_tile(grey: Grey, x: int, y: int, width: int, height: int) -> Grey | None:
+def cut_tile(grey: Grey, x: float, y: float, width: float, height: float) -> Grey | None:
     """Cut the ink in a box of a picture and make a tile of it; None where the box holds no ink.
 
     `grey` uint8 `(H, W)`, dark ink on bright paper or the reverse, unevenly lit; the box in its pixels.
     Neighbours that reach into the box, and lines that run through its margin, are left out.
     """
-    margin = max(2, round(max(width, height) * _MARGIN))
-    left, top = max(0, x - margin), max(0, y - margin)
-    patch = grey[top : y + height + margin, left : x + width + margin]
+    scale = _WORK / max(width, height, 1)
+    rim = _RIM / scale
+    left, top = max(0, round(x - rim)), max(0, round(y - rim))
+    right, bottom = round(x + width + rim), round(y + height + rim)
+    patch = grey[top:bottom, left:right]
+    # Of a very large patch a part of the pixels is plenty.
+    step = max(1, int(1 / (4 * scale)))
+    patch = patch[::step, ::step]
     if patch.shape[0] < 3 or patch.shape[1] < 3:
         return None
-    box = [x - left, y - top, width, height]
-    shrink = _PATCH / max(patch.shape)
-    if shrink < 1:
-        patch = cv2.resize(patch, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        box = [round(value * shrink) for value in box]
+    scale *= step
+    size = (max(3, round(patch.shape[1] * scale)), max(3, round(patch.shape[0] * scale)))
+    patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    scale /= step
     ink = extract_ink(patch)
     if ink is None:
         return None
-    ink = _keep_inside(ink, *box)
-    return None if ink is None else make_tile(ink)
+    x, y = (x - left) * scale, (y - top) * scale
+    _erase_lines(ink, round(x), round(y), round(x + width * scale), round(y + height * scale))
+    left, top = max(0, round(x) - _SLACK), max(0, round(y) - _SLACK)
+    right, bottom = round(x + width * scale) + _SLACK, round(y + height * scale) + _SLACK
+    kept = _keep_inside(ink, left, top, right, bottom)
+    return None if kept is None else make_tile(kept)
 
 
 def extract_ink(patch: Grey) -> Grey | None:
@@ -249,22 +259,23 @@ def extract_ink(patch: Grey) -> Grey | None:
     The paper is a plane through the patch's brightness, fitted without the ink; ink is what departs from
     it on the side, darker or brighter, where the departure is stronger. None where nothing departs.
     """
-    paper = np.maximum(_paper(patch), 1)
+    bright = patch.astype(np.float32)
+    paper = _paper(bright)
     # Light multiplies: the same ink departs less where the paper is darker, so departure is a share of it.
-    departure = (patch / paper - 1) * float(paper.mean())
-    low, high = quantiles(departure, 0.02, 0.98)
-    # The ends say more than the quantiles where the ink covers less than 2 % of the patch.
-    low, high = min(low, float(departure.min()) / 2), max(high, float(departure.max()) / 2)
-    if -low > high:
-        departure = -departure
-    strength = np.clip(departure, 0, 255)
-    threshold, _ = cv2.threshold(strength.astype(np.uint8), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    inked = strength > max(threshold, 4)
-    if not inked.any() or float(strength.max()) < 10:
+    departure = bright * (float(paper.mean()) / paper) - float(paper.mean())
+    darker, brighter = np.maximum(-departure, 0), np.maximum(departure, 0)
+    strength = darker if np.vdot(darker, darker) >= np.vdot(brighter, brighter) else brighter
+    threshold, mask = cv2.threshold(
+        np.minimum(strength, 255).astype(np.uint8), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU
+    )
+    full = cv2.mean(strength, mask)[0]
+    if full < _LEAST_INK:
         return None
-    (full,) = quantiles(strength[inked], 0.6)
     floor = min(threshold * 0.5, full * 0.4)
-    return np.asarray(np.clip((strength - floor) * (255 / max(full - floor, 1)), 0, 255)).astype(np.uint8)
+    # Saturates at both ends.
+    return np.asarray(
+        cv2.convertScaleAbs(np.maximum(strength - floor, 0), alpha=255 / (full - floor)), np.uint8
+    )
 
 
 def quantiles(values: NDArray[Any], *shares: float) -> list[float]:
@@ -277,53 +288,91 @@ def quantiles(values: NDArray[Any], *shares: float) -> list[float]:
     return [float(ordered[place]) for place in places]
 
 
-def _paper(patch: Grey) -> NDArray[np.float32]:
-    """Brightness of the paper, float32 `(H, W)`: a plane, refitted thrice without what departs from it."""
-    height, width = patch.shape
-    # Some hundred points are plenty for three unknowns.
-    step = max(1, min(height, width) // 16)
-    values = patch[::step, ::step].astype(np.float32)
-    points = np.ones((*values.shape, 3), np.float32)
-    points[:, :, 1] = np.linspace(-1, 1, values.shape[0])[:, None]
-    points[:, :, 2] = np.linspace(-1, 1, values.shape[1])
-    points, values = points.reshape(-1, 3), values.ravel()
+# The paper's plane is fitted to a grid of points that lie at the same shares of every patch.
+_GRID = 12
+_SPREAD = np.linspace(-1, 1, _GRID, dtype=np.float32)
+_PLANE = np.stack([np.ones(_GRID**2, np.float32), np.repeat(_SPREAD, _GRID), np.tile(_SPREAD, _GRID)], axis=1)
+_FIT = np.linalg.pinv(_PLANE)
+_AT_THE_RIM = (np.abs(_PLANE[:, 1:]).max(axis=1) == 1).nonzero()[0]
+
+
+def _paper(bright: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brightness of the paper, float32 `(H, W)`, at least 1: a plane without what departs from it."""
+    height, width = bright.shape
+    rows = (np.arange(_GRID) * (height - 1)) // (_GRID - 1)
+    columns = (np.arange(_GRID) * (width - 1)) // (_GRID - 1)
+    values = bright[rows[:, None], columns].ravel()
     # The patch's rim is mostly paper: start from its level and look at what is near to it.
-    rim = np.concatenate([patch[0], patch[-1], patch[:, 0], patch[:, -1]])
-    (level,) = quantiles(rim, 0.5)
+    rim = values[_AT_THE_RIM]
+    level = np.sort(rim)[len(rim) // 2]
+    tolerance = max(12.0, 4 * float(np.sort(np.abs(rim - level))[len(rim) // 2]))
     plane = np.array([level, 0, 0], np.float32)
-    tolerance = max(12.0, quantiles(np.abs(rim - level), 0.5)[0] * 4)
-    for _ in range(3):
-        near = np.abs(points @ plane - values) < tolerance
-        if np.count_nonzero(near) < 16:
-            break
-        chosen = points[near]
-        # The small term keeps the normal equations solvable where all points lie on a line.
-        normal = chosen.T @ chosen + np.float32(1e-2) * np.eye(3, dtype=np.float32)
-        plane = np.linalg.solve(normal, chosen.T @ values[near])
-    # The sampled points end up to a step before the patch does.
-    down = np.arange(height, dtype=np.float32) / max(1, (height - 1) // step * step) * 2 - 1
-    across = np.arange(width, dtype=np.float32) / max(1, (width - 1) // step * step) * 2 - 1
-    return np.asarray(plane[0] + down[:, None] * plane[1] + across * plane[2], np.float32)
+    for _ in range(4):
+        guess = _PLANE @ plane
+        # Where there is ink, the paper under it is as the last plane says.
+        plane = _FIT @ np.where(np.abs(values - guess) < tolerance, values, guess)
+    down = np.linspace(-plane[1], plane[1], height, dtype=np.float32)
+    across = np.linspace(-plane[2], plane[2], width, dtype=np.float32)
+    return np.maximum(down[:, None] + (across + plane[0]), 1)
 
 
-def _keep_inside(ink: Grey, x: int, y: int, width: int, height: int) -> Grey | None:
-    """Blank every connected piece of ink that lies mainly outside the box; None where nothing stays."""
-    mask = (ink > 96).astype(np.uint8)
+def _erase_lines(ink: Grey, left: int, top: int, right: int, bottom: int) -> None:
+    """Erase straight lines that run through the box from rim to rim, in place: rules, tables, frames."""
+    for picture, low, high in ((ink, left, right), (ink.T, top, bottom)):
+        before, after = picture[:, : max(0, low - 1)], picture[:, high + 1 :]
+        if before.shape[1] < 3 or after.shape[1] < 3:
+            continue
+        # A line inks nearly all of a row in both rims; tilted, it enters in another row than it leaves.
+        begins, ends = before.min(axis=1) > 96, after.min(axis=1) > 96
+        if not (begins.any() and ends.any()):
+            continue
+        for start, thick in _runs(begins):
+            for stop, _ in _runs(ends):
+                if abs(start - stop) <= 5 and thick <= 6:
+                    _erase(picture, start, stop, thick)
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First index and length of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.view(np.int8), [0]])))
+    return [(int(start), int(stop - start)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _erase(picture: Grey, start: int, stop: int, thick: int) -> None:
+    """Erase the line from row `start` at the left to `stop` at the right, where no stroke crosses it."""
+    height, width = picture.shape
+    rows = np.rint(np.linspace(start, stop, width)).astype(int)
+    columns = np.arange(width)
+    over, under = np.maximum(rows - 2, 0), np.minimum(rows + thick + 1, height - 1)
+    # Ink on either side of the line is a stroke that goes on through it.
+    crossed = (picture[over, columns] > 96) | (picture[under, columns] > 96)
+    for offset in range(-1, thick + 1):
+        row = np.clip(rows + offset, 0, height - 1)
+        picture[row[~crossed], columns[~crossed]] = 0
+
+
+def _keep_inside(ink: Grey, left: int, top: int, right: int, bottom: int) -> Grey | None:
+    """The ink inside these borders, without pieces that lie mainly beyond; None where nothing stays."""
+    mask = cv2.compare(ink, 96, cv2.CMP_GT)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count <= 1:
         return None
-    inside = np.bincount(labels[y : y + height, x : x + width].ravel(), minlength=count)
+    part, ink = labels[top:bottom, left:right], ink[top:bottom, left:right]
     areas = stats[:, cv2.CC_STAT_AREA]
+    inside = np.bincount(part.ravel(), minlength=count)
     keep = inside * 2 > areas
+    # What reaches far out and yet has the most ink here is the digit, tied to a line or a neighbour.
+    keep[1 + int(inside[1:].argmax())] = True
     # Specks of noise would move the centre of mass and stretch the ink's box.
-    keep &= areas * 40 > areas[1:].max()
+    keep &= inside * 40 > inside[1:].max()
     keep[0] = False
     if not keep.any():
         return None
+    if keep[1:].all():
+        return ink
     # The soft rim of a stroke belongs to it: grow what is kept by as much as the mask cut off.
-    kept = cv2.dilate(keep[labels].astype(np.uint8), np.ones((5, 5), np.uint8))
-    dropped = (labels > 0) & ~keep[labels]
-    return np.where((kept > 0) & ~dropped, ink, 0).astype(np.uint8)
+    kept = cv2.dilate(keep[part].astype(np.uint8), np.ones((5, 5), np.uint8))
+    return np.where((kept > 0) & ((part == 0) | keep[part]), ink, 0).astype(np.uint8)
 
 
 def make_tile(ink: Grey) -> Grey:

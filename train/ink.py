@@ -134,7 +134,8 @@ def printed(generator: np.random.Generator, count: int) -> Mark:
 
     paths = _fonts()
     font = ImageFont.truetype(paths[generator.integers(len(paths))], _GLYPH_SIZE // 2)
-    alphabet = _ALPHABETS[generator.integers(len(_ALPHABETS))]
+    # Alone, some letters are digits.
+    alphabet = _ALPHABETS[generator.integers(2 if count < 3 else 3)]
     word = "".join(alphabet[i] for i in generator.integers(len(alphabet), size=count))
     left, top, right, bottom = font.getbbox(word)
     picture = Image.new("L", (max(1, int(right - left) + 4), max(1, int(bottom - top) + 4)))

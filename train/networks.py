@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from edge_runtime.locate import BOX_SCALE, CHANNELS
 from edge_runtime.preprocess import CLASSES
 
 
@@ -62,6 +63,33 @@ def cnn() -> TileNetwork:
         nn.Flatten(),
         nn.Linear(64 * 4 * 4, CLASSES),
     )
+
+
+class LocatorNetwork(TileNetwork):
+    """`uint8 [N, H, W]`, sides multiples of 4, to `float32 [N, 16, H / 4, W / 4]`, as `edge_runtime.locate` says."""
+
+
+def locator() -> LocatorNetwork:
+    """Fully convolutional; a cell sees 47 px around it."""
+    layers: list[nn.Module] = []
+    for inputs, outputs, stride, dilation in (
+        (1, 16, 2, 1),
+        (16, 24, 2, 1),
+        (24, 32, 1, 1),
+        (32, 40, 1, 2),
+        (40, 48, 1, 2),
+    ):
+        layers += [
+            nn.Conv2d(inputs, outputs, 3, stride, dilation, dilation, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        ]
+    head = nn.Conv2d(48, CHANNELS, 1)
+    with torch.no_grad():
+        # Digits are rare: begin by finding none (Lin et al., 2017, "Focal Loss").
+        head.bias[:2] = -4.0
+        head.bias[-4:] = 10.0 / BOX_SCALE
+    return LocatorNetwork(*layers, head)
 
 
 ARCHITECTURES: dict[str, Callable[[], TileNetwork]] = {"cnn": cnn, "mlp": mlp}

@@ -211,7 +211,7 @@ def _pen(generator: np.random.Generator) -> float:
 def _contrast(generator: np.random.Generator, stroke: float) -> float:
     """How much darker the ink is, as a share of the paper; a hair line is never faint as well."""
     faintest = 0.12 if stroke > 1.5 else 0.25
-    if generator.random() < 0.6:
+    if generator.random() < 0.75:
         return float(generator.uniform(0.45, 0.95))
     return float(np.exp(generator.uniform(np.log(faintest), np.log(0.9))))
 
@@ -517,13 +517,14 @@ def _photograph(generator: np.random.Generator, page: _Page, contrast: float) ->
         wave = surfaces._ramp(generator, *picture.shape) * (2 * np.pi / generator.uniform(2.2, 12))
         picture = picture * (1 + generator.uniform(0.02, 0.1) * np.sin(wave))
     softness = 0.0
-    if generator.random() < 0.75:
-        # Out of focus at the most as far as the writing survives it.
-        softness = generator.uniform(0.3, 0.5 + min(1.0, 0.04 * page.unit))
+    if generator.random() < 0.8:
+        # Out of focus at the most as far as the writing survives it, and mostly sharp.
+        worst = 0.5 + min(1.0, 0.04 * page.unit) if generator.random() < 0.2 else 0.7
+        softness = generator.uniform(0.3, worst)
         picture = cv2.GaussianBlur(picture, (0, 0), softness)
-    if generator.random() < 0.06:
+    if generator.random() < 0.03:
         picture = cv2.filter2D(picture, -1, _motion(generator, max(2.0, 0.15 * page.unit)))
-    if generator.random() < 0.2:  # exposure: dim rooms and washed-out scans
+    if generator.random() < 0.12:  # exposure: dim rooms and washed-out scans
         low, high = generator.uniform(0, 70), generator.uniform(150, 300)
         picture = low + picture * ((high - low) / 255)
         contrast = contrast * (high - low) / 255
@@ -533,7 +534,7 @@ def _photograph(generator: np.random.Generator, page: _Page, contrast: float) ->
         grain = surfaces.noise(generator, *picture.shape)
         if generator.random() < 0.4:
             grain = 1.7 * cv2.GaussianBlur(grain, (0, 0), 0.7)
-        strongest = min(10.0, contrast * 40 / (1 + softness))
+        strongest = min(8.0, contrast * 25)
         picture = picture + generator.uniform(0, strongest) * grain
     if generator.random() < 0.3:
         picture = 255 - picture
@@ -546,7 +547,9 @@ def _photograph(generator: np.random.Generator, page: _Page, contrast: float) ->
 
 
 def _binarised(generator: np.random.Generator, picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    grey = np.clip(picture, 0, 255).astype(np.uint8)
+    # Against its surroundings, or a shadow would swallow the writing.
+    light = cv2.blur(picture, (41, 41), borderType=cv2.BORDER_REFLECT)
+    grey = np.clip(picture / np.maximum(light, 1) * 170, 0, 255).astype(np.uint8)
     kind = cv2.THRESH_BINARY_INV if generator.random() < 0.6 else cv2.THRESH_BINARY
     _, sharp = cv2.threshold(grey, 0, 255, kind | cv2.THRESH_OTSU)
     return cv2.GaussianBlur(sharp, (0, 0), 0.4) if generator.random() < 0.5 else np.asarray(sharp, np.uint8)

@@ -1,0 +1,278 @@
+"""Score readings of labelled photographs: a folder of pictures with a box around every digit.
+
+The folder holds `labels.json`, {name: {source_repo, kind, digits: [{label, box [x, y, w, h]}], ignore: [box]}},
+with its pictures in `photos/`, and `negatives.json`, {name: {category, ignore}}, with pictures of no digit in
+`negatives/`. Either may be missing. Boxes are in pixels of the picture as OpenCV decodes it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from benchmarks.errors import BenchmarkError
+from edge_runtime import DigitReader, preprocess
+from edge_runtime.results import Box, Digit, Reading
+
+# A digit is found where the boxes overlap by so much, or one holds the other's middle and is no larger than so
+# many times its area.
+LEAST_OVERLAP = 0.4
+MOST_AREA = 3
+
+Read = Callable[[NDArray[np.uint8]], tuple[Reading, dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One picture and what is in it; a picture without a digit has no labels."""
+
+    path: Path
+    source: str
+    kind: str
+    digits: tuple[tuple[int, Box], ...] = ()
+    ignore: tuple[Box, ...] = ()
+    negative: bool = False
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one picture was read: `right` of its digits, `false` ones beside them, `located` whatever their value."""
+
+    picture: Labelled
+    digits: tuple[Digit, ...]
+    right: int
+    false: int
+    located: int
+    unlocated: int
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def missed(self) -> int:
+        """Labelled digits that were not read, or as another one."""
+        return len(self.picture.digits) - self.right
+
+    @property
+    def perfect(self) -> bool:
+        """Whether nothing is missed and nothing made up."""
+        return self.missed == 0 and self.false == 0
+
+
+def load(folder: Path) -> list[Labelled]:
+    """The pictures of a labelled folder. Raises `BenchmarkError` where it is not one."""
+    pictures = [
+        Labelled(
+            folder / "photos" / name,
+            about["source_repo"],
+            about["kind"],
+            tuple((int(digit["label"]), Box(*digit["box"])) for digit in about["digits"]),
+            tuple(Box(*box) for box in about.get("ignore", ())),
+        )
+        for name, about in _listed(folder / "labels.json")
+    ]
+    pictures += [
+        Labelled(
+            folder / "negatives" / name,
+            about.get("source", ""),
+            about["category"],
+            ignore=tuple(Box(*box) for box in about.get("ignore", ())),
+            negative=True,
+        )
+        for name, about in _listed(folder / "negatives.json")
+    ]
+    if not pictures:
+        raise BenchmarkError(f"no labels.json and no negatives.json in {folder}: name a labelled folder")
+    return pictures
+
+
+def _listed(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).items()
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, AttributeError) as error:
+        raise BenchmarkError(f"{path} cannot be read: {error}") from error
+
+
+def read_all(pictures: Sequence[Labelled], model: str) -> list[Score]:
+    """Read every picture with the runtime's own reader, one thread. Raises as `cv2.imread` never does."""
+    reader = DigitReader(model)
+    scores = []
+    for picture in tqdm(pictures, desc="reading", leave=False, disable=not sys.stderr.isatty()):
+        decoded = cv2.imread(str(picture.path))
+        if decoded is None:
+            raise BenchmarkError(f"{picture.path} is missing or not a picture that OpenCV can decode")
+        scores.append(score(picture, *reader.read_timed(decoded)))
+    return scores
+
+
+def score(picture: Labelled, reading: Reading, seconds: dict[str, float]) -> Score:
+    """Compare a reading with the labels. What was refused, or lies where anything goes, does not count."""
+    digits = tuple(
+        digit
+        for digit in reading.digits
+        if digit.value is not None and not any(_holds_middle(box, digit.box) for box in picture.ignore)
+    )
+    found = [(digit.value, digit.box) for digit in digits]
+    right = _pairs(found, picture.digits, by_value=True)
+    located = _pairs(found, picture.digits, by_value=False)
+    return Score(picture, digits, right, len(found) - right, located, len(found) - located, seconds)
+
+
+def _pairs(found: Sequence[Any], labelled: Sequence[Any], *, by_value: bool) -> int:
+    """How many of the found digits match a labelled one, one to one, best overlap first."""
+    matches = sorted(
+        (
+            (overlap, i, j)
+            for i, (value, box) in enumerate(found)
+            for j, (label, truth) in enumerate(labelled)
+            if (value == label or not by_value) and (overlap := _match(box, truth)) is not None
+        ),
+        reverse=True,
+    )
+    used: tuple[set[int], set[int]] = set(), set()
+    for _, i, j in matches:
+        if i not in used[0] and j not in used[1]:
+            used[0].add(i)
+            used[1].add(j)
+    return len(used[0])
+
+
+def _match(found: Box, truth: Box) -> float | None:
+    """Overlap (intersection over union) of boxes that match, None of those that do not."""
+    across = min(found.x + found.width, truth.x + truth.width) - max(found.x, truth.x)
+    down = min(found.y + found.height, truth.y + truth.height) - max(found.y, truth.y)
+    shared = max(0, across) * max(0, down)
+    one, other = found.width * found.height, truth.width * truth.height
+    overlap = shared / max(1, one + other - shared)
+    if overlap >= LEAST_OVERLAP:
+        return overlap
+    if _holds_middle(found, truth) and one <= MOST_AREA * other:
+        return overlap
+    if _holds_middle(truth, found) and other <= MOST_AREA * one:
+        return overlap
+    return None
+
+
+def _holds_middle(outer: Box, inner: Box) -> bool:
+    x, y = inner.x + inner.width / 2, inner.y + inner.height / 2
+    return outer.x <= x <= outer.x + outer.width and outer.y <= y <= outer.y + outer.height
+
+
+def figures(scores: Sequence[Score]) -> dict[str, Any]:
+    """Sum scores up: precision, recall and F1 over all digits and by source and kind, and the rest."""
+    positive = [one for one in scores if not one.picture.negative]
+    negative = [one for one in scores if one.picture.negative]
+    result: dict[str, Any] = {}
+    if positive:
+        by_source = _grouped(positive, lambda one: one.picture.source)
+        result |= {
+            "pictures": len(positive),
+            "digits": sum(len(one.picture.digits) for one in positive),
+            **_rates(positive),
+            "locate_f1": round(_f1(positive, located=True), 4),
+            "f1_mean_of_sources": round(float(np.mean([_f1(group) for group in by_source.values()])), 4),
+            "perfect": round(float(np.mean([one.perfect for one in positive])), 4),
+            "f1_by_source": {name: round(_f1(group), 4) for name, group in by_source.items()},
+            "by_kind": {
+                name: {"pictures": len(group), **_rates(group), "perfect": sum(one.perfect for one in group)}
+                for name, group in _grouped(positive, lambda one: one.picture.kind).items()
+            },
+        }
+    if negative:
+        result |= {
+            "negatives": len(negative),
+            "false_per_negative": round(float(np.mean([one.false for one in negative])), 4),
+            "clean_negatives": round(float(np.mean([one.false == 0 for one in negative])), 4),
+            "false_by_category": {
+                name: round(float(np.mean([one.false for one in group])), 4)
+                for name, group in _grouped(negative, lambda one: one.picture.kind).items()
+            },
+        }
+    stages = scores[0].seconds
+    result["ms"] = {
+        stage: round(1000 * float(np.median([one.seconds[stage] for one in scores])), 3) for stage in stages
+    }
+    return result
+
+
+def _grouped(scores: Sequence[Score], key: Callable[[Score], str]) -> dict[str, list[Score]]:
+    groups: dict[str, list[Score]] = defaultdict(list)
+    for one in scores:
+        groups[key(one)].append(one)
+    return dict(sorted(groups.items()))
+
+
+def _rates(scores: Sequence[Score]) -> dict[str, float]:
+    right, false = sum(one.right for one in scores), sum(one.false for one in scores)
+    missed = sum(one.missed for one in scores)
+    return {
+        "precision": round(right / max(1, right + false), 4),
+        "recall": round(right / max(1, right + missed), 4),
+        "f1": round(_f1(scores), 4),
+    }
+
+
+def _f1(scores: Sequence[Score], *, located: bool = False) -> float:
+    right = sum(one.located if located else one.right for one in scores)
+    false = sum(one.unlocated if located else one.false for one in scores)
+    labelled = sum(len(one.picture.digits) for one in scores)
+    return 2 * right / max(1, right + false + labelled)
+
+
+_CELL = 320  # px, of the contact sheet
+_COLUMNS = 6
+_MOST = 60
+
+
+def draw_failures(scores: Sequence[Score], path: Path) -> int:
+    """Write a contact sheet of the pictures that were not read perfectly, worst first; return their number.
+
+    Green is what is there, blue what was read rightly, red what was made up or misread.
+    """
+    failed = sorted(
+        (one for one in scores if not one.perfect), key=lambda one: one.missed + one.false, reverse=True
+    )
+    cells = [_cell(one) for one in failed[:_MOST]]
+    if not cells:
+        return 0
+    cells += [np.full_like(cells[0], 255)] * (-len(cells) % _COLUMNS)
+    rows = [np.hstack(cells[index : index + _COLUMNS]) for index in range(0, len(cells), _COLUMNS)]
+    if not cv2.imwrite(str(path), np.vstack(rows)):
+        raise BenchmarkError(f"cannot write {path}")
+    return len(failed)
+
+
+def _cell(one: Score) -> NDArray[np.uint8]:
+    picture = preprocess.decode_colour(one.picture.path.read_bytes())
+    scale = min(_CELL / picture.shape[1], (_CELL - 20) / picture.shape[0])
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+    def outline(box: Box, text: str, colour: tuple[int, int, int]) -> None:
+        x, y = round(box.x * scale), round(box.y * scale)
+        corner = (x + round(box.width * scale), y + round(box.height * scale))
+        cv2.rectangle(picture, (x, y), corner, colour, 1)
+        cv2.putText(picture, text, (x, max(9, y - 2)), cv2.FONT_HERSHEY_SIMPLEX, 0.38, colour, 1, cv2.LINE_AA)
+
+    for label, box in one.picture.digits:
+        outline(box, str(label), (0, 160, 0))
+    for digit in one.digits:
+        right = any(
+            label == digit.value and _match(digit.box, box) is not None for label, box in one.picture.digits
+        )
+        outline(digit.box, str(digit.value), (220, 90, 0) if right else (0, 0, 230))
+    cell = np.full((_CELL, _CELL, 3), 255, np.uint8)
+    cell[: picture.shape[0], : picture.shape[1]] = picture
+    title = f"{one.picture.path.name[:26]} -{one.missed} +{one.false}"
+    cv2.putText(cell, title, (3, _CELL - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
+    return cell
