@@ -1,8 +1,9 @@
-"""`python -m benchmarks run | compare | report`: arguments in, records and exit codes out."""
+"""`python -m benchmarks run | photos | robustness | compare | report`: arguments in, figures out."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,10 +12,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, cpus, record, speed
+from benchmarks import accuracy, compare, cpus, photos, record, robustness, speed
 from benchmarks.errors import BenchmarkError
 from benchmarks.mnist import load_test_set
-from benchmarks.report import summary, write_report
+from benchmarks.report import robustness_page, summary, write_report
 from edge_runtime.cli import seconds, whole_number
 from edge_runtime.errors import EdgeDigitsError
 
@@ -52,6 +53,20 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, metavar="FILE", help="default: benchmarks/results/TIME.jsonl")
     run.set_defaults(run=_run)
 
+    pictures = commands.add_parser("photos", help="score the reading of a labelled folder of photographs")
+    pictures.add_argument("folder", type=Path, metavar="DIR", help="holds labels.json or negatives.json")
+    pictures.add_argument("--model", default="int8", metavar="NAME", help="default: int8")
+    pictures.add_argument(
+        "--failures", type=Path, metavar="FILE", help="save a contact sheet of what was not read perfectly"
+    )
+    pictures.add_argument("--json", action="store_true", help="print the figures as JSON")
+    pictures.set_defaults(run=_photos)
+
+    hardship = commands.add_parser("robustness", help="disturb MNIST's digits; hand over what is no digit")
+    hardship.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where MNIST is")
+    hardship.add_argument("--model", default="int8", metavar="NAME", help="default: int8")
+    hardship.set_defaults(run=_robustness)
+
     difference = commands.add_parser("compare", help="show what moved; exit code 1 where accuracy was lost")
     difference.add_argument("before", type=Path)
     difference.add_argument("after", type=Path)
@@ -73,9 +88,25 @@ def _run(options: argparse.Namespace) -> int:
         speed.frame(options.seconds),
         speed.processes(options.repeats),
         speed.folder(options.data, options.repeats),
+        robustness.measure(options.data),
     )
     done = record.write(path, _told(results))
     print(f"{path}: {len(done.results)} results")
+    return 0
+
+
+def _photos(options: argparse.Namespace) -> int:
+    scores = photos.read_all(photos.load(options.folder), options.model)
+    figures = photos.figures(scores)
+    print(json.dumps(figures, indent=2) if options.json else photos.page(figures, scores))
+    if options.failures:
+        count = photos.draw_failures(scores, options.failures)
+        print(f"{count} pictures were not read perfectly; see {options.failures}", file=sys.stderr)
+    return 0
+
+
+def _robustness(options: argparse.Namespace) -> int:
+    print(robustness_page(list(_told(robustness.measure(options.data, options.model)))))
     return 0
 
 
@@ -88,6 +119,8 @@ def _told(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 or result.get("cpu")
                 or result.get("batch")
                 or result.get("pictures")
+                or result.get("disturbance")
+                or result.get("others")
                 or ""
             )
             print(f"{result['kind']} {what}", file=sys.stderr)

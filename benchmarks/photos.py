@@ -1,8 +1,9 @@
 """Score readings of labelled photographs: a folder of pictures with a box around every digit.
 
-The folder holds `labels.json`, {name: {source_repo, kind, digits: [{label, box [x, y, w, h]}], ignore: [box]}},
-with its pictures in `photos/`, and `negatives.json`, {name: {category, ignore}}, with pictures of no digit in
-`negatives/`. Either may be missing. Boxes are in pixels of the picture as OpenCV decodes it.
+The folder holds `labels.json`, {name: {source_repo, kind, digits: [{label, box}], ignore: [box]}} with boxes
+[x, y, width, height], and its pictures in `photos/`; and `negatives.json`, {name: {category, ignore}}, with
+pictures of no digit in `negatives/`. Either may be missing. Boxes are in pixels of the picture as OpenCV
+decodes it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from benchmarks.errors import BenchmarkError
 from edge_runtime import DigitReader, preprocess
 from edge_runtime.results import Box, Digit, Reading
 
-# A digit is found where the boxes overlap by so much, or one holds the other's middle and is no larger than so
-# many times its area.
+# A digit is found where the boxes overlap by so much, or one holds the other's middle and is no larger than
+# so many times its area.
 LEAST_OVERLAP = 0.4
 MOST_AREA = 3
 
@@ -46,7 +47,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Score:
-    """How one picture was read: `right` of its digits, `false` ones beside them, `located` whatever their value."""
+    """How one picture was read: `right` of its digits, `false` ones, and `located` whatever their value."""
 
     picture: Labelled
     digits: tuple[Digit, ...]
@@ -227,6 +228,39 @@ def _f1(scores: Sequence[Score], *, located: bool = False) -> float:
     false = sum(one.unlocated if located else one.false for one in scores)
     labelled = sum(len(one.picture.digits) for one in scores)
     return 2 * right / max(1, right + false + labelled)
+
+
+def page(figures: dict[str, Any], scores: Sequence[Score]) -> str:
+    """The figures for a person to read."""
+    lines = []
+    if "pictures" in figures:
+        lines += [
+            f"{figures['pictures']} pictures, {figures['digits']} digits",
+            f"  F1 {figures['f1']:.3f} (precision {figures['precision']:.3f}, recall {figures['recall']:.3f}); "
+            f"mean over sources {figures['f1_mean_of_sources']:.3f}; found at all {figures['locate_f1']:.3f}",
+            f"  read perfectly {figures['perfect']:.1%}",
+            "  by kind: "
+            + ", ".join(
+                f"{name} {kind['f1']:.3f} ({kind['perfect']} of {kind['pictures']} perfect)"
+                for name, kind in figures["by_kind"].items()
+            ),
+            "  by source: " + ", ".join(f"{name} {f1:.3f}" for name, f1 in figures["f1_by_source"].items()),
+        ]
+    if "negatives" in figures:
+        lines += [
+            f"{figures['negatives']} pictures without a digit",
+            f"  false digits a picture {figures['false_per_negative']:.2f}; "
+            f"none in {figures['clean_negatives']:.1%} of them",
+            "  by kind: "
+            + ", ".join(f"{name} {false:.2f}" for name, false in figures["false_by_category"].items()),
+        ]
+    failed = sorted(
+        (one for one in scores if not one.perfect), key=lambda one: one.missed + one.false, reverse=True
+    )
+    lines += [f"  {one.picture.path.name}: {one.missed} missed, {one.false} false" for one in failed]
+    stages = ", ".join(f"{stage} {ms:.2f}" for stage, ms in figures["ms"].items())
+    lines.append(f"median milliseconds a picture: {stages}")
+    return "\n".join(lines)
 
 
 _CELL = 320  # px, of the contact sheet

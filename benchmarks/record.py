@@ -27,7 +27,7 @@ class Record:
     results: list[dict[str, Any]]
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
-        """The results of one kind: accuracy, cpu, latency, frame, process or folder."""
+        """The results of one kind: accuracy, cpu, latency, frame and so on."""
         return [result for result in self.results if result["kind"] == kind]
 
     @property
@@ -87,7 +87,7 @@ def _conditions() -> dict[str, Any]:
         "versions": profiling.versions(("torch", "onnx")),
         "host": profiling.host(),
         "before": profiling.condition(),
-        "models": {entry.name: entry.sha256 for entry in manifest.entries()},
-        "run_id": manifest.entries()[0].run_id,
+        "models": {entry.file: entry.sha256 for entry in manifest.entries()},
+        "runs": sorted({entry.run_id for entry in manifest.entries()}),
         "session": "the runtime's own: no spinning, all graph optimisations, threads as each result says",
     }

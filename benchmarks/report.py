@@ -48,7 +48,7 @@ def _markdown(record: Record, plot: str) -> str:
         "Made by `python -m benchmarks run` and `report`; every figure is from the record of the same name. "
         "Times depend on the machine and its other work: compare ratios.",
         f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags'])}; {host['system']}; {versions}; "
-        f"model run `{about['run_id']}`; {about['started']}.",
+        f"training runs {', '.join(f'`{run}`' for run in about['runs'])}; {about['started']}.",
         f"![Latency and accuracy]({plot})",
         "## Accuracy on MNIST's test set",
         _table(
@@ -66,13 +66,14 @@ def _markdown(record: Record, plot: str) -> str:
                 for r in record.of_kind("accuracy")
             ),
         ),
-        "## The INT8 model on other kinds of CPU, emulated",
+        "## The INT8 models on other kinds of CPU, emulated",
         _table(
-            ("CPU", "tiles", "same digit", "logits bit for bit the same", "largest difference of a logit"),
+            ("network", "CPU", "given", "same decision", "scores bit for bit the same", "largest difference"),
             (
                 (
+                    r["task"],
                     r["cpu"],
-                    f"{r['count']} of {r['tiles']}",
+                    f"{r['count']} of {r['tiles']}" if r["count"] > 1 else r["tiles"],
                     f"{r['same_digit']:.1%}",
                     f"{r['identical']:.1%}",
                     f"{r['largest_difference']:.2g}",
@@ -120,13 +121,56 @@ def _markdown(record: Record, plot: str) -> str:
                 for r in record.of_kind("folder")
             ),
         ),
-        "## One 640x480 frame of ten digits, median milliseconds",
+        "## A page of ten digits",
+        "Median milliseconds; the reference is one pass of `cv2.adaptiveThreshold` and "
+        "`cv2.connectedComponentsWithStats` over the same page, alternated with the reader.",
         _table(
-            ("grey", "locate", "tile", "classify", "draw"),
-            (tuple(f"{ms:.2f}" for ms in r["ms"].values()) for r in record.of_kind("frame")),
+            ("size", "grey", "locate", "tile", "classify", "draw", "read", "reference", "read to reference"),
+            (
+                (
+                    r["size"],
+                    *(f"{ms:.2f}" for ms in r["ms"].values()),
+                    f"{r['read_ms']:.2f}",
+                    f"{r['reference_ms']:.2f}",
+                    f"{r['ratio_to_reference']:.2f}",
+                )
+                for r in record.of_kind("frame")
+            ),
         ),
+        robustness_page(record.results),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def robustness_page(results: Iterable[dict[str, Any]]) -> str:
+    """Accuracy under graded disturbances and refusal of what is no digit, as Markdown."""
+    results = list(results)
+    return "\n\n".join(
+        [
+            "## Disturbed tiles, INT8",
+            _table(
+                ("disturbance", "grades", "accuracy, grade by grade"),
+                (
+                    (
+                        r["disturbance"],
+                        ", ".join(f"{grade:g}" for grade in r["grades"]),
+                        ", ".join(f"{accuracy:.1%}" for accuracy in r["accuracy"]),
+                    )
+                    for r in results
+                    if r["kind"] == "robustness"
+                ),
+            ),
+            "## What is no digit, INT8",
+            _table(
+                ("tiles", "AUROC", "accepted where 95 % of digits are", "accepted as shipped"),
+                (
+                    (r["others"], f"{r['auroc']:.4f}", f"{r['accepted_at_95']:.1%}", f"{r['accepted']:.1%}")
+                    for r in results
+                    if r["kind"] == "refusal"
+                ),
+            ),
+        ]
+    )
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:

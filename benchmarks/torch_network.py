@@ -18,14 +18,14 @@ def available() -> bool:
 
 
 def load(threads: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """Open the network, run eagerly: tiles uint8 `[N, 28, 28]` to logits float32 `[N, 10]`."""
+    """Open the network, run eagerly: tiles uint8 `[N, 28, 28]` to logits float32 `[N, 11]`."""
     import onnx
     import torch
 
     from export import graph
     from train.networks import ARCHITECTURES
 
-    entry = next(entry for entry in manifest.entries() if entry.name == "float")
+    entry = next(e for e in manifest.entries() if (e.task, e.name) == (manifest.CLASSIFIER, "float"))
     network: Any = graph.fold(ARCHITECTURES[entry.architecture]())
     network.load_state_dict(graph.weights(onnx.load(entry.path)))
     torch.set_num_threads(threads)

@@ -138,6 +138,9 @@ def _parser() -> argparse.ArgumentParser:
         "--annotate", type=Path, metavar="DIR", help="save the pictures with boxes and labels in DIR"
     )
     classify.add_argument(
+        "--tiles", action="store_true", help="with --annotate: inset what the network saw of every digit"
+    )
+    classify.add_argument(
         "--json", action="store_true", help="print a line of JSON a digit instead of a table"
     )
     classify.add_argument("--no-recursive", action="store_true", help="leave out folders inside folders")
@@ -207,6 +210,8 @@ def _open_reader(options: argparse.Namespace) -> DigitReader:
 def _classify(options: argparse.Namespace) -> int:
     if (options.resume or options.overwrite) and not options.out:
         raise SourceError("--resume and --overwrite speak of a results file: name it with --out")
+    if options.tiles and options.annotate is None:
+        raise SourceError("--tiles speaks of annotated pictures: name their folder with --annotate")
     reader = _open_reader(options)
     counts = _Counts()
     try:
@@ -239,7 +244,7 @@ def _keep(
     if options.annotate is not None:
         from edge_runtime import outputs
 
-        pictures = outputs.AnnotatedPictures(options.annotate)
+        pictures = outputs.AnnotatedPictures(options.annotate, tiles=options.tiles)
     for batch in batches:
         if table:
             table.write(batch)
@@ -552,14 +557,14 @@ def _models(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([{**asdict(entry), "path": str(entry.path)} for entry in entries]))
         return 0
-    print("name   precision  architecture   accuracy       size  run")
+    print("task        name   architecture       size  run                         accuracy")
     for entry in entries:
         default = "  (default)" if entry.name == manifest.DEFAULT else ""
         print(
-            f"{entry.name:<6} {entry.precision:<10} {entry.architecture:<12} {entry.accuracy:>9.2%}"
-            f"  {entry.bytes / 1000:>6.1f} kB  {entry.run_id}{default}"
+            f"{entry.task:<11} {entry.name:<6} {entry.architecture:<12} {entry.bytes / 1000:>7.1f} kB"
+            f"  {entry.run_id:<26}  {entry.accuracy:.2%} of {entry.measured}{default}"
         )
-    print(f"accuracy on MNIST's test set; files in {manifest.FOLDER}")
+    print(f"files in {manifest.FOLDER}")
     return 0
 
 
@@ -576,7 +581,7 @@ def _doctor(options: argparse.Namespace) -> int:
     wrong = []
     try:
         for entry in manifest.entries():
-            report[f"model {entry.name}"] = "intact" if entry.intact() else "DAMAGED"
+            report[f"{entry.task} {entry.name}"] = "intact" if entry.intact() else "DAMAGED"
             if not entry.intact():
                 wrong.append(f"{entry.file} is damaged: install edge-digits again")
         agreement = profiling.agreement("int8")

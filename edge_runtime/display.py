@@ -21,10 +21,13 @@ _WHITE = (255, 255, 255)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def annotate(picture: NDArray[np.uint8], digits: Iterable[Digit]) -> NDArray[np.uint8]:
+def annotate(
+    picture: NDArray[np.uint8], digits: Iterable[Digit], *, tiles: bool = False
+) -> NDArray[np.uint8]:
     """Draw boxes and labels: BGR `uint8 (H, W, 3)` in, a copy with the drawing out.
 
-    Small pictures are enlarged first, so that a label is legible on a 28x28 tile too.
+    With `tiles`, what the classifier saw is inset beneath each box. Small pictures are enlarged first, so
+    that a label is legible on a 28x28 tile too.
     """
     enlarge = max(1, -(-224 // max(picture.shape[:2])))
     canvas = cv2.resize(picture, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_NEAREST)
@@ -35,6 +38,8 @@ def annotate(picture: NDArray[np.uint8], digits: Iterable[Digit]) -> NDArray[np.
         opposite = ((box.x + box.width) * enlarge - 1, (box.y + box.height) * enlarge - 1)
         cv2.rectangle(canvas, corner, opposite, colour, line, cv2.LINE_AA)
         _label(canvas, digit, corner, opposite, colour)
+        if tiles and digit.tile is not None:
+            _inset(canvas, digit.tile, corner, opposite, colour)
     return np.asarray(canvas, np.uint8)
 
 
@@ -86,6 +91,25 @@ def _label(
     top = corner[1] - full if corner[1] >= full else corner[1]
     cv2.rectangle(canvas, (left, top), (left + width + 2 * pad, top + full), colour, cv2.FILLED)
     cv2.putText(canvas, text, (left + pad, top + full - pad), _FONT, scale, _WHITE, weight, cv2.LINE_AA)
+
+
+def _inset(
+    canvas: NDArray[np.uint8],
+    tile: NDArray[np.uint8],
+    corner: tuple[int, int],
+    opposite: tuple[int, int],
+    colour: tuple[int, int, int],
+) -> None:
+    """Show a tile beneath a box, or inside its lower end where the picture ends."""
+    height, width = canvas.shape[:2]
+    longer = max(opposite[0] - corner[0], opposite[1] - corner[1])
+    side = min(max(round(0.6 * longer), 24), 112, height, width)
+    left = max(0, min(corner[0], width - side))
+    top = max(0, min(opposite[1] + 2, height - side))
+    method = cv2.INTER_AREA if side < tile.shape[0] else cv2.INTER_NEAREST
+    seen = cv2.cvtColor(cv2.resize(tile, (side, side), interpolation=method), cv2.COLOR_GRAY2BGR)
+    canvas[top : top + side, left : left + side] = seen
+    cv2.rectangle(canvas, (left, top), (left + side - 1, top + side - 1), colour, 1)
 
 
 def can_open() -> bool:

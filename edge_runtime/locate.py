@@ -8,7 +8,7 @@ come first: what they say decides where the finer ones are looked at at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -27,12 +27,13 @@ BOX_SCALE = 16.0
 # From grey uint8 [1, H, W], sides multiples of STRIDE, to float32 [1, CHANNELS, H / STRIDE, W / STRIDE].
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-START_SIDE = 640  # px: the finest level that is always looked at
+START_SIDE = 320  # px: the finest level that is always looked at
 SMALLEST_SIDE = 24  # px: the coarsest level, where a digit that fills the picture has a size that is found
 _LEAST_WINDOW = 96  # px: small levels are surrounded with their border's pixels up to this
 _MARGIN = 8  # px: and all of them by this much
 _FINER = 0.0  # logit from which on a finer level is worth a look
-_OVERLAP = 0.35
+_OVERLAP = 0.45  # intersection over union from which on two boxes are one digit's
+_AROUND = 6  # times a digit's area: what holds it is a shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,18 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.logits)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
+        """The candidates of several, in their order."""
+        return cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.logits for part in parts]),
+            np.concatenate([part.digits for part in parts]),
+        )
+
+    def __getitem__(self, chosen: list[int]) -> Candidates:
+        return Candidates(self.boxes[chosen], self.logits[chosen], self.digits[chosen])
 
 
 def find_digits(grey: NDArray[np.uint8], network: Network, least: float = 0.0) -> Candidates:
@@ -77,7 +90,7 @@ def find_digits(grey: NDArray[np.uint8], network: Network, least: float = 0.0) -
         level = _scaled(part, scale)
         scores = _run(level, network)
         found.append(_decode(scores, least, scale, level.shape, (left, top)))
-        finer = _where_finer(scores, level.shape) / scale + np.float32([left, top, left, top])
+        finer = _where_finer(scores, level.shape) / scale + np.array([left, top, left, top], np.float32)
     rows = np.concatenate(found)
     rows = rows[_distinct(rows)]
     return Candidates(rows[:, :4], rows[:, 4], rows[:, 5:])
@@ -97,7 +110,7 @@ def _run(level: NDArray[np.uint8], network: Network) -> NDArray[np.float32]:
     down = _padded(height) - height - top
     across = _padded(width) - width - left
     padded = cv2.copyMakeBorder(level, top, down, left, across, cv2.BORDER_REPLICATE)
-    return network(padded[None])[0]
+    return np.asarray(network(padded[None])[0], np.float32)
 
 
 def _padded(side: int) -> int:
@@ -125,12 +138,12 @@ def _decode(
     y = (rows + np.float32(0.5)) * STRIDE - _before(shape[0])
     left, top, right, bottom = chosen[12:] * BOX_SCALE
     boxes = np.stack([x - left, y - top, x + right, y + bottom], axis=1)
-    limits = np.float32([shape[1], shape[0]] * 2)
+    limits = np.array([shape[1], shape[0]] * 2, np.float32)
     boxes = np.clip(boxes, 0, limits)
     size = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    boxes = boxes / np.float32(scale) + np.float32([*corner, *corner])
+    boxes = boxes / np.float32(scale) + np.array([*corner, *corner], np.float32)
     good = size >= 0.6 * SIZES[0]
-    return np.concatenate([boxes, chosen[:1].T, chosen[2:12].T], axis=1)[good]
+    return np.asarray(np.concatenate([boxes, chosen[:1].T, chosen[2:12].T], axis=1)[good], np.float32)
 
 
 def _where_finer(scores: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -166,8 +179,30 @@ def _distinct(rows: NDArray[np.float32]) -> NDArray[np.int64]:
         shared = np.prod(np.maximum(high - low, 0), axis=1)
         union = area[index] + area[rest] - shared
         smaller = np.minimum(area[index], area[rest])
-        alive[rest] &= ~((shared > _OVERLAP * union) | (shared > 0.7 * smaller))
+        # A loop in an 8 and the 8 are of different sizes: which it is, the tiles will tell.
+        alike = smaller > 0.6 * np.maximum(area[index], area[rest])
+        alive[rest] &= ~((shared > _OVERLAP * union) | (alike & (shared > 0.7 * smaller)))
     return order[alive]
+
+
+def resolve(boxes: NDArray[np.float32], likely: NDArray[np.float32]) -> list[int]:
+    """Indices of the boxes `[N, 4]`, digits by the probabilities `likely` `[N]`, of which none holds another.
+
+    Of a digit and a part of it the digit stays; of a shape around a digit, which is far larger, the digit.
+    """
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    tied = shared > 0.5 * np.minimum(area[:, None], area[None])
+    np.fill_diagonal(tied, False)
+    far_larger = area[:, None] > _AROUND * area[None]
+    around = (tied & far_larger & (likely >= 0.5)[None]).any(axis=1)
+    kept: list[int] = []
+    for index in np.argsort(-likely * np.sqrt(area), kind="stable").tolist():
+        if not around[index] and not tied[index, kept].any():
+            kept.append(index)
+    return sorted(kept)
 
 
 def reading_order(boxes: list[Box]) -> list[list[int]]:

@@ -14,12 +14,14 @@ from edge_runtime.errors import ModelError
 
 FOLDER = Path(__file__).parent / "models"
 DEFAULT = "int8"
+CLASSIFIER, LOCATOR = "classifier", "locator"  # the tasks that models ship for
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One released model. `accuracy` 0..1 is on MNIST's test set, `bytes` the file's size."""
+    """One released model. `accuracy` 0..1 is of what `measured` names, `bytes` the file's size."""
 
+    task: str
     name: str
     file: str
     architecture: str
@@ -27,6 +29,7 @@ class ModelEntry:
     bytes: int
     sha256: str
     accuracy: float
+    measured: str
     parameters: int
     run_id: str
     released: str
@@ -55,8 +58,8 @@ def entries() -> tuple[ModelEntry, ...]:
         raise ModelError(f"no usable manifest in {FOLDER} ({error}); install edge-digits again") from error
 
 
-def find(name: str | Path) -> Path:
-    """The file of a model: one of the released names, or a path to an .onnx file.
+def find(name: str | Path, task: str = CLASSIFIER) -> Path:
+    """The file of a model: one of the names released for a task, or a path to an .onnx file.
 
     Raises `ModelError` when there is no such thing.
     """
@@ -65,7 +68,7 @@ def find(name: str | Path) -> Path:
         if os.path.isfile(path):
             return path
         raise ModelError(f"no model file {path}")
-    known = {entry.name: entry.path for entry in entries()}
+    known = {entry.name: entry.path for entry in entries() if entry.task == task}
     if str(name) not in known:
         raise ModelError(f"no model {str(name)!r}: name {' or '.join(known)}, or the path of an .onnx file")
     return known[str(name)]

@@ -284,11 +284,11 @@ class AnnotatedPictures:
     `scans/a/1.jpg` becomes `FOLDER/scans/a/1.jpg`; what is neither JPEG nor PNG becomes `NAME.png`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, tiles: bool = False) -> None:
+        self.folder, self.tiles = folder, tiles
 
     def write(self, reading: Reading) -> None:
-        """Draw on one picture and save it.
+        """Draw on one picture and save it; with `tiles`, what the classifier saw is inset.
 
         Raises `PictureError` when this one cannot be drawn on or saved, `OutputError` when none can.
         """
@@ -297,7 +297,8 @@ class AnnotatedPictures:
         try:
             if os.path.exists(target) and target.samefile(source):
                 raise OutputError(f"--annotate would overwrite {source}; name another folder")
-            picture = display.annotate(preprocess.decode_colour(sources.read_file(source)), reading.digits)
+            picture = preprocess.decode_colour(sources.read_file(source))
+            picture = display.annotate(picture, reading.digits, tiles=self.tiles)
             good, encoded = cv2.imencode(target.suffix, picture)
             if not good:
                 raise PictureError(f"OpenCV cannot save it as {target.suffix}")

@@ -8,7 +8,10 @@ pictures *are* tiles. Whoever needs a tile of anything else makes it here.
 from __future__ import annotations
 
 import io
+import math
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -22,10 +25,11 @@ if TYPE_CHECKING:
 
     Grey = NDArray[np.uint8]
 
-CONTRACT = 1
+CONTRACT = 2
 TILE = 28
 INK = 20
 CLASSES = 10
+NO_DIGIT = 10  # the class behind the digits: what is none
 # Larger pictures are refused: by their header, before any memory is taken, in the formats that imagesize
 # knows (all the common ones), after decoding in the others.
 MAX_PIXELS = 200_000_000
@@ -228,29 +232,68 @@ def cut_tile(grey: Grey, x: float, y: float, width: float, height: float) -> Gre
     `grey` uint8 `(H, W)`, dark ink on bright paper or the reverse, unevenly lit; the box in its pixels.
     Neighbours that reach into the box, and lines that run through its margin, are left out.
     """
-    scale = _WORK / max(width, height, 1)
-    rim = _RIM / scale
-    left, top = max(0, round(x - rim)), max(0, round(y - rim))
-    right, bottom = round(x + width + rim), round(y + height + rim)
-    patch = grey[top:bottom, left:right]
-    # Of a very large patch a part of the pixels is plenty.
-    step = max(1, int(1 / (4 * scale)))
-    patch = patch[::step, ::step]
-    if patch.shape[0] < 3 or patch.shape[1] < 3:
-        return None
-    scale *= step
-    size = (max(3, round(patch.shape[1] * scale)), max(3, round(patch.shape[0] * scale)))
-    patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    scale /= step
-    ink = extract_ink(patch)
-    if ink is None:
-        return None
-    x, y = (x - left) * scale, (y - top) * scale
-    _erase_lines(ink, round(x), round(y), round(x + width * scale), round(y + height * scale))
-    left, top = max(0, round(x) - _SLACK), max(0, round(y) - _SLACK)
-    right, bottom = round(x + width * scale) + _SLACK, round(y + height * scale) + _SLACK
-    kept = _keep_inside(ink, left, top, right, bottom)
-    return None if kept is None else make_tile(kept)
+    return cut_tiles(grey, [(x, y, x + width, y + height)])[0][0]
+
+
+def cut_tiles(grey: Grey, boxes: Sequence[Sequence[float]]) -> tuple[list[Grey | None], NDArray[np.float32]]:
+    """Cut the ink of every box (left, top, right, bottom) of a picture, as `cut_tile` does of one.
+
+    Returns the tiles and, float32 `[N]`, how many grey levels their ink departs from the paper. What one
+    picture holds is mostly written in one ink: where a box alone leaves it open whether its ink is dark or
+    bright, the others decide.
+    """
+    patches = [_Patch.of(grey, *box) for box in boxes]
+    leanings = [patch.leaning for patch in patches if patch is not None]
+    common = sum(leanings) / len(leanings) if leanings else 0.0
+    cut = [
+        (None, 0.0) if patch is None else patch.tile(dark=patch.leaning + common >= 0) for patch in patches
+    ]
+    return [tile for tile, _ in cut], np.array([contrast for _, contrast in cut], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    """A box and its margin at working size: how far each pixel departs from the paper, brighter is positive.
+
+    `inside` is the box in it (left, top, right, bottom); `leaning` tells dark ink, positive, from bright.
+    """
+
+    departure: NDArray[np.float32]
+    inside: tuple[int, int, int, int]
+    leaning: float
+
+    @classmethod
+    def of(cls, grey: Grey, left: float, top: float, right: float, bottom: float) -> _Patch | None:
+        """Look at a box of a picture; None where the picture ends."""
+        scale = _WORK / max(right - left, bottom - top, 1)
+        rim = _RIM / scale
+        x, y = max(0, round(left - rim)), max(0, round(top - rim))
+        patch = grey[y : round(bottom + rim), x : round(right + rim)]
+        # Of a very large patch a part of the pixels is plenty.
+        step = max(1, int(1 / (4 * scale)))
+        patch = patch[::step, ::step]
+        if patch.shape[0] < 3 or patch.shape[1] < 3:
+            return None
+        size = (max(3, round(patch.shape[1] * scale * step)), max(3, round(patch.shape[0] * scale * step)))
+        method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
+        departure = _departure(cv2.resize(patch, size, interpolation=method))
+        inside = (
+            max(0, round((left - x) * scale)),
+            max(0, round((top - y) * scale)),
+            round((right - x) * scale),
+            round((bottom - y) * scale),
+        )
+        return cls(departure, inside, _leaning(departure[inside[1] : inside[3], inside[0] : inside[2]]))
+
+    def tile(self, *, dark: bool) -> tuple[Grey | None, float]:
+        """The tile of what is darker, or brighter, than the paper, None where nothing is; its contrast."""
+        ink, contrast = _ink(-self.departure if dark else self.departure)
+        if ink is None:
+            return None, contrast
+        left, top, right, bottom = self.inside
+        _erase_lines(ink, left, top, right, bottom)
+        kept = _keep_inside(ink, max(0, left - _SLACK), max(0, top - _SLACK), right + _SLACK, bottom + _SLACK)
+        return (None if kept is None else make_tile(kept)), contrast
 
 
 def extract_ink(patch: Grey) -> Grey | None:
@@ -259,23 +302,39 @@ def extract_ink(patch: Grey) -> Grey | None:
     The paper is a plane through the patch's brightness, fitted without the ink; ink is what departs from
     it on the side, darker or brighter, where the departure is stronger. None where nothing departs.
     """
+    departure = _departure(patch)
+    return _ink(-departure if _leaning(departure) >= 0 else departure)[0]
+
+
+def _departure(patch: Grey) -> NDArray[np.float32]:
+    """How far pixels are from the paper, in grey levels: float32 `(H, W)`, brighter is positive."""
     bright = patch.astype(np.float32)
     paper = _paper(bright)
     # Light multiplies: the same ink departs less where the paper is darker, so departure is a share of it.
-    departure = bright * (float(paper.mean()) / paper) - float(paper.mean())
-    darker, brighter = np.maximum(-departure, 0), np.maximum(departure, 0)
-    strength = darker if np.vdot(darker, darker) >= np.vdot(brighter, brighter) else brighter
+    level = float(paper.mean())
+    return np.asarray(bright * (level / paper) - level, np.float32)
+
+
+def _leaning(departure: NDArray[np.float32]) -> float:
+    """Log of the darker part's energy over the brighter one's, -2..2."""
+    darker, brighter = np.minimum(departure, 0).ravel(), np.maximum(departure, 0).ravel()
+    ratio = (float(np.dot(darker, darker)) + 1) / (float(np.dot(brighter, brighter)) + 1)
+    return max(-2.0, min(2.0, math.log(ratio)))
+
+
+def _ink(strength: NDArray[np.float32]) -> tuple[Grey | None, float]:
+    """Ink of full strength as 255, paper as 0, None where nothing is ink; and what full strength is."""
+    strength = np.maximum(strength, 0)
     threshold, mask = cv2.threshold(
         np.minimum(strength, 255).astype(np.uint8), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU
     )
     full = cv2.mean(strength, mask)[0]
     if full < _LEAST_INK:
-        return None
+        return None, full
     floor = min(threshold * 0.5, full * 0.4)
     # Saturates at both ends.
-    return np.asarray(
-        cv2.convertScaleAbs(np.maximum(strength - floor, 0), alpha=255 / (full - floor)), np.uint8
-    )
+    ink = cv2.convertScaleAbs(np.maximum(strength - floor, 0), alpha=255 / (full - floor))
+    return np.asarray(ink, np.uint8), full
 
 
 def quantiles(values: NDArray[Any], *shares: float) -> list[float]:
@@ -293,7 +352,6 @@ _GRID = 12
 _SPREAD = np.linspace(-1, 1, _GRID, dtype=np.float32)
 _PLANE = np.stack([np.ones(_GRID**2, np.float32), np.repeat(_SPREAD, _GRID), np.tile(_SPREAD, _GRID)], axis=1)
 _FIT = np.linalg.pinv(_PLANE)
-_AT_THE_RIM = (np.abs(_PLANE[:, 1:]).max(axis=1) == 1).nonzero()[0]
 
 
 def _paper(bright: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -302,18 +360,17 @@ def _paper(bright: NDArray[np.float32]) -> NDArray[np.float32]:
     rows = (np.arange(_GRID) * (height - 1)) // (_GRID - 1)
     columns = (np.arange(_GRID) * (width - 1)) // (_GRID - 1)
     values = bright[rows[:, None], columns].ravel()
-    # The patch's rim is mostly paper: start from its level and look at what is near to it.
-    rim = values[_AT_THE_RIM]
-    level = np.sort(rim)[len(rim) // 2]
-    tolerance = max(12.0, 4 * float(np.sort(np.abs(rim - level))[len(rim) // 2]))
+    # Ink covers less than half of any patch: start from the middle level and look at what is near to it.
+    level = np.sort(values)[len(values) // 2]
+    tolerance = max(12.0, 4 * float(np.sort(np.abs(values - level))[len(values) // 2]))
     plane = np.array([level, 0, 0], np.float32)
     for _ in range(4):
         guess = _PLANE @ plane
         # Where there is ink, the paper under it is as the last plane says.
-        plane = _FIT @ np.where(np.abs(values - guess) < tolerance, values, guess)
+        plane = np.asarray(_FIT @ np.where(np.abs(values - guess) < tolerance, values, guess), np.float32)
     down = np.linspace(-plane[1], plane[1], height, dtype=np.float32)
     across = np.linspace(-plane[2], plane[2], width, dtype=np.float32)
-    return np.maximum(down[:, None] + (across + plane[0]), 1)
+    return np.asarray(np.maximum(down[:, None] + (across + plane[0]), 1), np.float32)
 
 
 def _erase_lines(ink: Grey, left: int, top: int, right: int, bottom: int) -> None:

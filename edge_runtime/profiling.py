@@ -146,9 +146,9 @@ def latencies(
             }
 
 
-def frame_stages(seconds: float, model: str) -> dict[str, float]:
-    """Where the time of one 640x480 frame of ten digits goes: median milliseconds a stage."""
-    reader, page = DigitReader(model), sample_page()
+def frame_stages(seconds: float, model: str, size: tuple[int, int] = (640, 480)) -> dict[str, float]:
+    """Where the time of a page of ten digits, `size` px wide and high, goes: median milliseconds a stage."""
+    reader, page = DigitReader(model), sample_page(*size)
     stages: dict[str, list[float]] = {}
     end = time.monotonic() + seconds
     while time.monotonic() < end or not stages:

@@ -1,11 +1,11 @@
-"""Picture in, result out: locate, cut tiles, classify, refuse. The public entry of the library."""
+"""Picture in, result out: locate, cut tiles, classify, vote, refuse. The public entry of the library."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from edge_runtime import locate, manifest, preprocess, sources
 from edge_runtime.errors import PictureError
-from edge_runtime.model import BATCH, Classifier
+from edge_runtime.locate import Candidates
+from edge_runtime.model import BATCH, Classifier, Locator
 from edge_runtime.results import NOTHING_FOUND, OK, Box, Digit, Reading, TileReadings
 
 Picture: TypeAlias = "str | Path | NDArray[Any]"
@@ -23,6 +24,8 @@ Picture: TypeAlias = "str | Path | NDArray[Any]"
 _WHOLE_TILE = Box(0, 0, preprocess.TILE, preprocess.TILE)
 _TILE_SHAPE = (preprocess.TILE, preprocess.TILE)
 _LONGEST_WAIT = 0.25  # s; results of slow pictures come out soon, those of tiles in batches
+_LEAST_LOGIT = -1.5  # the locator's word for what is worth a look by the classifier
+_DISMISSED = 0.7  # probability of no digit from which on a candidate is not mentioned at all
 _AHEAD = 4  # pictures a thread may be ahead of the one whose turn it is
 
 
@@ -33,8 +36,9 @@ class _Page:
     source: str
     status: str = OK
     grey: NDArray[np.uint8] | None = None
-    places: Sequence[tuple[int, Box]] = ()  # line and box of every tile
     tiles: Sequence[NDArray[np.uint8]] = ()
+    contrasts: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    candidates: Candidates | None = None  # of every tile; none where the picture is a tile itself
 
 
 class DigitReader:
@@ -46,6 +50,9 @@ class DigitReader:
 
     def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
         self.classifier = Classifier(model, threads=threads)
+        # A classifier of one's own goes with the locator that ships.
+        own = Path(model).suffix == ".onnx"
+        self.locator = Locator(manifest.DEFAULT if own else model, threads=threads)
         self._threads = threads
 
     def read(self, picture: Picture) -> Reading:
@@ -61,14 +68,15 @@ class DigitReader:
         moments = [time.perf_counter()]
         grey = _load(picture)
         moments.append(time.perf_counter())
-        boxes: list[list[Box]] = []
+        candidates: Candidates | None = None
         if grey.shape == _TILE_SHAPE:
             page.grey = grey
             _recognise_tiles([page])
         if not page.tiles:
-            boxes = _locate(grey)
+            candidates = self._locate(grey)
         moments.append(time.perf_counter())
-        _cut_tiles(page, grey, boxes)
+        if candidates is not None:
+            _cut_tiles(page, grey, candidates)
         moments.append(time.perf_counter())
         (reading,) = self._classify([page])
         moments.append(time.perf_counter())
@@ -114,14 +122,14 @@ class DigitReader:
     def _prepare(self, pictures: Iterable[Picture | None]) -> Iterator[_Page | None]:
         """Decode, locate and cut every picture, in order; None stays None."""
         if self._threads == 1:
-            yield from map(_open_page, pictures)
+            yield from map(self._open_page, pictures)
             return
         from concurrent.futures import Future, ThreadPoolExecutor  # 4 ms that one thread need not pay
 
         ahead: deque[Future[_Page | None]] = deque()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
             for picture in pictures:
-                ahead.append(pool.submit(_open_page, picture))
+                ahead.append(pool.submit(self._open_page, picture))
                 # What was asked for at once is not held back; otherwise only so many run ahead.
                 while ahead and (picture is None or len(ahead) > _AHEAD * self._threads):
                     yield ahead.popleft().result()
@@ -135,28 +143,83 @@ class DigitReader:
             _recognise_tiles(small)
             for page in small:
                 if page.grey is not None:
-                    _search(page, page.grey)
+                    _cut_tiles(page, page.grey, self._locate(page.grey))
         return list(self._classify(pages))
 
     def _classify(self, pages: list[_Page]) -> Iterator[Reading]:
         tiles = [tile for page in pages for tile in page.tiles]
-        verdicts: Iterator[tuple[int, float, bool]] = iter(())
-        if tiles:
-            batch = self.read_tiles(_batch(tiles))
-            verdicts = zip(
-                batch.values.tolist(), batch.confidences.tolist(), batch.refused.tolist(), strict=True
-            )
+        probabilities = self.classifier.probabilities(_batch(tiles)) if tiles else _NO_PROBABILITIES
+        start = 0
         for page in pages:
-            digits = tuple([self._digit(line, box, *next(verdicts)) for line, box in page.places])
+            own = probabilities[start : start + len(page.tiles)]
+            start += len(page.tiles)
+            if page.candidates is not None:
+                digits = self._judge(own, page, page.candidates)
+            else:
+                pairs = zip(own, page.tiles, strict=True)
+                digits = tuple([self._digit(each, _WHOLE_TILE, 0, tile) for each, tile in pairs])
             status = page.status if digits or page.status != OK else NOTHING_FOUND
             yield Reading(page.source, digits, status)
 
-    def _digit(self, line: int, box: Box, value: int, confidence: float, refused: bool) -> Digit:
-        if not refused:
-            return Digit(value, confidence, box, OK, line)
+    def _judge(
+        self, probabilities: NDArray[np.float32], page: _Page, candidates: Candidates
+    ) -> tuple[Digit, ...]:
+        """What a picture's candidates are: digits, refused ones, or nothing worth a word."""
+        combined = self.classifier.info.vote.combine(probabilities, candidates, page.contrasts)
+        boxes = [_box(*corners) for corners in candidates.boxes.tolist()]
+        # Where both networks see nothing there is nothing to be refused.
+        shown = np.flatnonzero(combined[:, preprocess.NO_DIGIT] < _DISMISSED)
+        likely = combined[shown, : preprocess.NO_DIGIT].max(axis=1)
+        kept = shown[locate.resolve(candidates.boxes[shown], likely)].tolist() if len(shown) else []
+        lines = locate.reading_order([boxes[index] for index in kept])
+        return tuple(
+            self._digit(combined[kept[index]], boxes[kept[index]], number, page.tiles[kept[index]])
+            for number, line in enumerate(lines)
+            for index in line
+        )
+
+    def _digit(
+        self, probabilities: NDArray[np.float32], box: Box, line: int, tile: NDArray[np.uint8]
+    ) -> Digit:
+        value = int(probabilities[: preprocess.NO_DIGIT].argmax())
+        confidence = float(probabilities[value])
         least = self.classifier.info.refuse_below
-        reason = f"refused: confidence {confidence:.2f} is below {least:.2f}"
-        return Digit(None, confidence, box, reason, line)
+        if confidence >= least:
+            return Digit(value, confidence, box, OK, line, tile)
+        none = float(probabilities[preprocess.NO_DIGIT])
+        if none > confidence:
+            reason = f"refused: no digit, as it seems (probability {none:.2f})"
+        else:
+            reason = f"refused: confidence {confidence:.2f} is below {least:.2f}"
+        return Digit(None, confidence, box, reason, line, tile)
+
+    def _open_page(self, picture: Picture | None) -> _Page | None:
+        """Bring one picture as far as it goes on its own."""
+        if picture is None:
+            return None
+        try:
+            page, grey = _Page(_name(picture)), _load(picture)
+            if grey.shape == _TILE_SHAPE:
+                page.grey = grey
+            else:
+                _cut_tiles(page, grey, self._locate(grey))
+            return page
+        except PictureError as error:
+            return _Page(_name(picture), f"error: {error}")
+
+    def _locate(self, grey: NDArray[np.uint8]) -> Candidates:
+        try:
+            return locate.find_digits(grey, self.locator.scores, _LEAST_LOGIT)
+        except (MemoryError, cv2.error) as error:
+            raise PictureError("too large for this machine's memory") from error
+
+
+_NO_PROBABILITIES = np.empty((0, preprocess.NO_DIGIT + 1), np.float32)
+
+
+def _box(left: float, top: float, right: float, bottom: float) -> Box:
+    x, y = int(left), int(top)
+    return Box(x, y, max(1, round(right) - x), max(1, round(bottom) - y))
 
 
 def _batch(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -177,48 +240,18 @@ def _load(picture: Picture) -> NDArray[np.uint8]:
         raise PictureError("too large for this machine's memory") from error
 
 
-def _open_page(picture: Picture | None) -> _Page | None:
-    """Bring one picture as far as it goes on its own."""
-    if picture is None:
-        return None
-    try:
-        page, grey = _Page(_name(picture)), _load(picture)
-        if grey.shape == _TILE_SHAPE:
-            page.grey = grey
-        else:
-            _search(page, grey)
-        return page
-    except PictureError as error:
-        return _Page(_name(picture), f"error: {error}")
-
-
 def _recognise_tiles(pages: list[_Page]) -> None:
     """Take pictures of 28x28 for tiles where they are; the others keep their `grey`."""
     pictures = _batch([page.grey for page in pages if page.grey is not None])
     tiles, good = preprocess.recognise_tiles(pictures)
     for page, tile, whole in zip(pages, tiles, good.tolist(), strict=True):
         if whole:
-            page.grey, page.places, page.tiles = None, [(0, _WHOLE_TILE)], [tile]
+            page.grey, page.tiles = None, [tile]
 
 
-def _search(page: _Page, grey: NDArray[np.uint8]) -> None:
-    _cut_tiles(page, grey, _locate(grey))
-
-
-def _locate(grey: NDArray[np.uint8]) -> list[list[Box]]:
-    try:
-        return locate.find_digits(grey)
-    except (MemoryError, cv2.error) as error:
-        raise PictureError("too large for this machine's memory") from error
-
-
-def _cut_tiles(page: _Page, grey: NDArray[np.uint8], lines: list[list[Box]]) -> None:
-    """Cut a tile out of every box; boxes without ink are dropped."""
-    cut = [
-        ((number, box), tile)
-        for number, line in enumerate(lines)
-        for box in line
-        if (tile := preprocess.cut_tile(grey, box.x, box.y, box.width, box.height)) is not None
-    ]
-    if cut:
-        page.places, page.tiles = zip(*cut, strict=True)
+def _cut_tiles(page: _Page, grey: NDArray[np.uint8], candidates: Candidates) -> None:
+    """Cut a tile out of every candidate's box; those without ink are dropped."""
+    cut, contrasts = preprocess.cut_tiles(grey, candidates.boxes.tolist())
+    inked = [index for index, tile in enumerate(cut) if tile is not None]
+    page.tiles = [tile for tile in cut if tile is not None]
+    page.candidates, page.contrasts = candidates[inked], contrasts[inked]

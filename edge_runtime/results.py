@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ class Digit:
 
     `value` is 0..9, or None where the reader refused to name a digit; `confidence` is the calibrated
     probability, 0..1, of the most likely digit; `status` is "ok" or "refused: " and the reason; `line`
-    counts the lines of writing from 0 at the top.
+    counts the lines of writing from 0 at the top; `tile`, uint8 `(28, 28)`, is what the classifier saw.
     """
 
     value: int | None
@@ -38,6 +38,7 @@ class Digit:
     box: Box
     status: str = OK
     line: int = 0
+    tile: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 try:
-    import onnx
-
+    from edge_runtime import manifest
     from edge_runtime.errors import EdgeDigitsError
-    from edge_runtime.manifest import FOLDER
-    from edge_runtime.model import Classifier
-    from edge_runtime.preprocess import CONTRACT
-    from export import calibration, graph, parity, quantize
     from export.errors import ExportError
-    from export.release import release
+    from export.pipeline import export, release_run
     from train import checkpoint, data
-    from train.loop import Config
 except KeyboardInterrupt:
     sys.exit(130)
 except ModuleNotFoundError as missing:
@@ -38,13 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        models = export(options.run, options.data)
+        models, proof = export(options.run, options.data)
+        print(
+            f"validation, {proof.pictures} pictures: torch {proof.torch_accuracy:.2%}, "
+            f"float {proof.float_accuracy:.2%}, INT8 {proof.int8_accuracy:.2%}; "
+            f"float scores within {proof.score_difference:.1e} of torch's; "
+            f"INT8 decides {proof.agreement:.2%} alike; "
+            f"{proof.float_bytes / 1000:.1f} kB -> {proof.int8_bytes / 1000:.1f} kB"
+        )
         if options.release:
-            state = checkpoint.load(options.run)
-            parameters = sum(p.numel() for p in graph.fold(state.network()).parameters())
-            for entry in release(models, data.load_mnist(options.data, train=False), parameters):
-                print(f"{entry.file}: {entry.accuracy:.2%} on the test set, {entry.bytes / 1000:.1f} kB")
-            print(f"released in {FOLDER}")
+            for entry in release_run(options.run, models, options.data):
+                print(f"{entry.file}: {entry.accuracy:.2%} on {entry.measured}, {entry.bytes / 1000:.1f} kB")
+            print(f"released in {manifest.FOLDER}")
     except (ExportError, EdgeDigitsError, data.DataError, checkpoint.CheckpointError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 1
@@ -52,63 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("export: stopped; nothing was released", file=sys.stderr)
         return 130
     return 0
-
-
-def export(run: Path, root: Path) -> dict[str, Path]:
-    """Write `run/export/{float,int8}.onnx` and `parity.json`; return the models' paths by precision.
-
-    Raises `ExportError` when the run is not finished or a gate fails.
-    """
-    state = checkpoint.load(run)
-    if not state.complete:
-        raise ExportError(
-            f"{run} stopped at epoch {state.epoch} of {state.config['epochs']}; "
-            f"finish it with: python -m train --resume {run}"
-        )
-    config = Config(**state.config)
-    network = state.network()
-    training, validation = data.split(
-        data.load_mnist(root, train=True), validation=config.validation, seed=config.seed
-    )
-    chosen = data.balanced_indices(training.labels, quantize.CALIBRATION_PER_CLASS, config.seed)
-
-    # Models that do not pass the gates never lie where passed ones do.
-    folder, unproved = run / "export", run / "export.unproved"
-    shutil.rmtree(unproved, ignore_errors=True)
-    unproved.mkdir()
-    floating = graph.to_onnx(network)
-    models = {"int8": quantize.quantize(floating, training[chosen].tiles.numpy()), "float": floating}
-    paths = {precision: unproved / f"{precision}.onnx" for precision in models}
-    for precision, model in models.items():
-        about = {
-            "contract": CONTRACT,
-            "architecture": config.arch,
-            "precision": precision,
-            "run_id": state.run_id,
-            "temperature": 1.0,
-            "refuse_below": calibration.REFUSE_BELOW,
-        }
-        graph.describe(model, about)
-        onnx.save(model, paths[precision])
-        # Only the finished model's own answers tell how sure it may be of them.
-        logits = Classifier(paths[precision]).logits(validation.tiles.numpy())
-        temperature = calibration.fit_temperature(logits, validation.labels.numpy())
-        graph.describe(model, about | {"temperature": round(temperature, 4)})
-        onnx.save(model, paths[precision])
-
-    measured = parity.compare(network, paths["float"], paths["int8"], validation)
-    (unproved / "parity.json").write_text(json.dumps(dataclasses.asdict(measured), indent=2) + "\n")
-    print(
-        f"validation, {measured.pictures} pictures: torch {measured.torch_accuracy:.2%}, "
-        f"float {measured.float_accuracy:.2%}, INT8 {measured.int8_accuracy:.2%}; "
-        f"float logits within {measured.logit_difference:.1e} of torch's; "
-        f"INT8 names the same digit on {measured.label_agreement:.2%}; "
-        f"{measured.float_bytes / 1000:.1f} kB -> {measured.int8_bytes / 1000:.1f} kB"
-    )
-    parity.check(measured)
-    shutil.rmtree(folder, ignore_errors=True)
-    unproved.rename(folder)
-    return {precision: folder / path.name for precision, path in paths.items()}
 
 
 if __name__ == "__main__":

@@ -1,28 +1,102 @@
-"""What confidence means: fitted after training, on the validation split, for the very model it is for."""
+"""What confidence means: fitted after training, on the validation split, for the very models it is for."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
-# With a calibrated confidence this refuses what is more likely wrong than right, and nothing else.
-REFUSE_BELOW = 0.5
+from edge_runtime.locate import Candidates
+from edge_runtime.preprocess import NO_DIGIT
+from edge_runtime.vote import Vote, context
+
+# With a calibrated confidence, less is more likely wrong than right; no threshold is lower than this.
+LEAST_CONFIDENCE = 0.5
+# Share of the validation digits that may be refused, to refuse as much else as possible.
+REFUSED = 0.003
+_MOST_CONFIDENCE = 0.9
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Temperature that makes the softmax of `logits` `[N, 10]` / T most likely (Guo et al., 2017)."""
+    """Temperature that makes the softmax of `logits` `[N, 11]` / T most likely (Guo et al., 2017)."""
     scores, targets = torch.from_numpy(logits).double(), torch.from_numpy(labels)
-    inverse = torch.zeros((), dtype=torch.float64, requires_grad=True)  # log(1 / T)
-    optimizer = torch.optim.LBFGS([inverse], max_iter=100, line_search_fn="strong_wolfe")
+    (inverse,) = _minimise([0.0], lambda log: functional.cross_entropy(scores * log[0].exp(), targets))
+    # Where nothing is misread no finite temperature is best: stay within reason.
+    return float(np.clip(np.exp(-inverse), 0.25, 4))
 
-    def loss() -> torch.Tensor:
+
+def choose_threshold(confidences: NDArray[np.float32]) -> float:
+    """Confidence below which the share `REFUSED` of validation digits, with these confidences, lies."""
+    quantile = float(np.quantile(confidences, REFUSED))
+    return float(np.clip(quantile, LEAST_CONFIDENCE, _MOST_CONFIDENCE))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture's candidates as `Vote.combine` takes them, and what each is: `labels` int64 `[N]`, 0..10."""
+
+    probabilities: NDArray[np.float32]
+    candidates: Candidates
+    contrasts: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def fit_vote(scenes: Sequence[Scene]) -> Vote:
+    """Weights of the votes that make the labels of the scenes' candidates most likely.
+
+    First those of the two networks, then, with what these say, all: what stands near is judged by them.
+    """
+    tile = torch.from_numpy(np.log(np.maximum(_all(scenes, "probabilities"), 1e-7))).double()
+    place = functional.log_softmax(
+        torch.from_numpy(np.concatenate([scene.candidates.digits for scene in scenes])).double(), dim=1
+    )
+    there = torch.from_numpy(np.concatenate([scene.candidates.logits for scene in scenes])).double()
+    targets = torch.from_numpy(_all(scenes, "labels"))
+    around = torch.zeros(3, len(targets), dtype=torch.float64)
+
+    def loss(weights: list[Tensor]) -> Tensor:
+        reading, finding, bias, gain, *rest = weights
+        named = tile[:, :NO_DIGIT] + reading.clamp(min=0) * place
+        # No vote counts against what it says, whatever a sample suggests.
+        company, faint, odd = (weight.clamp(min=0) for weight in rest) if rest else (0.0, 0.0, 0.0)
+        none = tile[:, NO_DIGIT] + bias - finding.clamp(min=0) * there
+        none = none - company * around[0] + faint * around[1] + odd * around[2]
+        return functional.cross_entropy(gain * torch.cat([named, none[:, None]], dim=1), targets)
+
+    alone = _minimise([0.2, 0.5, 0.0, 1.0], loss)
+    first = Vote(max(0.0, alone[0]), max(0.0, alone[1]), alone[2], alone[3])
+    likely = [
+        1 - first.combine(scene.probabilities, scene.candidates, scene.contrasts)[:, NO_DIGIT]
+        for scene in scenes
+    ]
+    parts = [
+        context(each, scene.candidates.boxes, scene.contrasts) if len(each) > 1 else np.zeros((3, len(each)))
+        for each, scene in zip(likely, scenes, strict=True)
+    ]
+    around = torch.from_numpy(np.concatenate([np.stack(part) for part in parts], axis=1)).double()
+    reading, finding, bias, gain, *rest = _minimise([*alone, 0.3, 0.3, 0.3], loss)
+    return Vote(max(0.0, reading), max(0.0, finding), bias, gain, *(max(0.0, weight) for weight in rest))
+
+
+def _all(scenes: Sequence[Scene], name: str) -> NDArray[Any]:
+    return np.concatenate([getattr(scene, name) for scene in scenes])
+
+
+def _minimise(start: list[float], loss) -> list[float]:
+    values = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in start]
+    optimizer = torch.optim.LBFGS(values, max_iter=200, line_search_fn="strong_wolfe")
+
+    def step() -> Tensor:
         optimizer.zero_grad()
-        value = functional.cross_entropy(scores * inverse.exp(), targets)
+        value = loss(values)
         value.backward()
         return value
 
-    optimizer.step(loss)
-    # Where nothing is misread no finite temperature is best: stay within reason.
-    return float(np.clip(np.exp(-inverse.item()), 0.25, 4))
+    optimizer.step(step)
+    return [value.item() for value in values]

@@ -6,19 +6,22 @@ import copy
 import logging
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 
 import onnx
 import torch
 from onnx import ModelProto, helper
 from torch import nn
 
-from train.networks import TileNetwork
+from edge_runtime.locate import STRIDE
+from edge_runtime.preprocess import TILE
+from train.networks import LocatorNetwork, TileNetwork
 
 # Old enough for the onnxruntime of a long-lived device (1.14 and later read both), new enough for torch's
 # exporter, which writes nothing older.
 OPSET = 18
 IR_VERSION = 8
-INPUT, OUTPUT = "tiles", "logits"
+INPUT, OUTPUT = "pixels", "scores"
 
 
 def fold(network: TileNetwork) -> TileNetwork:
@@ -32,15 +35,23 @@ def fold(network: TileNetwork) -> TileNetwork:
     first = next(layer for layer in layers if isinstance(layer, (nn.Conv2d, nn.Linear)))
     with torch.no_grad():
         first.weight *= network.pixel_scale
-    folded = TileNetwork(*layers)
+    folded = type(network)(*layers)
     folded.pixel_scale = 1
     return folded.eval()
 
 
 def to_onnx(network: TileNetwork) -> ModelProto:
-    """Export a network, folded, to a checked ONNX model: `uint8 [N, 28, 28]` to `float32 [N, 10]`."""
+    """Export a network, folded, to a checked ONNX model that takes pixels, uint8 `[N, H, W]`.
+
+    A classifier's H and W are those of a tile; a locator takes any that are multiples of its stride.
+    """
     folded = fold(network)
-    example = torch.zeros(2, 28, 28, dtype=torch.uint8)
+    if isinstance(network, LocatorNetwork):
+        sides = {1: STRIDE * torch.export.Dim("rows"), 2: STRIDE * torch.export.Dim("columns")}
+        example = torch.zeros(2, 24 * STRIDE, 28 * STRIDE, dtype=torch.uint8)
+    else:
+        sides = {}
+        example = torch.zeros(2, TILE, TILE, dtype=torch.uint8)
     with warnings.catch_warnings():
         # The exporter's own use of what torch deprecates is none of the user's business.
         warnings.simplefilter("ignore")
@@ -50,7 +61,7 @@ def to_onnx(network: TileNetwork) -> ModelProto:
             (example,),
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("N")},),
+            dynamic_shapes=({0: torch.export.Dim("N"), **sides},),
             opset_version=OPSET,
             dynamo=True,
             external_data=False,
@@ -66,6 +77,11 @@ def to_onnx(network: TileNetwork) -> ModelProto:
 def describe(model: ModelProto, entries: Mapping[str, object]) -> None:
     """Write what is needed to run the model into its own metadata."""
     helper.set_model_props(model, {name: str(value) for name, value in entries.items()})
+
+
+def about(path: Path) -> dict[str, str]:
+    """What a model's file says of itself."""
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
 
 
 def weights(model: ModelProto) -> dict[str, torch.Tensor]:

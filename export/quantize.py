@@ -22,19 +22,21 @@ from export.graph import INPUT
 CALIBRATION_PER_CLASS = 50
 
 
-class _Tiles(CalibrationDataReader):
-    """Feeds tiles `uint8 [N, 28, 28]` to the calibration, in batches."""
+class _Pictures(CalibrationDataReader):
+    """Feeds pictures `uint8 [N, H, W]` to the calibration, in batches."""
 
-    def __init__(self, tiles: NDArray[np.uint8]) -> None:
-        self._batches: Iterator[NDArray[np.uint8]] = iter(np.array_split(tiles, max(1, len(tiles) // 100)))
+    def __init__(self, pictures: NDArray[np.uint8]) -> None:
+        self._batches: Iterator[NDArray[np.uint8]] = iter(
+            np.array_split(pictures, max(1, len(pictures) // 100))
+        )
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         batch = next(self._batches, None)
         return None if batch is None else {INPUT: batch}
 
 
-def quantize(model: ModelProto, tiles: NDArray[np.uint8]) -> ModelProto:
-    """Quantise a float model; activation ranges come from `tiles`, uint8 `[N, 28, 28]`.
+def quantize(model: ModelProto, pictures: NDArray[np.uint8]) -> ModelProto:
+    """Quantise a float model; activation ranges come from `pictures`, uint8 `[N, H, W]` as it takes them.
 
     The first convolution stays in float: with one input channel its integer kernel is the slowest part of
     a small network, the float one the fastest.
@@ -50,20 +52,19 @@ def quantize(model: ModelProto, tiles: NDArray[np.uint8]) -> ModelProto:
             quantize_static(
                 source,
                 target,
-                _Tiles(tiles),
+                _Pictures(pictures),
                 quant_format=QuantFormat.QDQ,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 per_channel=True,
                 reduce_range=True,
-                # The logits stay in float: eight bits would tie close answers and spoil their confidence.
-                extra_options={"OpTypesToExcludeOutputQuantization": ["Gemm", "MatMul"]},
                 nodes_to_exclude=[first.name] if first.op_type == "Conv" else [],
             )
             quantized = onnx.load(target)
     finally:
         logging.root.setLevel(level)
     _take_pixels_as_quantised(quantized)
+    _answer_in_float(quantized)
     del quantized.graph.value_info[:]
     del quantized.metadata_props[:]
     quantized.producer_name, quantized.producer_version = model.producer_name, ""
@@ -92,6 +93,20 @@ def _take_pixels_as_quantised(model: ModelProto) -> None:
         if len(readers) == 1 and _is_identity(readers[0], constants):
             for node in (cast, readers[0]):
                 _bypass(graph, node)
+
+
+def _answer_in_float(model: ModelProto) -> None:
+    """Let the last layer's answers out as they are: eight bits would tie close ones and spoil confidence."""
+    graph = model.graph
+    made_by = {name: node for node in graph.node for name in node.output}
+    result = graph.output[0].name
+    decoded = made_by[result]
+    if decoded.op_type == "DequantizeLinear":
+        encoded = made_by[decoded.input[0]]
+        last = made_by[encoded.input[0]]
+        graph.node.remove(decoded)
+        graph.node.remove(encoded)
+        last.output[0] = result
 
 
 def _readers(graph: GraphProto, node: NodeProto) -> list[NodeProto]:

@@ -1,4 +1,4 @@
-"""The release: both models and the manifest, placed in the runtime. The one writer of `manifest.json`."""
+"""The release: a task's models and the manifest, placed in the runtime. The one writer of `manifest.json`."""
 
 from __future__ import annotations
 
@@ -7,41 +7,48 @@ import hashlib
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from edge_runtime import manifest
 from edge_runtime.manifest import ModelEntry
-from edge_runtime.model import Classifier
-from train.data import Digits
+from export import graph
 
 
 def release(
-    models: dict[str, Path], test: Digits, parameters: int, folder: Path = manifest.FOLDER
+    models: dict[str, Path],
+    task: str,
+    accuracies: dict[str, float],
+    measured: str,
+    parameters: int,
+    folder: Path = manifest.FOLDER,
 ) -> list[ModelEntry]:
-    """Copy models, by precision, into `folder` and describe them in its manifest.
+    """Copy a task's models, by precision, into `folder` and describe them in its manifest.
 
-    This is the one place where the test set is read to put a figure on a release.
+    `accuracies` are those of the very files, of what `measured` names. Models of the other task stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
     released = []
     for precision, path in models.items():
-        classifier = Classifier(path)
-        values, _ = classifier.classify(test.tiles.numpy())
         content = path.read_bytes()
+        about = graph.about(path)
         released.append(
             ModelEntry(
+                task=task,
                 name=precision,
-                file=f"digits-{precision}.onnx",
-                architecture=classifier.info.architecture,
-                precision=classifier.info.precision,
+                file=f"{task}-{precision}.onnx",
+                architecture=about["architecture"],
+                precision=about["precision"],
                 bytes=len(content),
                 sha256=hashlib.sha256(content).hexdigest(),
-                accuracy=round(float((values == test.labels.numpy()).mean()), 5),
+                accuracy=round(accuracies[precision], 5),
+                measured=measured,
                 parameters=parameters,
-                run_id=classifier.info.run_id,
+                run_id=about["run_id"],
                 released=date.today().isoformat(),
             )
         )
-    listed = {"models": [dataclasses.asdict(entry) for entry in released]}
+    others = [entry for entry in _listed(folder) if entry["task"] != task]
+    listed = {"models": [dataclasses.asdict(entry) for entry in released] + others}
     files = {entry.file: models[entry.name].read_bytes() for entry in released}
     files["manifest.json"] = (json.dumps(listed, indent=2) + "\n").encode()
     # All is written before anything is replaced.
@@ -50,3 +57,11 @@ def release(
     for name in files:
         (folder / f"{name}.partial").replace(folder / name)
     return released
+
+
+def _listed(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "manifest.json"
+    if not path.exists():
+        return []
+    listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["models"]
+    return listed

@@ -26,13 +26,14 @@ def test_the_wheel_holds_the_runtime_alone(wheel):
     assert {
         "edge_runtime/py.typed",
         "edge_runtime/models/manifest.json",
-        "edge_runtime/models/digits-int8.onnx",
-        "edge_runtime/models/digits-float.onnx",
     } <= names
-    assert not [name for name in names if name.startswith("edge_runtime/models/") and "digits-" not in name][
-        1:
-    ]
-    assert sum(entry.file_size for entry in wheel.infolist()) < 700_000
+    shipped = {name for name in names if name.startswith("edge_runtime/models/")}
+    assert shipped - {"edge_runtime/models/manifest.json"} == {
+        f"edge_runtime/models/{task}-{precision}.onnx"
+        for task in ("classifier", "locator")
+        for precision in ("int8", "float")
+    }
+    assert sum(entry.file_size for entry in wheel.infolist()) < 900_000
 
 
 def test_the_wheel_asks_for_three_packages_and_what_is_tiny(wheel):

@@ -12,10 +12,12 @@ from pathlib import Path
 try:
     import torch
 
-    from train import checkpoint, data, loop
-    from train.loop import Config
+    from edge_runtime.errors import ModelError
+    from train import checkpoint, data, loop, report
+    from train.classifying import Classifying
+    from train.locating import Locating
+    from train.loop import SETTINGS, Config
     from train.networks import ARCHITECTURES
-    from train.report import REPORT, write_report
 except KeyboardInterrupt:
     sys.exit(130)
 except ModuleNotFoundError as missing:
@@ -30,20 +32,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run, config = _choose_run(options, parser)
         device = _open_device(options.device)
         digits = data.split(data.load_mnist(options.data, train=True), config.validation, config.seed)
-    except (data.DataError, checkpoint.CheckpointError, RunError) as error:
+        task = (Locating if config.arch == "locator" else Classifying)(config, digits, device)
+    except (data.DataError, checkpoint.CheckpointError, RunError, ModelError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("train: stopped before the first epoch", file=sys.stderr)
+        return 130
     print(
         f"{run}: {config.arch}, {config.epochs} epochs on {device}, {len(digits[0])} training and "
-        f"{len(digits[1])} validation pictures",
+        f"{len(digits[1])} validation pictures, {config.scenes} scenes",
         flush=True,
     )
     try:
-        state = loop.train(config, digits, run, device, resume=options.resume is not None)
+        state = loop.train(config, task, run, device, resume=options.resume is not None)
         last = state.metrics[-1]
         print(f"validation accuracy {last['validation_accuracy']:.2%}, loss {last['validation_loss']:.4f}")
-        figures = write_report(state, data.load_mnist(options.data, train=False), run)
-        print(f"test accuracy {figures['test_accuracy']:.2%}, {figures['test_mistakes']} mistakes; see {run}")
+        if isinstance(task, Locating):
+            report.write_locator_report(state, digits, run)
+            found = f"precision {last['validation_precision']:.2%}, recall {last['validation_recall']:.2%}"
+            print(f"{found}; see {run}")
+        else:
+            figures = report.write_report(state, data.load_mnist(options.data, train=False), digits, run)
+            mistakes = f"{figures['test_mistakes']} mistakes"
+            print(f"test accuracy {figures['test_accuracy']:.2%}, {mistakes}; see {run}")
     except KeyboardInterrupt:
         print(f"train: stopped; go on with: python -m train --resume {run}", file=sys.stderr)
         return 130
@@ -71,7 +83,9 @@ def _open_device(name: str | None) -> torch.device:
 
 def _parser() -> argparse.ArgumentParser:
     default = Config()
-    parser = argparse.ArgumentParser(prog="python -m train", description="Train a network on MNIST.")
+    parser = argparse.ArgumentParser(
+        prog="python -m train", description="Train a network on MNIST and simulated photographs."
+    )
     settings = parser.add_argument_group("settings of a new run")
     settings.add_argument("--arch", choices=sorted(ARCHITECTURES), help=f"default: {default.arch}")
     settings.add_argument("--epochs", type=_count, help=f"default: {default.epochs}")
@@ -79,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_argument("--learning-rate", type=_rate, help=f"default: {default.learning_rate}")
     settings.add_argument(
         "--no-augment", dest="augment", action="store_false", default=None, help="take pictures as they are"
+    )
+    settings.add_argument(
+        "--scenes",
+        type=_scenes,
+        metavar="N",
+        help=f"simulated photographs to draw (default: {default.scenes}); 0 for MNIST alone",
     )
     settings.add_argument("--seed", type=_seed, help=f"default: {default.seed}")
     settings.add_argument(
@@ -111,6 +131,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _scenes(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("at least 0")
+    return value
+
+
 def _seed(text: str) -> int:
     value = int(text)
     if not 0 <= value < 2**31:
@@ -140,13 +167,15 @@ def _choose_run(options: argparse.Namespace, parser: argparse.ArgumentParser) ->
         if getattr(options, field.name, None) is not None
     }
     if options.resume is None:
-        config = dataclasses.replace(Config(), **given)
+        config = Config(**(SETTINGS.get(given.get("arch", ""), {}) | given))
+        if config.arch == "locator" and config.scenes == 0:
+            parser.error("a locator learns from scenes: --scenes takes at least 1 for it")
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.arch}-s{config.seed}"
         return options.runs / name, config
     if given:
         parser.error(f"--resume keeps the run's settings: leave out {', '.join(sorted(given))}")
     state = checkpoint.load(options.resume)
-    if state.complete and (options.resume / REPORT).exists():
+    if state.complete and (options.resume / report.REPORT).exists():
         raise RunError(f"{options.resume} is finished; its pictures and figures are in it")
     return options.resume, Config(**state.config)
 

@@ -86,3 +86,119 @@ def _blur(pictures: Tensor, uniform) -> Tensor:
     amount = uniform(len(pictures), 1, 1, 1, low=0)
     amount = amount * (uniform(len(pictures), 1, 1, 1, low=0) < BLUR_SHARE)
     return pictures + amount * (soft - pictures)
+
+
+def corrupt(tiles: Tensor, generator: torch.Generator) -> Tensor:
+    """Disturb tiles `uint8 [N, 28, 28]` as bad scans, lenses and papers do: each in one way or two.
+
+    Haze and raised brightness, coarse and fine noise, dead pixels, lines through the ink, blots, blur, an
+    inverted band, outlines in the ink's place.
+    """
+    count = len(tiles)
+    device = tiles.device
+
+    def uniform(*shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        return (torch.rand(*shape, generator=generator) * (high - low) + low).to(device)
+
+    pictures = tiles.unsqueeze(1).to(torch.float32) / 255
+    ways = (_haze, _speckle, _line, _line, _blots, _smear, _band, _outline)
+    for often in (1.0, 0.3):
+        way = torch.randint(len(ways), (count,), generator=generator).to(device)
+        way = torch.where(uniform(count) < often, way, -1)
+        for index, disturb in enumerate(ways):
+            chosen = torch.nonzero(way == index).flatten()
+            if len(chosen):
+                pictures[chosen] = disturb(pictures[chosen], uniform)
+    return (pictures.clamp(0, 1) * 255).round().to(torch.uint8).squeeze(1)
+
+
+def _haze(pictures: Tensor, uniform) -> Tensor:
+    """Brightness, even or in clouds, and less contrast under it."""
+    count = len(pictures)
+    level = uniform(count, 1, 1, 1, low=0.0, high=0.8)
+    cells = 3 + int(uniform(1) * 6)
+    clouds = functional.interpolate(
+        uniform(count, 1, cells, cells), size=(28, 28), mode="bicubic", align_corners=True
+    )
+    cloudy = (uniform(count, 1, 1, 1) < 0.6).float()
+    veil = level * (1 - cloudy + cloudy * clouds * 1.4)
+    return veil + pictures * (1 - uniform(count, 1, 1, 1) * level)
+
+
+def _speckle(pictures: Tensor, uniform) -> Tensor:
+    """Noise that grows with brightness or not, and pixels that are black or white."""
+    count = len(pictures)
+    rough = uniform(*pictures.shape, low=-1) + uniform(*pictures.shape, low=-1)
+    noisy = pictures + rough * uniform(count, 1, 1, 1, high=0.5) * (0.3 + pictures)
+    dead = uniform(*pictures.shape) < uniform(count, 1, 1, 1, low=-0.1, high=0.25)
+    return torch.where(dead, (uniform(*pictures.shape) < 0.5).float(), noisy)
+
+
+def _line(pictures: Tensor, uniform) -> Tensor:
+    """A straight, bent or dotted line through the picture, bright or dark."""
+    count = len(pictures)
+    rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
+    rows, columns = rows.to(pictures.device), columns.to(pictures.device)
+    for _ in range(2):
+        angle = uniform(count, 1, 1, 1) * math.pi
+        x, y = uniform(count, 1, 1, 1, low=6, high=22), uniform(count, 1, 1, 1, low=6, high=22)
+        along = (columns - x) * torch.cos(angle) + (rows - y) * torch.sin(angle)
+        away = (rows - y) * torch.cos(angle) - (columns - x) * torch.sin(angle)
+        bend = uniform(count, 1, 1, 1, high=3) * (uniform(count, 1, 1, 1) < 0.5)
+        period = uniform(count, 1, 1, 1, low=0.3, high=1.2)
+        away = away - bend * torch.asin(torch.sin(along * period))
+        stroke = (uniform(count, 1, 1, 1, low=0.7, high=1.6) - away.abs()).clamp(0, 1)
+        dotted = uniform(count, 1, 1, 1) < 0.4
+        stroke = stroke * torch.where(dotted, (torch.sin(along * period * 3) > 0).float(), 1.0)
+        stroke = stroke * (uniform(count, 1, 1, 1) < 0.7)
+        dark = uniform(count, 1, 1, 1) < 0.25
+        pictures = torch.where(dark, pictures * (1 - stroke), torch.maximum(pictures, stroke))
+    return pictures
+
+
+def _blots(pictures: Tensor, uniform) -> Tensor:
+    """Drops of ink, or of white over the ink."""
+    count = len(pictures)
+    cells = 8 + int(uniform(1) * 8)
+    hills = functional.interpolate(
+        uniform(count, 1, cells, cells), size=(28, 28), mode="bicubic", align_corners=True
+    )
+    blots = ((hills - uniform(count, 1, 1, 1, low=0.75, high=0.95)) * 8).clamp(0, 1)
+    white = uniform(count, 1, 1, 1) < 0.5
+    return torch.where(white, pictures * (1 - blots), torch.maximum(pictures, blots))
+
+
+def _smear(pictures: Tensor, uniform) -> Tensor:
+    """Blur in all directions or along one."""
+    side = 7
+    grid = torch.arange(side, dtype=torch.float32, device=pictures.device) - side // 2
+    count = len(pictures)
+    angle = uniform(count, 1, 1) * math.pi
+    long, short = uniform(count, 1, 1, low=0.6, high=2.8), uniform(count, 1, 1, low=0.3, high=1.3)
+    along = grid[None, None] * torch.cos(angle) + grid[None, :, None] * torch.sin(angle)
+    across = grid[None, :, None] * torch.cos(angle) - grid[None, None] * torch.sin(angle)
+    kernels = torch.exp(-((along / long) ** 2 + (across / short) ** 2) / 2)
+    kernels = kernels / kernels.sum((1, 2), keepdim=True)
+    smeared = functional.conv2d(
+        pictures.permute(1, 0, 2, 3), kernels[:, None], padding=side // 2, groups=count
+    )
+    return smeared.permute(1, 0, 2, 3) * uniform(count, 1, 1, 1, low=1.0, high=1.5)
+
+
+def _band(pictures: Tensor, uniform) -> Tensor:
+    """A band, or a side, of the picture in negative."""
+    count = len(pictures)
+    places = torch.arange(28.0, device=pictures.device)
+    start, length = uniform(count, 1, 1, 1, low=-6, high=24), uniform(count, 1, 1, 1, low=2, high=16)
+    inside = ((places >= start) & (places < start + length)).float()
+    upright = uniform(count, 1, 1, 1) < 0.7
+    inside = torch.where(upright, inside, inside.transpose(2, 3))
+    return inside * (1 - pictures) + (1 - inside) * pictures
+
+
+def _outline(pictures: Tensor, uniform) -> Tensor:
+    """The ink's edges alone, as a photocopier or an edge filter leaves them."""
+    wide = functional.interpolate(pictures, scale_factor=2, mode="bilinear", align_corners=False)
+    edges = functional.max_pool2d(wide, 3, 1, 1) + functional.max_pool2d(-wide, 3, 1, 1)
+    edges = functional.avg_pool2d(edges, 2)
+    return edges * uniform(len(pictures), 1, 1, 1, low=0.8, high=1.6)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from train import strokes
 
 MARK_HEIGHT = 64
+NONE, DOUBTFUL = -2, -1  # instead of a digit's value: none, and what could be one
 Mark = NDArray[np.uint8]
 
 _MNIST_SCALE = 3
@@ -44,9 +45,9 @@ class Handwriting:
         """A handwritten letter."""
         return self._find("letter", generator, pen)[0]
 
-    def operator(self, generator: np.random.Generator, pen: float) -> Mark:
-        """A handwritten sign: + - x / = and the like."""
-        return self._find("operator", generator, pen)[0]
+    def operator(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
+        """A handwritten sign: + - x / = and the like; `DOUBTFUL` goes with one that may be a leaning 1."""
+        return self._find("operator", generator, pen)
 
     def _find(self, kind: str, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
         level = int(np.searchsorted(_PENS, pen))
@@ -68,15 +69,17 @@ class Handwriting:
 
     def _draw_letter(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
         names = list(strokes.LETTERS)
-        return _drawn(strokes.LETTERS[names[generator.integers(len(names))]], generator, pen), -1
+        return _drawn(strokes.LETTERS[names[generator.integers(len(names))]], generator, pen), NONE
 
     def _draw_operator(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
         names = list(strokes.OPERATORS)
         # The first five are what stands between digits.
-        chosen = generator.integers(5 if generator.random() < 0.6 else len(names))
-        return _drawn(strokes.OPERATORS[names[chosen]], generator, pen), -1
+        chosen = names[generator.integers(5 if generator.random() < 0.6 else len(names))]
+        label = DOUBTFUL if chosen in _LIKE_ONE else NONE
+        return _drawn(strokes.OPERATORS[chosen], generator, pen), label
 
 
+_LIKE_ONE = ("/", "(", ")", "!")
 _PENS = np.array([0, *np.exp(np.linspace(np.log(0.025), np.log(0.2), 12))])
 _POOL = {"digit": 4000, "letter": 800, "operator": 400}
 
@@ -128,15 +131,40 @@ def scribble(generator: np.random.Generator, pen: float) -> Mark:
     return _drawn(pattern, generator, pen)
 
 
+def invented(generator: np.random.Generator, pen: float) -> Mark:
+    """A character of no script: a few strokes, straight or bent."""
+    pattern = []
+    for _ in range(generator.integers(2, 6)):
+        start, end = generator.random(2), generator.random(2)
+        middle = (start + end) / 2 + 0.25 * generator.normal(size=2)
+        points = [start, middle, end] if generator.random() < 0.6 else [start, end]
+        pattern.append([(float(x), float(y)) for x, y in points])
+    return _drawn(pattern, generator, pen)
+
+
+def foreign(generator: np.random.Generator) -> Mark:
+    """A printed character of another script than Latin."""
+    paths, characters = _foreign_fonts()
+    if not characters:
+        return invented(generator, 0.0)
+    index = int(generator.integers(len(characters)))
+    return _set(paths[index], characters[index])
+
+
 def printed(generator: np.random.Generator, count: int) -> Mark:
     """A printed word of `count` letters in any font at hand, on black."""
-    from PIL import Image, ImageDraw, ImageFont
-
     paths = _fonts()
-    font = ImageFont.truetype(paths[generator.integers(len(paths))], _GLYPH_SIZE // 2)
     # Alone, some letters are digits.
     alphabet = _ALPHABETS[generator.integers(2 if count < 3 else 3)]
     word = "".join(alphabet[i] for i in generator.integers(len(alphabet), size=count))
+    return _set(paths[generator.integers(len(paths))], word)
+
+
+def _set(path: str, word: str) -> Mark:
+    """Print a word in the font of a file."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    font = ImageFont.truetype(path, _GLYPH_SIZE // 2)
     left, top, right, bottom = font.getbbox(word)
     picture = Image.new("L", (max(1, int(right - left) + 4), max(1, int(bottom - top) + 4)))
     ImageDraw.Draw(picture).text((2 - left, 2 - top), word, font=font, fill=255)
@@ -168,6 +196,33 @@ def _fonts() -> list[str]:
         if len(masks) == 4:
             usable.append(path)
     return usable
+
+
+# None that looks like a digit.
+_FOREIGN = (
+    "ΓΔΛΞΠΣΦΨΩαβγδεζηκλμξπρςτφχψωБГДЖИЙЛПФЦШЩЪЫЭЮЯдёжийлмптфцшщъыьэюя"
+    "אבגדהזחטכלמםנסעפצקרשתجحخسشصضطظعغفقكلمنهيԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿაბგდევზთიკლმნოპჟრსტუფ"
+    "ねのまるすあいうえおかきくけこさたちつてとなにぬはひふへほみむめもやゆよらりれろわをん"
+)
+
+
+@functools.cache
+def _foreign_fonts() -> tuple[list[str], list[str]]:
+    """Every pair of a font and a character of `_FOREIGN` in it."""
+    from PIL import ImageFont
+
+    pairs = []
+    for path in _fonts():
+        font = ImageFont.truetype(path, 20)
+        missing = bytes(font.getmask("\uffff"))
+        for character in _FOREIGN:
+            try:
+                mask = bytes(font.getmask(character))
+            except OSError:
+                continue
+            if mask != missing and any(mask):
+                pairs.append((path, character))
+    return [path for path, _ in pairs], [character for _, character in pairs]
 
 
 def trim(ink: NDArray[np.uint8]) -> Mark:

@@ -1,4 +1,4 @@
-"""The networks: `uint8 [N, 28, 28]` tiles in, `float32 [N, 10]` logits out.
+"""The networks. The classifiers: tiles `uint8 [N, 28, 28]` to logits `float32 [N, 11]`, ten digits and none.
 
 Cast and scale are the first lines of `forward`, so they travel inside the exported graph and no
 mean or deviation exists anywhere else.
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from edge_runtime.locate import BOX_SCALE, CHANNELS
-from edge_runtime.preprocess import CLASSES
+from edge_runtime.model import OUTPUTS
 
 
 class TileNetwork(nn.Module):
@@ -27,7 +27,7 @@ class TileNetwork(nn.Module):
         self.pixel_scale = 1 / 255
 
     def forward(self, tiles: Tensor) -> Tensor:
-        """Classify tiles: `uint8 [N, 28, 28]`, bright ink on black, to `float32 [N, 10]` logits."""
+        """Classify tiles: `uint8 [N, 28, 28]`, bright ink on black, to `float32 [N, 11]` logits."""
         pixels = tiles.unsqueeze(1).to(torch.float32)
         if self.pixel_scale != 1:
             pixels = pixels * self.pixel_scale
@@ -36,7 +36,7 @@ class TileNetwork(nn.Module):
 
 def mlp() -> TileNetwork:
     """The smallest thing that works: one hidden ReLU layer of 128 units (102 k parameters)."""
-    return TileNetwork(nn.Flatten(), nn.Linear(28 * 28, 128), nn.ReLU(), nn.Linear(128, CLASSES))
+    return TileNetwork(nn.Flatten(), nn.Linear(28 * 28, 128), nn.ReLU(), nn.Linear(128, OUTPUTS))
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> list[nn.Module]:
@@ -61,12 +61,12 @@ def cnn() -> TileNetwork:
         *_convolution(48, 64, kernel=3, stride=1, padding=0),
         *_convolution(64, 64, kernel=3, stride=1, padding=1),
         nn.Flatten(),
-        nn.Linear(64 * 4 * 4, CLASSES),
+        nn.Linear(64 * 4 * 4, OUTPUTS),
     )
 
 
 class LocatorNetwork(TileNetwork):
-    """`uint8 [N, H, W]`, sides multiples of 4, to `float32 [N, 16, H / 4, W / 4]`, as `edge_runtime.locate` says."""
+    """`uint8 [N, H, W]`, sides multiples of 4, to `float32 [N, 16, H/4, W/4]`: see `edge_runtime.locate`."""
 
 
 def locator() -> LocatorNetwork:
@@ -92,4 +92,4 @@ def locator() -> LocatorNetwork:
     return LocatorNetwork(*layers, head)
 
 
-ARCHITECTURES: dict[str, Callable[[], TileNetwork]] = {"cnn": cnn, "mlp": mlp}
+ARCHITECTURES: dict[str, Callable[[], TileNetwork]] = {"cnn": cnn, "mlp": mlp, "locator": locator}

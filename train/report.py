@@ -5,24 +5,32 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import matplotlib as mpl
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch.nn import functional
 
+from edge_runtime.preprocess import NO_DIGIT
 from train.checkpoint import Checkpoint
+from train.classifying import predict
 from train.data import Digits
-from train.loop import predict
+from train.ink import Handwriting
+from train.windows import draw_window
 
 REPORT = "report.json"
 SAMPLES = 60
+SCENES = 120
 MISTAKES = 48
 _COLUMNS = 12
 
 
-def write_report(state: Checkpoint, test: Digits, run: Path) -> dict[str, float]:
-    """Evaluate the finished run on the test set, once, and leave `report.json` and four pictures in `run`.
+def write_report(
+    state: Checkpoint, test: Digits, digits: tuple[Digits, Digits], run: Path
+) -> dict[str, float]:
+    """Evaluate the finished run on the test set, once, and leave `report.json` and its pictures in `run`.
 
     Returns the figures: accuracy 0..1, loss, number of pictures and of mistakes.
     """
@@ -30,7 +38,7 @@ def write_report(state: Checkpoint, test: Digits, run: Path) -> dict[str, float]
     mpl.use("agg")
     with torch.inference_mode():
         logits = predict(state.network(), test.tiles)
-    predicted = logits.argmax(1)
+    predicted = logits[:, :NO_DIGIT].argmax(1)
     wrong = predicted != test.labels
     figures = {
         "test_pictures": len(test),
@@ -50,26 +58,57 @@ def write_report(state: Checkpoint, test: Digits, run: Path) -> dict[str, float]
     worst = worst[confidence[worst].argsort(descending=True)][:MISTAKES]
     title = f"The worst of {figures['test_mistakes']} mistakes, surest first"
     _draw_sheet(title, test, predicted, worst, run / "mistakes.png")
+    if state.config["scenes"]:
+        draw_scenes(digits[0], (state.config["seed"], 3), run / "scenes.png")
     # Last of all: where it is, the report is whole.
     (run / REPORT).write_text(json.dumps(figures, indent=2) + "\n")
     return figures
+
+
+def write_locator_report(state: Checkpoint, digits: tuple[Digits, Digits], run: Path) -> dict[str, float]:
+    """Leave `report.json`, curves and a sheet of scenes in `run`; return the last validation figures."""
+    mpl.use("agg")
+    figures = {name: value for name, value in state.metrics[-1].items() if name.startswith("validation")}
+    _draw_curves(state, run / "curves.png")
+    draw_scenes(digits[0], (state.config["seed"], 1), run / "scenes.png")
+    (run / REPORT).write_text(json.dumps(figures, indent=2) + "\n")
+    return figures
+
+
+def draw_scenes(digits: Digits, seed: tuple[int, ...], path: Path) -> None:
+    """Write a sheet of simulated scenes, as the networks learn from, with a box around every digit."""
+    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy())
+    cells = []
+    for index in range(SCENES):
+        scene = draw_window((*seed, index), handwriting)
+        cell = cv2.cvtColor(cv2.resize(scene.grey, None, fx=2, fy=2), cv2.COLOR_GRAY2BGR)
+        for (x, y, width, height), label in zip(2 * scene.boxes, scene.labels, strict=True):
+            corners = (round(float(x)), round(float(y))), (round(float(x + width)), round(float(y + height)))
+            cv2.rectangle(cell, *corners, (0, 0, 220) if label < 0 else (0, 160, 0), 1)
+        cells.append(cv2.copyMakeBorder(cell, 2, 2, 2, 2, cv2.BORDER_CONSTANT, value=(255, 255, 255)))
+    rows = [np.hstack(cells[i : i + _COLUMNS]) for i in range(0, len(cells), _COLUMNS)]
+    cv2.imwrite(str(path), np.vstack(rows))
 
 
 def _draw_curves(state: Checkpoint, path: Path) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     epochs = [line["epoch"] for line in state.metrics]
-    for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
-        axes.plot(epochs, [line[name] for line in state.metrics], ".-", label="training (augmented)")
-        axes.plot(epochs, [line[f"validation_{name}"] for line in state.metrics], ".-", label="validation")
-        axes.set(xlabel="epoch", title=name)
+    shares = ["accuracy", "scene_accuracy", "refusal_auroc", "precision", "recall"]
+    for axes, names in ((loss, ["loss"]), (accuracy, shares)):
+        for name in names:
+            for key, label in ((name, f"{name}, training"), (f"validation_{name}", f"{name}, validation")):
+                if key in state.metrics[-1]:
+                    values = [line[key] for line in state.metrics]
+                    axes.plot(epochs, values, ".-", label=label.replace("_", " "))
+        axes.set(xlabel="epoch", title=names[0])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     loss.set_yscale("log")
     # The first epochs would press the rest into a line at the top.
     later = state.metrics[len(state.metrics) // 4 :]
-    lowest = min(min(line["accuracy"], line["validation_accuracy"]) for line in later)
+    lowest = min(line[key] for line in later for key in line if key.split("validation_")[-1] in shares)
     accuracy.set_ylim(lowest - 0.1 * (1 - lowest) - 1e-3, 1)
     figure.suptitle(f"{state.run_id}: {state.config['arch']}, {state.epoch} epochs")
     figure.savefig(path, dpi=120)

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train import ink, surfaces
-from train.ink import MARK_HEIGHT, Handwriting, Mark
+from train.ink import DOUBTFUL, MARK_HEIGHT, NONE, Handwriting, Mark
 
-IGNORED = -1  # label of what is neither a digit nor anything else: one that is cut off, a printed one
+IGNORED = DOUBTFUL  # label of what is neither a digit nor anything else: one that is cut off, a printed one
 _SEEN = 0.8  # share of a digit's ink that must be inside the picture
-_DIGIT_SHARE = 0.68
+_DIGIT_SHARE = 0.63
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class _Page:
         height, width = self.shape
         return self.tilt @ np.array([x, y]) * self.unit + (width / 2, height / 2)
 
-    def stamp(self, mark: Mark, x: float, y: float, *, size: float = 1.0, label: int | None = None) -> None:
+    def stamp(self, mark: Mark, x: float, y: float, *, size: float = 1.0, label: int = NONE) -> None:
         """Write a mark with its middle at (x, y), `size` units high; a `label` makes it known as a digit."""
         draw = self.generator
         scale = size * self.unit / MARK_HEIGHT
@@ -90,7 +90,7 @@ class _Page:
         left, top = np.maximum(0, low)
         part = self.cover[top : top + seen.shape[0], left : left + seen.shape[1]]
         np.maximum(part, seen.astype(np.float32) / 255, out=part)
-        if label is None:
+        if label == NONE:
             return
         inked = (seen > 0.35 * max(1, int(moved.max()))).astype(np.uint8)
         box = cv2.boundingRect(inked)
@@ -222,7 +222,7 @@ def _prepare_paper(page: _Page) -> None:
     if draw.random() < 0.28:
         spacing = max(4.0, page.unit * draw.uniform(0.5, 3))
         page.brightness *= 1 - draw.uniform(0.04, 0.5) * surfaces.ruled(draw, *page.shape, spacing)
-    if draw.random() < 0.1:
+    if draw.random() < 0.15:
         _bleed_through(page)
     if draw.random() < 0.1:
         _beside_things(page)
@@ -321,8 +321,11 @@ def _table(page: _Page) -> None:
         page.dry(1 - _contrast(draw, width))
 
 
-def _shape(page: _Page, x: float, y: float, radius: float, width: float) -> None:
-    """A circle, box, triangle, diamond, cloud or the like around a point, drawn by hand."""
+def _shape(page: _Page, x: float, y: float, radius: float, width: float, *, empty: bool) -> None:
+    """A circle, box, triangle, diamond, cloud or the like around a point, drawn by hand.
+
+    An `empty` round one could be a 0, one around a digit could not.
+    """
     draw = page.generator
     kind = draw.integers(6)
     if kind <= 1:  # ovals and clouds
@@ -340,7 +343,13 @@ def _shape(page: _Page, x: float, y: float, radius: float, width: float) -> None
         )
         around[:, 0] *= draw.uniform(0.8, 1.6)
         around[-1] = around[0] + 0.04 * draw.normal(size=2)
-    page.lines([(float(x + radius * a), float(y + radius * b)) for a, b in around], width=width)
+    path = [(float(x + radius * a), float(y + radius * b)) for a, b in around]
+    page.lines(path, width=width)
+    if empty and kind <= 1:
+        points = np.array([page.place(*point) for point in path])
+        low, high = points.min(axis=0), points.max(axis=0)
+        page.boxes.append((low[0], low[1], high[0] - low[0], high[1] - low[1]))
+        page.labels.append(IGNORED)
 
 
 def _scattered(page: _Page) -> None:
@@ -358,14 +367,15 @@ def _scattered(page: _Page) -> None:
             sx, sy = x + 0.25 * pitch * draw.normal(), y + 0.25 * pitch * draw.normal()
             if any(np.hypot(*(self - page.place(sx, sy))) < 1.05 * page.unit for self in _middles(page)):
                 continue
-            inside = pitch > 1.8 and draw.random() < shapes
-            if inside:
-                _shape(page, sx, sy, draw.uniform(0.7, max(0.75, 0.45 * pitch)), width)
-            if inside and draw.random() < 0.2:
-                continue
+            if pitch > 1.8 and draw.random() < shapes:
+                empty = draw.random() < 0.2
+                _shape(page, sx, sy, draw.uniform(0.7, max(0.75, 0.45 * pitch)), width, empty=empty)
+                if empty:
+                    continue
             size = draw.uniform(0.75, 1.25)
             if draw.random() < others:
-                page.stamp(_other(page), sx, sy, size=size)
+                mark, label = _other(page)
+                page.stamp(mark, sx, sy, size=size, label=label)
             else:
                 page.digit(sx, sy, size=size)
 
@@ -374,15 +384,15 @@ def _middles(page: _Page) -> list[NDArray[np.float64]]:
     return [np.array([x + w / 2, y + h / 2]) for x, y, w, h in page.boxes]
 
 
-def _other(page: _Page) -> Mark:
-    """A mark that is no digit."""
+def _other(page: _Page) -> tuple[Mark, int]:
+    """A mark that is no digit, or one that could be."""
     draw = page.generator
     kind = draw.random()
     if kind < 0.5:
-        return page.handwriting.letter(draw, page.pen)
+        return page.handwriting.letter(draw, page.pen), NONE
     if kind < 0.8:
         return page.handwriting.operator(draw, page.pen)
-    return ink.scribble(draw, page.pen) if kind < 0.9 else ink.printed(draw, 1)
+    return (ink.scribble(draw, page.pen) if kind < 0.9 else ink.printed(draw, 1)), NONE
 
 
 def _lone(page: _Page) -> None:
@@ -404,7 +414,8 @@ def _expression(page: _Page) -> None:
             if kind < 0.5:
                 page.digit(x, y + 0.05 * draw.normal())
             elif kind < 0.8:
-                page.stamp(page.handwriting.operator(draw, page.pen), x, y, size=draw.uniform(0.5, 0.8))
+                mark, label = page.handwriting.operator(draw, page.pen)
+                page.stamp(mark, x, y, size=draw.uniform(0.5, 0.8), label=label)
 
 
 def _labelled(page: _Page) -> None:
@@ -452,7 +463,8 @@ def _writing(page: _Page, keep_free: float = 0.1) -> None:
 def _lone_mark(page: _Page) -> None:
     """One letter, sign or scrawl that fills the picture."""
     page.unit = min(page.shape) * page.generator.uniform(0.4, 0.95)
-    page.stamp(_other(page), 0.05 * page.generator.normal(), 0.05 * page.generator.normal())
+    mark, label = _other(page)
+    page.stamp(mark, 0.05 * page.generator.normal(), 0.05 * page.generator.normal(), label=label)
 
 
 def _marks(page: _Page) -> None:
@@ -464,16 +476,20 @@ def _marks(page: _Page) -> None:
         for x in np.arange(-across / 2, across / 2 + pitch, pitch):
             kind = draw.random()
             if kind < 0.6:
-                page.stamp(_other(page), x, y, size=draw.uniform(0.7, 1.2))
+                mark, label = _other(page)
+                page.stamp(mark, x, y, size=draw.uniform(0.7, 1.2), label=label)
             elif kind < 0.75:
-                _shape(page, x, y, draw.uniform(0.3, 0.6), page.stroke)
+                _shape(page, x, y, draw.uniform(0.3, 0.6), page.stroke, empty=True)
 
 
 def _lines(page: _Page) -> None:
     """Strokes without a meaning: crosses, grids, arrows, underlines, a drawing."""
     draw = page.generator
     for _ in range(draw.integers(1, 14)):
-        points = np.cumsum(draw.normal(size=(draw.integers(2, 6), 2)) * draw.uniform(0.3, 2), axis=0)
+        # One short straight stroke alone could be a 1.
+        count = int(draw.integers(2, 6))
+        reach = draw.uniform(4, 12) if count == 2 else draw.uniform(0.3, 2)
+        points = np.cumsum(draw.normal(size=(count, 2)) * reach, axis=0)
         points += draw.uniform(-0.5, 0.5, 2) * page.shape[::-1] / page.unit
         page.lines([(float(x), float(y)) for x, y in points], width=page.stroke * draw.uniform(0.5, 1.5))
 
@@ -500,7 +516,7 @@ _WITHOUT_DIGITS: list[tuple[Callable[[_Page], None], float]] = [
     (_lone_mark, 0.14),
     (_marks, 0.16),
     (_lines, 0.08),
-    (_things, 0.37),
+    (_things, 0.45),
     (_blank, 0.05),
 ]
 
@@ -522,6 +538,9 @@ def _photograph(generator: np.random.Generator, page: _Page, contrast: float) ->
         worst = 0.5 + min(1.0, 0.04 * page.unit) if generator.random() < 0.2 else 0.7
         softness = generator.uniform(0.3, worst)
         picture = cv2.GaussianBlur(picture, (0, 0), softness)
+    if generator.random() < 0.15:  # phones sharpen what they take
+        halo = cv2.GaussianBlur(picture, (0, 0), generator.uniform(0.6, 2))
+        picture = picture + generator.uniform(0.3, 1.5) * (picture - halo)
     if generator.random() < 0.03:
         picture = cv2.filter2D(picture, -1, _motion(generator, max(2.0, 0.15 * page.unit)))
     if generator.random() < 0.12:  # exposure: dim rooms and washed-out scans

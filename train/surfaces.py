@@ -82,8 +82,12 @@ def ruled(generator: np.random.Generator, height: int, width: int, spacing: floa
 
 def clutter(generator: np.random.Generator, height: int, width: int) -> Surface:
     """Anything but writing: natural-like and woven textures, bricks, pebbles, faces, rooms."""
-    kinds = (_leaves, _leaves, _leaves, _fractal, _woven, _bricks, _pebbles, _faces, _blocks)
+    kinds = (_leaves, _leaves, _leaves, _fractal, _woven, _bricks, _bricks, _pebbles, _faces, _blocks)
     surface = kinds[generator.integers(len(kinds))](generator, height, width)
+    while generator.random() < 0.35:
+        other = kinds[generator.integers(len(kinds))](generator, height, width)
+        beyond = _ramp(generator, height, width) + 20 * field(generator, height, width, 5) > 0
+        surface = np.where(beyond, other, surface)
     if generator.random() < 0.3:
         surface = surface * (1 + 0.3 * field(generator, height, width, generator.uniform(2, 30)))
     return np.asarray(surface, np.float32)
@@ -249,7 +253,9 @@ def _blocks(generator: np.random.Generator, height: int, width: int) -> Surface:
             part &= _ramp(generator, height, width) > 0
         surface = np.where(part, surface * generator.uniform(0.5, 1.6), surface)
     for _ in range(generator.integers(0, 12)):
-        ends = np.rint(generator.uniform(0, 1, (2, 2)) * (width, height)).astype(int)
+        # From border to border: a short bar alone could be a 1.
+        ends = generator.uniform(0, 1, (2, 2)) * (width, height)
+        ends = np.rint(ends + [[-4], [4]] * (ends[1] - ends[0])).astype(int)
         surface = np.ascontiguousarray(surface, np.float32)
         cv2.line(
             surface,

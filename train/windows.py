@@ -1,4 +1,4 @@
-"""What the locator learns from: windows cut out of simulated scenes, and what it is to answer at every cell."""
+"""What the locator learns from: windows of simulated scenes, and what it is to answer at every cell."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _draw(index: int, seed: tuple[int, ...]):
 
 
 def draw_windows(count: int, digits: Digits, seed: tuple[int, ...], processes: int | None = None) -> Windows:
-    """Draw `count` windows with the handwriting of `digits`, on all cores; the same ones for the same seed."""
+    """Draw `count` windows with the handwriting of `digits`, on all cores; the same for a seed."""
     handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy())
     cells = SIDE // STRIDE
     grey = np.empty((count, SIDE, SIDE), np.uint8)

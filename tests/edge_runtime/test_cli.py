@@ -327,7 +327,7 @@ def test_doctor_finds_a_damaged_model(run, monkeypatch, tmp_path):
 
     shutil.copytree(manifest.FOLDER, tmp_path / "models")
     monkeypatch.setattr(manifest, "FOLDER", tmp_path / "models")
-    (tmp_path / "models" / "digits-int8.onnx").write_bytes(b"damaged")
+    (tmp_path / "models" / "classifier-int8.onnx").write_bytes(b"damaged")
     code, output, errors = run("doctor")
     assert code == 1
     assert "DAMAGED" in output
@@ -337,9 +337,9 @@ def test_doctor_finds_a_damaged_model(run, monkeypatch, tmp_path):
 def test_profile_says_which_model_wins(run):
     from edge_runtime import manifest
 
-    code, output, _ = run("profile", "--seconds", "0.02", "--model", manifest.FOLDER / "digits-int8.onnx")
+    code, output, _ = run("profile", "--seconds", "0.02", "--model", manifest.FOLDER / "classifier-int8.onnx")
     assert code == 0
-    assert "digits-int8" in output
+    assert "classifier-int8" in output
     assert "wins here" in output
     record = json.loads(run("profile", "--seconds", "0.02", "--json")[1])
     assert {entry["batch"] for entry in record["latency"]} == {1, 8, 64}

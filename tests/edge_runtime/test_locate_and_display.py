@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_runtime import Box, Digit, display, locate
+from edge_runtime import Box, Digit, display, locate, vote
 
 
 @pytest.mark.parametrize(
@@ -21,29 +21,119 @@ from edge_runtime import Box, Digit, display, locate
     ],
 )
 def test_reading_order(boxes, order):
-    assert locate.reading_order(boxes) == order
+    assert locate.reading_order([Box(*box) for box in boxes]) == order
 
 
-def test_ruled_lines_do_not_hide_digits(draw_page):
-    page = draw_page("583", height=90)
-    page[::60] = 120
-    assert len(*locate.find_digits(page)) >= 3
+def answer_with(places):
+    """A network that finds digits of 20 px at these places of the level it is given, and nothing else."""
+
+    def network(pictures):
+        scores = np.full((len(pictures), locate.CHANNELS, *(side // 4 for side in pictures.shape[1:])), -9.0)
+        for x, y, logit in places:
+            scores[0, 0, y // 4, x // 4] = logit
+            scores[0, 12:, y // 4, x // 4] = 10 / locate.BOX_SCALE
+        return scores.astype(np.float32)
+
+    return network
 
 
-def test_specks_beside_digits_are_left_out(draw_page):
-    page = draw_page("47")
-    generator = np.random.default_rng(0)
-    for _ in range(30):
-        y, x = generator.integers(0, page.shape[0] - 3), generator.integers(0, 40)
-        page[y : y + 3, x : x + 3] = 60
-    assert len(*locate.find_digits(page)) == 2
+def test_candidates_are_placed_where_the_network_sees_them():
+    grey = np.full((84, 84), 200, np.uint8)  # one level of its own size, surrounded up to 96
+    found = locate.find_digits(grey, answer_with([(50, 50, 3.0)]))
+    # Coarser levels are looked at as well, and the same place in them is another one of the picture.
+    assert found.logits[0] == 3.0
+    sizes = found.boxes[:, 2] - found.boxes[:, 0]
+    assert sizes.min() == pytest.approx(20, abs=0.1)
+    smallest = found.boxes[sizes.argmin()]
+    assert smallest[:2] == pytest.approx([50 - 6 - 10, 50 - 6 - 10], abs=2)
 
 
-def test_a_large_picture_keeps_its_own_coordinates(draw_page):
-    page = draw_page("15", height=900)
-    (boxes,) = locate.find_digits(page)
-    assert len(boxes) == 2
-    assert all(800 < box.height < 1000 for box in boxes)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 500), (28, 28), (37, 41), (480, 640), (1200, 90)])
+def test_levels_of_any_shape_are_given_in_whole_cells(shape):
+    seen = []
+
+    def network(pictures):
+        seen.append(pictures.shape)
+        return answer_with([])(pictures)
+
+    assert len(locate.find_digits(np.zeros(shape, np.uint8), network)) == 0
+    assert seen
+    assert all(height % 4 == width % 4 == 0 for _, height, width in seen)
+
+
+def test_a_finer_level_is_looked_at_only_where_it_is_asked_for():
+    areas = []
+
+    def network(pictures):
+        areas.append(pictures.shape[1:])
+        scores = answer_with([])(pictures)
+        if len(areas) == 1:
+            scores[0, 1, 20, 30] = 5
+        return scores
+
+    locate.find_digits(np.zeros((2000, 3000), np.uint8), network)
+    coarsest_first = [area for area in areas if max(area) > 400]
+    assert not coarsest_first
+    quiet = answer_with([])
+    counted = []
+    locate.find_digits(np.zeros((2000, 3000), np.uint8), lambda p: counted.append(1) or quiet(p))
+    assert len(areas) > len(counted)
+
+
+def boxes_of(*rects):
+    return np.array([(x, y, x + w, y + h) for x, y, w, h in rects], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("rects", "likely", "kept"),
+    [
+        pytest.param([(0, 0, 20, 30), (40, 0, 20, 30)], [0.9, 0.8], [0, 1], id="apart"),
+        pytest.param([(0, 0, 20, 30), (2, 1, 20, 30)], [0.7, 0.9], [1], id="the same digit twice"),
+        pytest.param([(0, 0, 20, 32), (3, 1, 14, 15)], [0.8, 0.9], [0], id="an 8 and its loop"),
+        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.8], [1], id="a digit in a circle"),
+        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.2], [0], id="a speck in a zero"),
+    ],
+)
+def test_of_boxes_in_each_other_one_stays(rects, likely, kept):
+    assert locate.resolve(boxes_of(*rects), np.array(likely, np.float32)) == kept
+
+
+def test_context_judges_by_the_company():
+    row = boxes_of(*[(40 * i, 0, 20, 30) for i in range(5)], (45, 60, 20, 30), (300, 10, 70, 90))
+    contrasts = np.array([80, 80, 80, 80, 80, 8, 80], np.float32)
+    likely = np.array([0.9, 0.9, 0.9, 0.9, 0.9, 0.6, 0.6], np.float32)
+    company, faint, odd = vote.context(likely, row, contrasts)
+    assert (company[:5] > 0).all()
+    assert faint[5] > 1
+    assert (faint[:5] == 0).all()
+    assert odd[6] > 0
+    assert (odd[:6] == 0).all()
+
+
+def test_what_stands_alone_is_not_judged_by_what_is_not_there():
+    alone = boxes_of((0, 0, 20, 30))
+    for part in vote.context(np.float32([0.9]), alone, np.float32([80])):
+        assert part.tolist() == [0]
+
+
+def test_votes_add_up():
+    candidates = locate.Candidates(
+        boxes_of((0, 0, 20, 30), (90, 200, 20, 30)),
+        np.array([4.0, -4.0], np.float32),
+        np.zeros((2, 10), np.float32),
+    )
+    unsure = np.full((2, 11), 0.05, np.float32)
+    unsure[:, 7] = unsure[:, 10] = 0.275
+    combined = vote.Vote(finding=1.0).combine(unsure, candidates, np.float32([80, 80]))
+    assert combined.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+    assert combined[0, 7] > 0.5
+    assert combined[1, 10] > 0.9
+
+
+@pytest.mark.parametrize("text", ["", "1 2", "a b c d e f g"])
+def test_what_is_no_vote_is_refused(text):
+    with pytest.raises(ValueError, match=r"vote|could not convert"):
+        vote.Vote.parse(text)
 
 
 def digit(value, x, y, side):
@@ -59,6 +149,16 @@ def test_annotating_leaves_the_picture_and_draws_on_a_copy(shape):
     assert (drawn != 200).any()
     assert drawn.dtype == np.uint8
     assert drawn.shape[0] >= shape[0]
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 3), (480, 640, 3), (9, 300, 3)])
+def test_tiles_are_inset_where_they_are_asked_for(shape):
+    picture = np.full(shape, 200, np.uint8)
+    side = min(shape[:2]) // 3
+    seen = Digit(4, 0.97, Box(0, 0, side, side), tile=np.full((28, 28), 77, np.uint8))
+    without, inset = (display.annotate(picture, [seen], tiles=tiles) for tiles in (False, True))
+    assert not (without == 77).all(axis=2).any()
+    assert (inset == 77).all(axis=2).sum() > 4
 
 
 def test_refused_and_read_look_different():

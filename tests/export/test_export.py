@@ -10,12 +10,17 @@ import pytest
 import torch
 
 from edge_runtime import Classifier, ModelError, preprocess
+from edge_runtime.locate import Candidates
+from edge_runtime.model import Locator
+from edge_runtime.vote import Vote
 from export import calibration, graph, parity, quantize
-from export.__main__ import export, main
+from export.__main__ import main
 from export.errors import ExportError
-from export.release import release
+from export.pipeline import export, release_run
 from tests import drawing
 from train import checkpoint, data, loop
+from train.classifying import Classifying
+from train.locating import Locating
 
 DEVICE = torch.device("cpu")
 
@@ -24,21 +29,31 @@ DEVICE = torch.device("cpu")
 def run(request, mnist_root, tmp_path_factory):
     """A finished run on drawn digits."""
     folder = tmp_path_factory.mktemp("runs") / f"tiny-{request.param}"
-    config = loop.Config(arch=request.param, epochs=4, batch_size=32, validation=200)
+    config = loop.Config(arch=request.param, epochs=4, batch_size=32, validation=200, scenes=0)
     digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
-    loop.train(config, digits, folder, DEVICE)
+    loop.train(config, Classifying(config, digits, DEVICE), folder, DEVICE)
     return folder
 
 
 @pytest.fixture(scope="session")
 def models(run, mnist_root):
-    return export(run, mnist_root)
+    return export(run, mnist_root)[0]
+
+
+@pytest.fixture(scope="session")
+def locator_run(mnist_root, tmp_path_factory):
+    """A finished run of the locator, far too short to find anything."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny-locator"
+    config = loop.Config(arch="locator", epochs=1, batch_size=16, validation=200, scenes=48)
+    digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
+    loop.train(config, Locating(config, digits, DEVICE), folder, DEVICE)
+    return folder
 
 
 def test_both_models_pass_the_gates(models, run):
     measured = json.loads((run / "export" / "parity.json").read_text())
-    assert measured["logit_difference"] < parity.LOGIT_TOLERANCE
-    assert measured["label_agreement"] >= parity.LABEL_AGREEMENT
+    assert measured["score_difference"] < parity.SCORE_TOLERANCE
+    assert measured["agreement"] >= parity.AGREEMENT
     assert measured["int8_bytes"] < measured["float_bytes"] / 2
     assert measured["integer_operators"] >= 2
     parity.check(parity.Parity(**measured))
@@ -68,7 +83,7 @@ def test_pixels_go_in_as_they_are(models, run):
         operators = [node.op_type for node in model.graph.node]
         assert not {"Div", "Mul", "Sub", "BatchNormalization"} & set(operators)
         before_input = {"Unsqueeze", "Reshape", "Flatten", "Cast"}
-        first = next(node for node in model.graph.node if "tiles" in node.input)
+        first = next(node for node in model.graph.node if graph.INPUT in node.input)
         assert first.op_type in before_input | {"DequantizeLinear"}
     int8 = [node.op_type for node in onnx.load(models["int8"]).graph.node]
     # A network whose first layer is integer takes the pixels as its quantised input: nothing casts them.
@@ -106,7 +121,7 @@ def test_the_runtime_reads_with_the_exported_models(models):
 def test_the_same_run_gives_the_same_files(models, run, mnist_root, tmp_path):
     copy = tmp_path / run.name
     shutil.copytree(run, copy)
-    again = export(copy, mnist_root)
+    again, _ = export(copy, mnist_root)
     for precision, path in models.items():
         assert again[precision].read_bytes() == path.read_bytes()
 
@@ -119,30 +134,38 @@ def test_the_weights_come_back_from_the_float_model(models, run):
     torch.testing.assert_close(folded(tiles), network(tiles), rtol=1e-4, atol=1e-4)
 
 
-def test_release_places_models_and_manifest(models, mnist_root, tmp_path, monkeypatch):
+def test_release_places_models_and_manifest(run, models, locator_run, mnist_root, tmp_path, monkeypatch):
     from edge_runtime import manifest
 
-    test = data.load_mnist(mnist_root, train=False, download=False)
-    released = release(models, test, parameters=123, folder=tmp_path)
+    released = release_run(run, models, mnist_root, tmp_path)
+    located = release_run(locator_run, export(locator_run, mnist_root)[0], mnist_root, tmp_path)
     monkeypatch.setattr(manifest, "FOLDER", tmp_path)
-    assert list(manifest.entries()) == released
-    assert all(entry.intact() for entry in released)
-    assert {entry.name for entry in released} == {"float", "int8"}
+    assert list(manifest.entries()) == located + released
+    assert all(entry.intact() for entry in released + located)
+    assert {(entry.task, entry.name) for entry in released + located} == {
+        (task, name) for task in ("classifier", "locator") for name in ("float", "int8")
+    }
     assert all(entry.accuracy > 0.9 for entry in released)
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json"} | {
+        entry.file for entry in released + located
+    }
+    # Placing one task's models leaves the other's alone.
+    assert release_run(run, models, mnist_root, tmp_path) == released
+    assert {entry.task for entry in manifest.entries()} == {"classifier", "locator"}
 
 
 GOOD = parity.Parity(
-    pictures=5000, logit_difference=1e-6, torch_accuracy=0.996, float_accuracy=0.996, int8_accuracy=0.996,
-    label_agreement=1.0, integer_operators=4, float_bytes=300_000, int8_bytes=90_000,
+    pictures=5000, score_difference=1e-6, torch_accuracy=0.996, float_accuracy=0.996, int8_accuracy=0.996,
+    allowed_loss=0.0005, agreement=1.0, integer_operators=4, float_bytes=300_000, int8_bytes=90_000,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        ({"logit_difference": 0.01}, "torch's"),
+        ({"score_difference": 0.01}, "torch's"),
         ({"int8_accuracy": 0.9954}, "loses"),
-        ({"label_agreement": 0.9988}, "agrees"),
+        ({"agreement": 0.9988}, "alike"),
         ({"integer_operators": 0}, "integer"),
         ({"int8_bytes": 300_000}, "bytes"),
     ],
@@ -185,7 +208,7 @@ def test_the_command_fails_where_the_models_do_not_agree(
     copy = tmp_path / run.name
     shutil.copytree(run, copy)
     monkeypatch.setattr(quantize, "quantize", spoil)
-    monkeypatch.setattr("export.__main__.release", None)  # no model may get that far
+    monkeypatch.setattr("export.__main__.release_run", None)  # no model may get that far
     assert main([str(copy), "--data", str(mnist_root), "--release"]) == 1
     errors = capsys.readouterr().err
     assert "do not agree" in errors
@@ -230,8 +253,8 @@ def test_senseless_metadata_is_refused(key, value, models, tmp_path):
 def test_a_model_with_another_input_is_refused(models, tmp_path):
     model = onnx.load(models["float"])
     for node in model.graph.node:
-        node.input[:] = ["pixels" if name == "tiles" else name for name in node.input]
-    cast = onnx.helper.make_node("Cast", ["tiles"], ["pixels"], to=onnx.TensorProto.UINT8)
+        node.input[:] = ["bytes" if name == graph.INPUT else name for name in node.input]
+    cast = onnx.helper.make_node("Cast", [graph.INPUT], ["bytes"], to=onnx.TensorProto.UINT8)
     model.graph.node.insert(0, cast)
     model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
     onnx.save(model, tmp_path / "other.onnx")
@@ -239,7 +262,7 @@ def test_a_model_with_another_input_is_refused(models, tmp_path):
         Classifier(tmp_path / "other.onnx")
 
 
-@pytest.mark.parametrize("lacking", ["contract", "temperature", "run_id"])
+@pytest.mark.parametrize("lacking", ["contract", "temperature", "vote", "run_id"])
 def test_lacking_metadata_is_named(lacking, models, tmp_path):
     model = onnx.load(models["int8"])
     entries = {entry.key: entry.value for entry in model.metadata_props if entry.key != lacking}
@@ -247,6 +270,66 @@ def test_lacking_metadata_is_named(lacking, models, tmp_path):
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match="export"):
         Classifier(tmp_path / "other.onnx")
+
+
+def test_the_locator_passes_the_gates_and_takes_pictures_of_any_size(locator_run, mnist_root):
+    models, proof = export(locator_run, mnist_root)
+    assert proof.integer_operators >= 5
+    for precision, path in models.items():
+        locator = Locator(path)
+        about = graph.about(path)
+        assert (about["precision"], about["run_id"]) == (precision, "tiny-locator")
+        for height, width in ((96, 96), (100, 240)):
+            scores = locator.scores(np.zeros((1, height, width), np.uint8))
+            assert scores.shape == (1, 16, height // 4, width // 4)
+
+
+def test_a_locator_is_no_classifier_and_the_reverse(models, locator_run, mnist_root):
+    locators, _ = export(locator_run, mnist_root)
+    with pytest.raises(ModelError, match=r"does not take|lacks"):
+        Classifier(locators["int8"])
+    with pytest.raises(ModelError, match="stride"):
+        Locator(models["int8"])
+
+
+def test_a_locator_of_other_sizes_is_refused(locator_run, mnist_root, tmp_path):
+    model = onnx.load(export(locator_run, mnist_root)[0]["float"])
+    graph.describe(model, {entry.key: entry.value for entry in model.metadata_props} | {"sizes": "20 90"})
+    onnx.save(model, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match="sizes 20 90"):
+        Locator(tmp_path / "other.onnx")
+
+
+def test_the_vote_trusts_what_tells_digits_from_others():
+    generator = np.random.default_rng(0)
+
+    def scene():
+        count = 40
+        labels = generator.integers(0, 11, count)
+        digits = labels < 10
+        unsure = np.full((count, 11), 1 / 11, np.float32)
+        named = generator.normal(size=(count, 10)).astype(np.float32)
+        named[digits, labels[digits]] += 3
+        boxes = np.tile(np.float32([0, 0, 20, 30]), (count, 1)) + 40 * np.arange(count)[:, None]
+        logits = (4.0 * digits - 2 + generator.normal(size=count)).astype(np.float32)
+        candidates = Candidates(boxes.astype(np.float32), logits, named)
+        return calibration.Scene(unsure, candidates, np.full(count, 80, np.float32), labels)
+
+    fitted = calibration.fit_vote([scene() for _ in range(30)])
+    assert fitted.reading > 0.3
+    assert fitted.finding > 0.3
+    seen = scene()
+    combined = fitted.combine(seen.probabilities, seen.candidates, seen.contrasts)
+    assert (combined.argmax(1) == seen.labels).mean() > 0.75
+    assert Vote.parse(str(fitted)).finding == pytest.approx(fitted.finding, abs=1e-3)
+
+
+def test_the_threshold_refuses_as_few_as_it_says():
+    confidences = np.linspace(0, 1, 100_001).astype(np.float32) ** 0.05
+    least = calibration.choose_threshold(confidences)
+    assert (confidences < least).mean() <= calibration.REFUSED + 1e-4
+    assert calibration.choose_threshold(np.ones(9, np.float32)) < 1
+    assert calibration.choose_threshold(np.zeros(9, np.float32)) == calibration.LEAST_CONFIDENCE
 
 
 def test_the_temperature_makes_confidence_true():

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from edge_runtime.model import OUTPUTS
 from tests import drawing
-from train import checkpoint, data, loop
+from train import checkpoint, classifying, data, loop
 from train.__main__ import main
-from train.augment import augment
+from train.augment import augment, corrupt
+from train.classifying import Classifying
+from train.locating import Locating
 from train.networks import ARCHITECTURES
 
 
@@ -93,21 +96,42 @@ def test_augmentation_varies_tiles_and_keeps_them_tiles(digits):
     assert not torch.equal(varied, augment(tiles, torch.Generator().manual_seed(2)))
 
 
-@pytest.mark.parametrize("arch", sorted(ARCHITECTURES))
-def test_networks_take_pixels_as_they_are(arch):
+def test_corruption_leaves_tiles_and_comes_from_its_seed(digits):
+    tiles = digits[0].tiles[:256]
+    disturbed = corrupt(tiles, torch.Generator().manual_seed(1))
+    assert disturbed.shape == tiles.shape
+    assert disturbed.dtype == torch.uint8
+    assert (disturbed != tiles).flatten(1).any(1).float().mean() > 0.8
+    assert torch.equal(disturbed, corrupt(tiles, torch.Generator().manual_seed(1)))
+
+
+@pytest.mark.parametrize("arch", ["cnn", "mlp"])
+def test_classifiers_take_pixels_as_they_are(arch):
     network = ARCHITECTURES[arch]().eval()
     logits = network(torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8))
-    assert logits.shape == (3, 10)
+    assert logits.shape == (3, OUTPUTS)
     assert logits.dtype == torch.float32
+
+
+def test_the_locator_takes_any_picture_and_answers_by_cell():
+    scores = ARCHITECTURES["locator"]().eval()(torch.randint(0, 256, (2, 40, 64), dtype=torch.uint8))
+    assert scores.shape == (2, 16, 10, 16)
+    assert scores.dtype == torch.float32
+
+
+def train_classifier(config, digits, run, **options):
+    return loop.train(
+        config, Classifying(config, digits, torch.device("cpu")), run, torch.device("cpu"), **options
+    )
 
 
 @pytest.mark.parametrize(("arch", "epochs", "least"), [("mlp", 8, 0.95), ("cnn", 5, 0.95)])
 def test_every_network_learns(arch, epochs, least, digits, tmp_path):
-    config = loop.Config(arch=arch, epochs=epochs, batch_size=32, validation=200)
-    state = loop.train(config, digits, tmp_path / "run", torch.device("cpu"))
+    config = loop.Config(arch=arch, epochs=epochs, batch_size=32, validation=200, scenes=0)
+    state = train_classifier(config, digits, tmp_path / "run")
     assert state.metrics[-1]["validation_accuracy"] >= least
     assert state.metrics[-1]["loss"] < state.metrics[0]["loss"]
-    _, accuracy = loop.evaluate(state.network(), digits[1])
+    _, accuracy = classifying.evaluate(state.network(), digits[1])
     assert accuracy == state.metrics[-1]["validation_accuracy"]
 
 
@@ -116,9 +140,8 @@ class Killed(Exception):
 
 
 def test_a_killed_run_resumes_to_the_same_result(digits, tmp_path, monkeypatch):
-    config = loop.Config(arch="cnn", epochs=3, batch_size=64, validation=200)
-    device = torch.device("cpu")
-    whole = loop.train(config, digits, tmp_path / "whole", device)
+    config = loop.Config(arch="cnn", epochs=3, batch_size=64, validation=200, scenes=0)
+    whole = train_classifier(config, digits, tmp_path / "whole")
 
     saves = []
 
@@ -131,9 +154,9 @@ def test_a_killed_run_resumes_to_the_same_result(digits, tmp_path, monkeypatch):
     save = checkpoint.save
     monkeypatch.setattr(checkpoint, "save", save_and_die)
     with pytest.raises(Killed):
-        loop.train(config, digits, tmp_path / "killed", device)
+        train_classifier(config, digits, tmp_path / "killed")
     assert not checkpoint.load(tmp_path / "killed").complete
-    resumed = loop.train(config, digits, tmp_path / "killed", device, resume=True)
+    resumed = train_classifier(config, digits, tmp_path / "killed", resume=True)
 
     assert resumed.complete
     assert resumed.metrics == whole.metrics
@@ -143,8 +166,8 @@ def test_a_killed_run_resumes_to_the_same_result(digits, tmp_path, monkeypatch):
 
 
 def test_a_kill_while_saving_leaves_the_former_checkpoint(digits, tmp_path, monkeypatch):
-    config = loop.Config(arch="mlp", epochs=1, validation=200)
-    state = loop.train(config, digits, tmp_path / "run", torch.device("cpu"))
+    config = loop.Config(arch="mlp", epochs=1, validation=200, scenes=0)
+    state = train_classifier(config, digits, tmp_path / "run")
 
     def half_written(content, path):
         path.write_bytes(b"half")
@@ -166,11 +189,11 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
 
 def test_the_command_leaves_a_whole_run(mnist_root, tmp_path, capsys):
     arguments = ["--data", mnist_root, "--runs", tmp_path, "--device", "cpu", "--validation", 200]
-    assert main([*map(str, arguments), "--arch", "mlp", "--epochs", "2"]) == 0
+    assert main([*map(str, arguments), "--arch", "mlp", "--epochs", "2", "--scenes", "20"]) == 0
     (run,) = tmp_path.iterdir()
     assert {path.name for path in run.iterdir()} == {
         "config.json", "metrics.jsonl", "checkpoint.pt", "report.json",
-        "curves.png", "confusion.png", "samples.png", "mistakes.png",
+        "curves.png", "confusion.png", "samples.png", "mistakes.png", "scenes.png",
     }  # fmt: skip
     for path in run.glob("*.png"):
         picture = matplotlib.image.imread(path)
@@ -190,7 +213,6 @@ def test_the_command_leaves_a_whole_run(mnist_root, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["--resume", "gone"], "no checkpoint.pt"),
         (["--device", "nonsense"], "nonsense"),
         (["--device", "cuda:7"], "cuda:7"),
         (["--data", "pyproject.toml"], "pyproject.toml"),
@@ -199,17 +221,56 @@ def test_the_command_leaves_a_whole_run(mnist_root, tmp_path, capsys):
     ],
 )
 def test_what_cannot_be_trained_is_said_in_a_line(arguments, word, mnist_root, tmp_path, capsys):
-    usual = ["--data", str(mnist_root), "--runs", str(tmp_path / "runs")]
+    usual = ["--data", str(mnist_root), "--runs", str(tmp_path / "runs"), "--scenes", "0"]
     assert main([*usual, *arguments]) == 1
     errors = capsys.readouterr().err
     assert word in errors
     assert len(errors.splitlines()) == 1
 
 
+def test_a_run_that_is_gone_is_said_in_a_line(capsys):
+    assert main(["--resume", "gone"]) == 1
+    errors = capsys.readouterr().err
+    assert "no checkpoint.pt" in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_the_locator_learns_from_scenes_alone(mnist_root, tmp_path, capsys):
+    arguments = ["--data", str(mnist_root), "--runs", str(tmp_path), "--validation", "200", "--device", "cpu"]
+    assert main([*arguments, "--arch", "locator", "--scenes", "96", "--epochs", "3"]) == 0
+    (run,) = tmp_path.iterdir()
+    assert {path.name for path in run.iterdir()} == {
+        "config.json", "metrics.jsonl", "checkpoint.pt", "report.json", "curves.png", "scenes.png",
+    }  # fmt: skip
+    state = checkpoint.load(run)
+    assert state.config["batch_size"] == loop.SETTINGS["locator"]["batch_size"]
+    assert state.metrics[-1]["loss"] < state.metrics[0]["loss"]
+    assert "recall" in capsys.readouterr().out
+
+
+def test_a_locator_finds_digits_after_some_steps(digits):
+    """Enough to see that targets, loss and network speak of the same cells."""
+    config = loop.Config(arch="locator", epochs=12, batch_size=16, scenes=160)
+    task = Locating(config, digits, torch.device("cpu"))
+    network = ARCHITECTURES["locator"]()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=4e-3)
+    for epoch in range(12):
+        for batch in task.batches(torch.Generator().manual_seed(epoch)):
+            loss, _ = task.loss(network, batch)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    figures = task.validate(network)
+    assert figures["loss"] < 6
+    assert figures["box_loss"] < 0.7
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
         (["--epochs", "0"], "at least 1"),
+        (["--scenes", "-1"], "at least 0"),
+        (["--arch", "locator", "--scenes", "0"], "at least 1"),
         (["--validation", "5"], "multiple of 10"),
         (["--learning-rate", "nan"], "more than 0"),
         (["--seed", "-1"], "at least 0"),
@@ -227,8 +288,9 @@ def test_a_run_stopped_in_its_first_epoch_can_be_resumed(mnist_root, tmp_path, m
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "augment", interrupted)
+    monkeypatch.setattr(classifying, "augment", interrupted)
     arguments = ["--data", str(mnist_root), "--validation", "200", "--arch", "mlp", "--epochs", "1"]
+    arguments += ["--scenes", "0"]
     assert main([*arguments, "--runs", str(tmp_path)]) == 130
     (run,) = tmp_path.iterdir()
     assert f"--resume {run}" in capsys.readouterr().err

@@ -1,0 +1,164 @@
+"""How the shipped classifier stands bad tiles: graded disturbances, and what is no digit at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.mnist import load_test_set
+from edge_runtime import DigitReader
+
+PICTURES = 2000  # of the test set, the first ones
+OTHERS = 1000  # tiles of each kind of what is no digit
+SEED = 20_26
+
+Tiles = NDArray[np.uint8]
+
+
+def _noise(tile: Tiles, sigma: float, generator: np.random.Generator) -> NDArray[Any]:
+    return tile + sigma * generator.normal(size=tile.shape)
+
+
+def _blur(tile: Tiles, sigma: float, generator: np.random.Generator) -> NDArray[Any]:
+    return cv2.GaussianBlur(tile, (0, 0), sigma)
+
+
+def _contrast(tile: Tiles, factor: float, generator: np.random.Generator) -> NDArray[Any]:
+    return tile * factor
+
+
+def _brightness(tile: Tiles, level: float, generator: np.random.Generator) -> NDArray[Any]:
+    return tile + level
+
+
+def _rotation(tile: Tiles, degrees: float, generator: np.random.Generator) -> NDArray[Any]:
+    angle = degrees * generator.choice([-1, 1])
+    return cv2.warpAffine(tile, cv2.getRotationMatrix2D((13.5, 13.5), angle, 1), tile.shape[::-1])
+
+
+def _thickness(tile: Tiles, pixels: float, generator: np.random.Generator) -> NDArray[Any]:
+    """Thicker strokes by `pixels`, or thinner ones where it is negative."""
+    large = cv2.resize(tile, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    size = round(abs(pixels) * 4) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    changed = cv2.dilate(large, kernel) if pixels > 0 else cv2.erode(large, kernel)
+    return cv2.resize(changed, tile.shape[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _jpeg(tile: Tiles, quality: float, generator: np.random.Generator) -> NDArray[Any]:
+    _, packed = cv2.imencode(".jpg", tile, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE))
+
+
+def _occlusion(tile: Tiles, side: float, generator: np.random.Generator) -> NDArray[Any]:
+    y, x = generator.integers(4, 24 - int(side) + 1, 2)
+    hidden = tile.copy()
+    hidden[y : y + int(side), x : x + int(side)] = 0
+    return hidden
+
+
+def _lines(tile: Tiles, count: float, generator: np.random.Generator) -> NDArray[Any]:
+    crossed = tile.copy()
+    for _ in range(int(count)):
+        angle, offset = generator.uniform(0, np.pi), generator.uniform(-7, 7)
+        along = np.array([np.cos(angle), np.sin(angle)]) * 40
+        middle = 14 + offset * np.array([-np.sin(angle), np.cos(angle)])
+        ends = [tuple(np.rint(middle + way * along).astype(int).tolist()) for way in (-1, 1)]
+        cv2.line(crossed, ends[0], ends[1], 255, 1, cv2.LINE_AA)
+    return crossed
+
+
+# Every disturbance in five grades, the worst last.
+DISTURBANCES: dict[
+    str, tuple[Callable[[Tiles, float, np.random.Generator], NDArray[Any]], tuple[float, ...]]
+] = {
+    "noise (sigma)": (_noise, (10, 20, 40, 60, 80)),
+    "blur (sigma, px)": (_blur, (0.5, 1, 1.5, 2, 2.5)),
+    "contrast (share)": (_contrast, (0.8, 0.6, 0.4, 0.25, 0.15)),
+    "brightness (levels)": (_brightness, (20, 50, 80, 120, 160)),
+    "rotation (degrees)": (_rotation, (5, 10, 15, 20, 30)),
+    "thinner strokes (px)": (_thickness, (-0.25, -0.5, -0.75, -1, -1.25)),
+    "thicker strokes (px)": (_thickness, (0.5, 1, 1.5, 2, 3)),
+    "JPEG (quality)": (_jpeg, (60, 40, 20, 10, 5)),
+    "occlusion (side, px)": (_occlusion, (4, 6, 8, 10, 12)),
+    "lines through it": (_lines, (1, 2, 3, 4, 5)),
+}
+
+
+def measure(data: Path, model: str = "int8") -> Iterator[dict[str, Any]]:
+    """Yield one result a disturbance and one a kind of what is no digit.
+
+    Refusal is scored as digits told from others by the confidence: the area under the receiver's curve, and
+    the share of others accepted at the confidence that 95 % of the undisturbed digits reach.
+    """
+    tiles, labels = (part[:PICTURES] for part in load_test_set(data))
+    reader = DigitReader(model)
+    clean = reader.read_tiles(tiles)
+    yield _accuracy("none", [0], [float((clean.values == labels).mean())])
+    for name, (disturb, grades) in DISTURBANCES.items():
+        generator = np.random.default_rng(SEED)
+        accuracies = []
+        for grade in grades:
+            disturbed = np.stack([disturb(tile, grade, generator) for tile in tiles])
+            readings = reader.read_tiles(np.clip(np.rint(disturbed), 0, 255).astype(np.uint8))
+            accuracies.append(float((readings.values == labels).mean()))
+        yield _accuracy(name, list(grades), accuracies)
+    bar = float(np.quantile(clean.confidences, 0.05))
+    every = []
+    for name, others in _draw_others():
+        confidences = reader.read_tiles(others).confidences
+        every.append(confidences)
+        yield _refusal(name, clean.confidences, confidences, bar, reader)
+    yield _refusal("all of them", clean.confidences, np.concatenate(every), bar, reader)
+
+
+def _accuracy(name: str, grades: list[float], accuracies: list[float]) -> dict[str, Any]:
+    return {
+        "kind": "robustness",
+        "disturbance": name,
+        "grades": grades,
+        "accuracy": [round(accuracy, 4) for accuracy in accuracies],
+    }
+
+
+def _refusal(
+    name: str,
+    digits: NDArray[np.float32],
+    others: NDArray[np.float32],
+    bar: float,
+    reader: DigitReader,
+) -> dict[str, Any]:
+    return {
+        "kind": "refusal",
+        "others": name,
+        "auroc": round(auroc(digits, others), 4),
+        "accepted_at_95": round(float((others >= bar).mean()), 4),
+        "accepted": round(float((others >= reader.classifier.info.refuse_below).mean()), 4),
+    }
+
+
+def auroc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float:
+    """How often a positive's score is higher than a negative's, ties counting half."""
+    ordered = np.sort(negative)
+    below = np.searchsorted(ordered, positive, side="left")
+    upto = np.searchsorted(ordered, positive, side="right")
+    return float((below + upto).mean() / 2 / len(negative))
+
+
+def _draw_others() -> Iterator[tuple[str, Tiles]]:
+    """Tiles of what is no digit, by kind, from the generator that training draws from, with another seed."""
+    try:
+        from train import others
+        from train.ink import Handwriting
+    except ModuleNotFoundError as error:
+        raise BenchmarkError(f"{error.name} is missing: pip install -e '.[train]'") from error
+    nobody = Handwriting(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64))
+    for index, (name, (draw, _)) in enumerate(others.KINDS.items()):
+        generator = np.random.default_rng([SEED, index])
+        yield name, np.stack([draw(generator, nobody) for _ in range(OTHERS)])
