@@ -251,6 +251,13 @@ def cut_tiles(grey: Grey, boxes: Sequence[Sequence[float]]) -> tuple[list[Grey |
     return [tile for tile, _ in cut], np.array([contrast for _, contrast in cut], np.float32)
 
 
+def whole_tile(grey: Grey) -> Grey | None:
+    """A small picture as one tile: as it is where it has a tile's size, else its ink; None without ink."""
+    if grey.shape == (TILE, TILE):
+        return np.asarray(recognise_tiles(grey[None])[0][0], np.uint8)
+    return cut_tiles(grey, [(0, 0, grey.shape[1], grey.shape[0])])[0][0]
+
+
 @dataclass(frozen=True, slots=True)
 class _Patch:
     """A box and its margin at working size: how far each pixel departs from the paper, brighter is positive.

@@ -26,6 +26,7 @@ _TILE_SHAPE = (preprocess.TILE, preprocess.TILE)
 _LONGEST_WAIT = 0.25  # s; results of slow pictures come out soon, those of tiles in batches
 _LEAST_LOGIT = -1.5  # the locator's word for what is worth a look by the classifier
 _DISMISSED = 0.7  # probability of no digit from which on a candidate is not mentioned at all
+_CELL = 64  # px; a picture of this size may be a form's cell, one digit that fills it
 _AHEAD = 4  # pictures a thread may be ahead of the one whose turn it is
 
 
@@ -36,9 +37,10 @@ class _Page:
     source: str
     status: str = OK
     grey: NDArray[np.uint8] | None = None
-    tiles: Sequence[NDArray[np.uint8]] = ()
+    tiles: Sequence[NDArray[np.uint8]] = ()  # of the candidates, and of the whole behind them
     contrasts: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
-    candidates: Candidates | None = None  # of every tile; none where the picture is a tile itself
+    candidates: Candidates | None = None  # none where the picture is a tile itself
+    whole: Box | None = None  # a picture so small that it may be one digit's
 
 
 class DigitReader:
@@ -154,7 +156,9 @@ class DigitReader:
             own = probabilities[start : start + len(page.tiles)]
             start += len(page.tiles)
             if page.candidates is not None:
-                digits = self._judge(own, page, page.candidates)
+                digits = self._judge(own[: len(page.candidates)], page, page.candidates)
+                if page.whole is not None:
+                    digits = _better(digits, self._digit(own[-1], page.whole, 0, page.tiles[-1]))
             else:
                 pairs = zip(own, page.tiles, strict=True)
                 digits = tuple([self._digit(each, _WHOLE_TILE, 0, tile) for each, tile in pairs])
@@ -214,6 +218,14 @@ class DigitReader:
             raise PictureError("too large for this machine's memory") from error
 
 
+def _better(found: tuple[Digit, ...], whole: Digit) -> tuple[Digit, ...]:
+    """What was found in a small picture, or the picture as one digit where that is surer."""
+    read = [digit.confidence for digit in found if digit.value is not None]
+    if whole.value is None or len(read) > 1 or max(read, default=0.0) >= whole.confidence:
+        return found
+    return (whole,)
+
+
 _NO_PROBABILITIES = np.empty((0, preprocess.NO_DIGIT + 1), np.float32)
 
 
@@ -255,3 +267,8 @@ def _cut_tiles(page: _Page, grey: NDArray[np.uint8], candidates: Candidates) -> 
     inked = [index for index, tile in enumerate(cut) if tile is not None]
     page.tiles = [tile for tile in cut if tile is not None]
     page.candidates, page.contrasts = candidates[inked], contrasts[inked]
+    if max(grey.shape) <= _CELL:
+        whole = preprocess.whole_tile(grey)
+        if whole is not None:
+            page.tiles.append(whole)
+            page.whole = Box(0, 0, grey.shape[1], grey.shape[0])

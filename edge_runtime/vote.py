@@ -77,7 +77,9 @@ def context(
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     apart = np.abs(middles[:, None] - middles[None]).max(axis=2)
     alike = np.abs(np.log2(sizes[:, None] / sizes[None])) < 1
-    near = (apart < _NEAR * sizes[:, None]) & alike & ~np.eye(len(sizes), dtype=bool)
+    # Parts of one thing are not each other's company, and nothing is its own.
+    tied = apart < 0.4 * np.maximum(sizes[:, None], sizes[None])
+    near = (apart < _NEAR * sizes[:, None]) & alike & ~tied
     share = (near @ likely + _SPARSE / 2) / (near.sum(axis=1) + _SPARSE)
     company = np.log(share / (1 - share))
 

@@ -279,15 +279,22 @@ def _rows(page: _Page) -> None:
     start = draw.uniform(-0.5, 0.5)
     lines = [start] if one else np.arange(-down / 2 - 1 + start, down / 2 + 1, leading)
     unrest = draw.uniform(0.02, 0.12)
+    # Some pages hold lines of several sizes, pens and inks.
+    sizes, pens = draw.random() < 0.25, draw.random() < 0.2
     for y in lines:
+        grown = float(np.exp(draw.uniform(np.log(0.5), np.log(2)))) if sizes else 1.0
+        if pens:
+            page.dry(1 - _contrast(draw, page.stroke))
+            page.pen = _pen(draw)
         # Numbers begin and end somewhere; others run through the whole picture.
         first = -across / 2 - 1 if draw.random() < 0.4 else draw.uniform(-across / 2, 0.2)
         last = across / 2 + 1 if draw.random() < 0.4 else draw.uniform(-0.2, across / 2)
         x = first
         while x < last and len(page.labels) < 90:
             if not (gaps and draw.random() < 0.2):
-                page.digit(x, y + unrest * draw.normal(), size=1 + 1.5 * unrest * draw.normal())
-            x += pitch * (1 + unrest * draw.normal())
+                size = grown * (1 + 1.5 * unrest * draw.normal())
+                page.digit(x, y + unrest * draw.normal(), size=size)
+            x += pitch * grown * (1 + unrest * draw.normal())
 
 
 def _table(page: _Page) -> None:
@@ -360,6 +367,7 @@ def _scattered(page: _Page) -> None:
     others = draw.choice([0.0, 0.15, 0.5])
     pitch = draw.uniform(1.3, 3.5)
     width = page.stroke * draw.uniform(0.6, 1.2)
+    unlike = 2.2 if draw.random() < 0.25 else 1.3
     for y in np.arange(-down / 2, down / 2 + pitch, pitch):
         for x in np.arange(-across / 2, across / 2 + pitch, pitch):
             if draw.random() < 0.3 or len(page.labels) > 60:
@@ -372,7 +380,7 @@ def _scattered(page: _Page) -> None:
                 _shape(page, sx, sy, draw.uniform(0.7, max(0.75, 0.45 * pitch)), width, empty=empty)
                 if empty:
                     continue
-            size = draw.uniform(0.75, 1.25)
+            size = float(np.exp(draw.uniform(-np.log(unlike), np.log(unlike))))
             if draw.random() < others:
                 mark, label = _other(page)
                 page.stamp(mark, sx, sy, size=size, label=label)

@@ -122,8 +122,8 @@ def test_votes_add_up():
         np.array([4.0, -4.0], np.float32),
         np.zeros((2, 10), np.float32),
     )
-    unsure = np.full((2, 11), 0.05, np.float32)
-    unsure[:, 7] = unsure[:, 10] = 0.275
+    unsure = np.full((2, 11), 0.01, np.float32)
+    unsure[:, 7] = unsure[:, 10] = 0.455
     combined = vote.Vote(finding=1.0).combine(unsure, candidates, np.float32([80, 80]))
     assert combined.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
     assert combined[0, 7] > 0.5
