@@ -27,11 +27,15 @@ BOX_SCALE = 16.0
 # From grey uint8 [1, H, W], sides multiples of STRIDE, to float32 [1, CHANNELS, H / STRIDE, W / STRIDE].
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
+MOST = 1000  # candidates of one picture
 START_SIDE = 320  # px: the finest level that is always looked at
 SMALLEST_SIDE = 24  # px: the coarsest level, where a digit that fills the picture has a size that is found
 _LEAST_WINDOW = 96  # px: small levels are surrounded with their border's pixels up to this
 _MARGIN = 8  # px: and all of them by this much
 _FINER = 0.0  # logit from which on a finer level is worth a look
+_BLOCK = 448  # px of a finer level that are looked at in one go: what bounds memory
+_CONTEXT = 24  # px around what is asked for: what the network sees of its surroundings
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
 _OVERLAP = 0.45  # intersection over union from which on two boxes are one digit's
 _AROUND = 6  # times a digit's area: what holds it is a shape
 
@@ -67,31 +71,33 @@ class Candidates:
 def find_digits(grey: NDArray[np.uint8], network: Network, least: float = 0.0) -> Candidates:
     """Find what may be digits, of 12 px height up to the whole picture's, in either polarity.
 
-    `grey` uint8 `(H, W)`; `least` is the logit that a candidate has at the least.
+    `grey` uint8 `(H, W)`; `least` is the logit that a candidate has at the least. Of very many the best
+    `MOST` come back.
     """
-    found: list[NDArray[np.float32]] = []
-    start = min(1.0, START_SIDE / max(grey.shape))
-    level = _scaled(grey, start)
-    scale, finer = start, np.empty((0, 4), np.float32)
-    while True:
-        scores = _run(level, network)
-        found.append(_decode(scores, least, scale, level.shape, (0, 0)))
-        if scale == start:
-            finer = _where_finer(scores, level.shape) / scale
-        if max(level.shape) <= SMALLEST_SIDE * 1.5:
-            break
-        scale /= 2
+    scale = min(1.0, START_SIDE / max(grey.shape))
+    level = _scaled(grey, scale)
+    rows, finer = _look(level, network, least)
+    across, down = grey.shape[1] / level.shape[1], grey.shape[0] / level.shape[0]
+    found, finer = [_placed(rows, 0, 0, across, down)], _placed(finer, 0, 0, across, down)
+    # Coarser levels, for larger digits: all of them, they cost nearly nothing.
+    while max(level.shape) > SMALLEST_SIDE * 1.5:
         level = _scaled(level, 0.5)
-    scale = start
+        rows, _ = _look(level, network, least)
+        found.append(_placed(rows, 0, 0, grey.shape[1] / level.shape[1], grey.shape[0] / level.shape[0]))
+    # Finer ones, for smaller digits: where the level before asks for them.
     while scale < 0.8 and len(finer):
         scale = min(1.0, scale * 2)
-        left, top, right, bottom = _around(finer, 24 / scale, grey.shape)
-        part = grey[top:bottom, left:right]
-        level = _scaled(part, scale)
-        scores = _run(level, network)
-        found.append(_decode(scores, least, scale, level.shape, (left, top)))
-        finer = _where_finer(scores, level.shape) / scale + np.array([left, top, left, top], np.float32)
+        asked = []
+        for left, top, right, bottom in _regions(finer, scale, grey.shape):
+            part = grey[top:bottom, left:right]
+            level = _scaled(part, scale)
+            across, down = part.shape[1] / level.shape[1], part.shape[0] / level.shape[0]
+            rows, more = _look(level, network, least)
+            found.append(_placed(rows, left, top, across, down))
+            asked.append(_placed(more, left, top, across, down))
+        finer = np.concatenate(asked)
     rows = np.concatenate(found)
+    rows = rows[np.argsort(-rows[:, 4], kind="stable")[:MOST]]
     rows = rows[_distinct(rows)]
     return Candidates(rows[:, :4], rows[:, 4], rows[:, 5:])
 
@@ -103,14 +109,66 @@ def _scaled(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _run(level: NDArray[np.uint8], network: Network) -> NDArray[np.float32]:
-    """The network's answer for a level, whose first cell lies `_before(...)` px outside of it."""
+def _placed(
+    rows: NDArray[np.float32], left: int, top: int, across: float, down: float
+) -> NDArray[np.float32]:
+    """Rows that begin with a box in a level's pixels, in those of the picture that it was taken from."""
+    rows[:, :4] = rows[:, :4] * np.array([across, down] * 2, np.float32) + np.array(
+        [left, top] * 2, np.float32
+    )
+    return rows
+
+
+def _regions(
+    finer: NDArray[np.float32], scale: float, shape: tuple[int, ...]
+) -> list[tuple[int, int, int, int]]:
+    """Parts of the picture (left, top, right, bottom) around the boxes `finer` `[N, 4]`, of bounded size."""
+    margin, block = _CONTEXT / scale, _BLOCK / scale
+    middles = (finer[:, :2] + finer[:, 2:]) / 2
+    regions = []
+    for place in np.unique(np.floor(middles / block), axis=0):
+        inside = finer[(np.floor(middles / block) == place).all(axis=1)]
+        low, high = inside[:, :2].min(axis=0) - margin, inside[:, 2:].max(axis=0) + margin
+        regions.append(
+            (
+                max(0, int(low[0])),
+                max(0, int(low[1])),
+                min(shape[1], int(high[0]) + 1),
+                min(shape[0], int(high[1]) + 1),
+            )
+        )
+    return regions
+
+
+def _look(
+    level: NDArray[np.uint8], network: Network, least: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Run the network over a level: candidates as rows, and cells that ask for a finer one as boxes `[N, 4]`.
+
+    A row is the box in the level's pixels, the logit, ten digits' logits.
+    """
     height, width = level.shape
     top, left = _before(height), _before(width)
-    down = _padded(height) - height - top
-    across = _padded(width) - width - left
+    down, across = _padded(height) - height - top, _padded(width) - width - left
     padded = cv2.copyMakeBorder(level, top, down, left, across, cv2.BORDER_REPLICATE)
-    return np.asarray(network(padded[None])[0], np.float32)
+    scores = network(padded[None])[0]
+    logits = scores[0]
+    # A digit answers in several cells: the best of its neighbourhood speaks for it.
+    best = cv2.dilate(logits, _NEIGHBOURS)
+    rows, columns = np.nonzero((logits >= least) & (logits == best))
+    chosen = scores[:, rows, columns]
+    x, y = (columns + 0.5) * STRIDE - left, (rows + 0.5) * STRIDE - top
+    sides = chosen[12:] * BOX_SCALE
+    boxes = np.stack([x - sides[0], y - sides[1], x + sides[2], y + sides[3]], axis=1)
+    boxes = np.clip(boxes, 0, np.array([width, height] * 2))
+    size = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    # A box of no width would be one of the border's copies.
+    good = (size >= 0.6 * SIZES[0]) & (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1)
+    candidates = np.concatenate([boxes, chosen[:1].T, chosen[2:12].T], axis=1)[good].astype(np.float32)
+    rows, columns = np.nonzero(scores[1] > _FINER)
+    corners = np.stack([columns * STRIDE - left, rows * STRIDE - top], axis=1)
+    cells = np.concatenate([corners, corners + STRIDE], axis=1).astype(np.float32)
+    return candidates, cells
 
 
 def _padded(side: int) -> int:
@@ -119,49 +177,6 @@ def _padded(side: int) -> int:
 
 def _before(side: int) -> int:
     return (_padded(side) - side) // 2
-
-
-def _decode(
-    scores: NDArray[np.float32],
-    least: float,
-    scale: float,
-    shape: tuple[int, ...],
-    corner: tuple[int, int],
-) -> NDArray[np.float32]:
-    """Candidates of one level as rows: the box in the picture's pixels, the logit, ten digits' logits."""
-    logits = scores[0]
-    # A digit answers in several cells: the best of its neighbourhood speaks for it.
-    best = cv2.dilate(logits, np.ones((3, 3), np.uint8))
-    rows, columns = np.nonzero((logits >= least) & (logits == best))
-    chosen = scores[:, rows, columns]
-    x = (columns + np.float32(0.5)) * STRIDE - _before(shape[1])
-    y = (rows + np.float32(0.5)) * STRIDE - _before(shape[0])
-    left, top, right, bottom = chosen[12:] * BOX_SCALE
-    boxes = np.stack([x - left, y - top, x + right, y + bottom], axis=1)
-    limits = np.array([shape[1], shape[0]] * 2, np.float32)
-    boxes = np.clip(boxes, 0, limits)
-    size = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    boxes = boxes / np.float32(scale) + np.array([*corner, *corner], np.float32)
-    good = size >= 0.6 * SIZES[0]
-    return np.asarray(np.concatenate([boxes, chosen[:1].T, chosen[2:12].T], axis=1)[good], np.float32)
-
-
-def _where_finer(scores: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Cells that ask for a finer level, as boxes `[N, 4]` in the level's pixels."""
-    rows, columns = np.nonzero(scores[1] > _FINER)
-    x = columns.astype(np.float32) * STRIDE - _before(shape[1])
-    y = rows.astype(np.float32) * STRIDE - _before(shape[0])
-    return np.stack([x, y, x + STRIDE, y + STRIDE], axis=1)
-
-
-def _around(boxes: NDArray[np.float32], margin: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    low, high = boxes[:, :2].min(axis=0) - margin, boxes[:, 2:].max(axis=0) + margin
-    return (
-        max(0, int(low[0])),
-        max(0, int(low[1])),
-        min(shape[1], int(high[0]) + 1),
-        min(shape[0], int(high[1]) + 1),
-    )
 
 
 def _distinct(rows: NDArray[np.float32]) -> NDArray[np.int64]:

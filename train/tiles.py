@@ -30,7 +30,7 @@ _SIDE = 208  # px, of a scene
 _HEIGHTS = (13.0, 130.0)
 _LEAST = -2.0  # logit of what is taken from the locator: more than the reader takes, to be sure
 _MARKS = 2  # single marks, textures and the like for every scene
-_UNFOUND = 0.3  # share of the digits that the locator did not find and that are cut all the same
+_UNFOUND = 0.1  # share of the digits that the locator did not find and that are cut all the same
 
 Tile = NDArray[np.uint8]
 
