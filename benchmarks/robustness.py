@@ -158,7 +158,7 @@ def _draw_others() -> Iterator[tuple[str, Tiles]]:
         from train.ink import Handwriting
     except ModuleNotFoundError as error:
         raise BenchmarkError(f"{error.name} is missing: pip install -e '.[train]'") from error
-    nobody = Handwriting(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64))
+    nobody = Handwriting(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64), (SEED,))
     for index, (name, (draw, _)) in enumerate(others.KINDS.items()):
         generator = np.random.default_rng([SEED, index])
         yield name, np.stack([draw(generator, nobody) for _ in range(OTHERS)])

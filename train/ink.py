@@ -29,12 +29,12 @@ class Handwriting:
     """Where marks come from: `tiles` uint8 `[N, 28, 28]` with `labels` int `[N]` in 0..9 are MNIST's.
 
     Drawing a mark takes far longer than writing it onto a page, so that each is drawn once and kept: a pen
-    has one of `_PENS` widths and writes one of `_POOL` digits, letters and signs, which only their number
-    decides.
+    has one of `_PENS` widths and writes one of `_POOL` digits, letters and signs, which only their number and
+    `hand` decide. Splits that must not share a mark are written by different hands.
     """
 
-    def __init__(self, tiles: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
-        self._tiles, self._labels = tiles, labels
+    def __init__(self, tiles: NDArray[np.uint8], labels: NDArray[np.int64], hand: Sequence[int]) -> None:
+        self._tiles, self._labels, self._hand = tiles, labels, tuple(hand)
         self._drawn: dict[tuple[str, int, int], tuple[Mark, int]] = {}
 
     def digit(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
@@ -53,7 +53,7 @@ class Handwriting:
         level = int(np.searchsorted(_PENS, pen))
         key = kind, level, int(generator.integers(_POOL[kind]))
         if key not in self._drawn:
-            own = np.random.default_rng([list(_POOL).index(kind), *key[1:]])
+            own = np.random.default_rng([list(_POOL).index(kind), *key[1:], *self._hand])
             self._drawn[key] = getattr(self, f"_draw_{kind}")(own, float(_PENS[level]))
         return self._drawn[key]
 
@@ -200,9 +200,9 @@ def _fonts() -> list[str]:
 
 # None that looks like a digit.
 _FOREIGN = (
-    "ΓΔΛΞΠΣΦΨΩαβγδεζηκλμξπρςτφχψωБГДЖИЙЛПФЦШЩЪЫЭЮЯдёжийлмптфцшщъыьэюя"
-    "אבגדהזחטכלמםנסעפצקרשתجحخسشصضطظعغفقكلمنهيԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿაბგდევზთიკლმნოპჟრსტუფ"
-    "ねのまるすあいうえおかきくけこさたちつてとなにぬはひふへほみむめもやゆよらりれろわをん"
+    "ΓΔΛΞΠΣΦΨΩαβγεζηκλμξπρςτφχψωБГДЖИЙЛПФЦШЩЪЫЮЯдёжийлмптфцшщъыюя"
+    "אבגדהחטכלמנעפצקרשתجحخسشصضطظعغفقكلمنيԱԲԳԴԵԷԸԹԺԻԼԽԾԿაგდეზთილმნპჟრსტფ"
+    "ねのますあいうえおかきくけこさたつてとなにぬはひふへほみむめもやゆよりれわをん"
 )
 
 

@@ -77,7 +77,7 @@ def write_locator_report(state: Checkpoint, digits: tuple[Digits, Digits], run: 
 
 def draw_scenes(digits: Digits, seed: tuple[int, ...], path: Path) -> None:
     """Write a sheet of simulated scenes, as the networks learn from, with a box around every digit."""
-    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy())
+    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
     cells = []
     for index in range(SCENES):
         scene = draw_window((*seed, index), handwriting)

@@ -157,7 +157,6 @@ def draw_scene(
         _pen(generator),
         np.zeros(shape, np.float32),
     )
-    # A crop's tone leaves more to see than a page's: nothing else is there to be compared with.
     _prepare_paper(page)
     layout(page)
     contrast = _contrast(generator, page.stroke)
@@ -373,7 +372,7 @@ def _scattered(page: _Page) -> None:
             if draw.random() < 0.3 or len(page.labels) > 60:
                 continue
             sx, sy = x + 0.25 * pitch * draw.normal(), y + 0.25 * pitch * draw.normal()
-            if any(np.hypot(*(self - page.place(sx, sy))) < 1.05 * page.unit for self in _middles(page)):
+            if any(np.hypot(*(middle - page.place(sx, sy))) < 1.05 * page.unit for middle in _middles(page)):
                 continue
             if pitch > 1.8 and draw.random() < shapes:
                 empty = draw.random() < 0.2
@@ -436,8 +435,8 @@ def _labelled(page: _Page) -> None:
         x, y = draw.uniform(-0.5, 0.5, 2) * page.shape[::-1] / page.unit
         covered = page.place(x, y).astype(int)
         radius = int(0.6 * page.unit)
-        top, left = max(0, covered[1] - radius), max(0, covered[0] - radius)
-        spot = page.cover[top : covered[1] + radius, left : covered[0] + radius]
+        (left, top), (right, bottom) = np.maximum(0, covered - radius), np.maximum(0, covered + radius)
+        spot = page.cover[top:bottom, left:right]
         near = any(np.hypot(*(middle - page.place(x, y))) < 1.1 * page.unit for middle in _middles(page))
         if not near and (spot.size == 0 or float(spot.max()) < 0.2):
             page.digit(x, y)
@@ -538,14 +537,12 @@ def _photograph(generator: np.random.Generator, page: _Page, contrast: float) ->
     if generator.random() < 0.06:
         return _binarised(generator, picture)
     if generator.random() < 0.05:  # a screen's raster beats with the sensor's
-        wave = surfaces._ramp(generator, *picture.shape) * (2 * np.pi / generator.uniform(2.2, 12))
+        wave = surfaces.ramp(generator, *picture.shape) * (2 * np.pi / generator.uniform(2.2, 12))
         picture = picture * (1 + generator.uniform(0.02, 0.1) * np.sin(wave))
-    softness = 0.0
     if generator.random() < 0.8:
         # Out of focus at the most as far as the writing survives it, and mostly sharp.
         worst = 0.5 + min(1.0, 0.04 * page.unit) if generator.random() < 0.2 else 0.7
-        softness = generator.uniform(0.3, worst)
-        picture = cv2.GaussianBlur(picture, (0, 0), softness)
+        picture = cv2.GaussianBlur(picture, (0, 0), generator.uniform(0.3, worst))
     if generator.random() < 0.15:  # phones sharpen what they take
         halo = cv2.GaussianBlur(picture, (0, 0), generator.uniform(0.6, 2))
         picture = picture + generator.uniform(0.3, 1.5) * (picture - halo)

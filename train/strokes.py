@@ -97,7 +97,7 @@ STYLES: dict[int, list[Pattern]] = {
           (0.34, 1.0)]],
     ],
 }  # fmt: skip
-# Letters that cannot be taken for a digit when they stand alone: no O, o, I, l, i, j, b, q, g.
+# Letters, without those that nobody could tell from a digit when they stand alone: O, o, I, l, i, j, b, q, g.
 LETTERS: dict[str, Pattern] = {
     "A": [[(0.35, 0.0), (0.18, 0.5), (0.0, 1.0)], [(0.35, 0.0), (0.54, 0.5), (0.7, 1.0)],
           [(0.14, 0.64), (0.36, 0.63), (0.58, 0.64)]],

@@ -46,7 +46,7 @@ def sheet(generator: np.random.Generator, height: int, width: int) -> Surface:
     return level * light
 
 
-def _ramp(generator: np.random.Generator, height: int, width: int) -> Surface:
+def ramp(generator: np.random.Generator, height: int, width: int) -> Surface:
     """Signed distance in pixels from a random straight line through the surface."""
     angle = generator.uniform(0, 2 * np.pi)
     x = np.arange(width, dtype=np.float32) - generator.uniform(0.1, 0.9) * width
@@ -56,12 +56,12 @@ def _ramp(generator: np.random.Generator, height: int, width: int) -> Surface:
 
 def _shadow(generator: np.random.Generator, height: int, width: int) -> Surface:
     softness = max(height, width) * float(np.exp(generator.uniform(np.log(0.01), np.log(0.3))))
-    edge = 1 / (1 + np.exp(np.clip(-_ramp(generator, height, width) / softness * 4, -30, 30)))
+    edge = 1 / (1 + np.exp(np.clip(-ramp(generator, height, width) / softness * 4, -30, 30)))
     return np.asarray(1 - generator.uniform(0.1, 0.6) * edge, np.float32)
 
 
 def _fold(generator: np.random.Generator, height: int, width: int) -> Surface:
-    away = _ramp(generator, height, width) / generator.uniform(1, 5)
+    away = ramp(generator, height, width) / generator.uniform(1, 5)
     return np.asarray(1 + generator.uniform(-0.2, 0.2) * np.exp(-np.abs(away)), np.float32)
 
 
@@ -86,7 +86,7 @@ def clutter(generator: np.random.Generator, height: int, width: int) -> Surface:
     surface = kinds[generator.integers(len(kinds))](generator, height, width)
     while generator.random() < 0.35:
         other = kinds[generator.integers(len(kinds))](generator, height, width)
-        beyond = _ramp(generator, height, width) + 20 * field(generator, height, width, 5) > 0
+        beyond = ramp(generator, height, width) + 20 * field(generator, height, width, 5) > 0
         surface = np.where(beyond, other, surface)
     if generator.random() < 0.3:
         surface = surface * (1 + 0.3 * field(generator, height, width, generator.uniform(2, 30)))
@@ -152,7 +152,7 @@ def _woven(generator: np.random.Generator, height: int, width: int) -> Surface:
     surface = np.full((height, width), generator.uniform(60, 200), np.float32)
     bend = generator.uniform(0, 4) * field(generator, height, width, 4)
     for _ in range(generator.integers(1, 3)):
-        wave = np.sin((_ramp(generator, height, width) + bend) * (2 * np.pi / generator.uniform(3, 40)))
+        wave = np.sin((ramp(generator, height, width) + bend) * (2 * np.pi / generator.uniform(3, 40)))
         if generator.random() < 0.5:
             wave = np.sign(wave) * np.sqrt(np.abs(wave))
         surface += generator.uniform(5, 60) * wave
@@ -248,9 +248,9 @@ def _blocks(generator: np.random.Generator, height: int, width: int) -> Surface:
     """Rooms, screens, shelves: large planes with edges, lines along them."""
     surface = sheet(generator, height, width)
     for _ in range(generator.integers(2, 9)):
-        part = _ramp(generator, height, width) > 0
+        part = ramp(generator, height, width) > 0
         if generator.random() < 0.6:
-            part &= _ramp(generator, height, width) > 0
+            part &= ramp(generator, height, width) > 0
         surface = np.where(part, surface * generator.uniform(0.5, 1.6), surface)
     for _ in range(generator.integers(0, 12)):
         # From border to border: a short bar alone could be a 1.

@@ -7,7 +7,6 @@ to refuse; with single marks, textures and noise made into tiles, since anyone m
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from edge_runtime.locate import Candidates, find_digits
 from edge_runtime.model import Locator
 from edge_runtime.preprocess import NO_DIGIT, cut_tiles
+from edge_runtime.profiling import cores
 from train import others
 from train.data import Digits
 from train.ink import Handwriting
@@ -124,13 +124,15 @@ def draw_cuts(
     """Cut up `count` scenes drawn with the handwriting of `digits`, on all cores; the same for a seed.
 
     `model` is the locator that finds them, None for none: boxes are then the true ones, moved a little.
-    Scenes are `side` px wide; `marks` things that nobody found come with each, without them come all that the
-    locator finds.
+    Raises `ModelError` where that cannot be opened. Scenes are `side` px wide; `marks` things that nobody
+    found come with each, without them come all that the locator finds.
     """
-    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy())
+    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
+    if model is not None:
+        Locator(model)  # one that cannot be opened would keep the pool busy with new workers for ever
     # fork would carry torch's threads over, half dead.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(os.cpu_count(), _work_with, (handwriting, model)) as pool:
+    with context.Pool(cores(), _work_with, (handwriting, model)) as pool:
         draw = partial(_draw, seed=seed, side=side, marks=marks)
         scenes = pool.imap(draw, range(count), chunksize=16)
         return list(

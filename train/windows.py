@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from edge_runtime.locate import SIZES, STRIDE
+from edge_runtime.profiling import cores
 from train.data import Digits
 from train.ink import Handwriting
 from train.scenes import IGNORED, Scene, draw_scene
@@ -122,14 +122,14 @@ def _draw(index: int, seed: tuple[int, ...]):
 
 def draw_windows(count: int, digits: Digits, seed: tuple[int, ...], processes: int | None = None) -> Windows:
     """Draw `count` windows with the handwriting of `digits`, on all cores; the same for a seed."""
-    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy())
+    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
     cells = SIDE // STRIDE
     grey = np.empty((count, SIDE, SIDE), np.uint8)
     digit, finer = np.empty((count, cells, cells), np.int8), np.empty((count, cells, cells), np.int8)
     sides = np.empty((count, 4, cells, cells), np.float16)
     # fork would carry torch's threads over, half dead.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes or os.cpu_count(), _work_with, (handwriting,)) as pool:
+    with context.Pool(processes or cores(), _work_with, (handwriting,)) as pool:
         drawn = pool.imap(partial(_draw, seed=seed), range(count), chunksize=64)
         progress = tqdm(
             drawn, total=count, desc="drawing scenes", leave=False, disable=not sys.stderr.isatty()

@@ -14,7 +14,7 @@ from train.data import Digits
 @pytest.fixture(scope="module")
 def handwriting():
     drawn, labels = drawing.drawn_tiles(200, seed=5)
-    return ink.Handwriting(drawn, labels.astype(np.int64))
+    return ink.Handwriting(drawn, labels.astype(np.int64), (1,))
 
 
 def layout(name):
@@ -52,7 +52,7 @@ def test_a_scene_is_its_seed(handwriting):
 
     one, other = draw(7, handwriting), draw(8, handwriting)
     # Marks that were drawn for other scenes before make no difference.
-    fresh = draw(7, ink.Handwriting(handwriting._tiles, handwriting._labels))
+    fresh = draw(7, ink.Handwriting(handwriting._tiles, handwriting._labels, (1,)))
     assert (one.grey == fresh.grey).all()
     assert (one.boxes == fresh.boxes).all()
     assert one.grey.tobytes() != other.grey.tobytes()
