@@ -32,6 +32,12 @@ def _figures_of(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
         yield f"process start to bare imports', {who}", result["ratio_to_imports"]
         if result["peak_mb"] is not None:
             yield f"peak MB, {who}", result["peak_mb"]
+    elif kind == "frame" and "ratio_to_reference" in result:
+        yield f"a page of {result['size']} to the reference", result["ratio_to_reference"]
+    elif kind == "refusal":
+        yield f"refusal AUROC, {result['others']}", result["auroc"]
+    elif kind == "robustness":
+        yield f"disturbed by {result['disturbance']}, mean", sum(result["accuracy"]) / len(result["accuracy"])
     elif kind == "folder":
         yield f"folder of {result['pictures']}, rate to imdecode's", result["ratio_to_imdecode"]
 
@@ -58,7 +64,7 @@ def accuracy_losses(before: Record, after: Record, allowed: float = ALLOWED_LOSS
     shipped = {name: accuracy for name, accuracy in old.items() if name != "torch" or name in new}
     # A CPU on which the answers changed is a loss of accuracy on every device of its kind.
     changed = [
-        f"{r['cpu']}: INT8 names another digit on {1 - r['same_digit']:.2%} of {r['tiles']}"
+        f"{r['cpu']}: INT8 decides {1 - r['same_digit']:.2%} of {r['tiles']} otherwise"
         for r in after.of_kind("cpu")
         if r["same_digit"] < 1 - allowed
     ]

@@ -103,7 +103,7 @@ def _listed(path: Path, entry: Callable[[str, dict[str, Any]], Labelled]) -> lis
 
 
 def read_all(pictures: Sequence[Labelled], model: str) -> list[Score]:
-    """Read every picture with the runtime's own reader, one thread. Raises as `cv2.imread` never does."""
+    """Read every picture with the runtime's own reader, one thread. Raises `BenchmarkError`."""
     reader = DigitReader(model)
     scores = []
     for picture in tqdm(pictures, desc="reading", leave=False, disable=not sys.stderr.isatty()):
@@ -253,13 +253,16 @@ def page(figures: dict[str, Any], scores: Sequence[Score]) -> str:
             "  by kind: "
             + ", ".join(f"{name} {false:.2f}" for name, false in figures["false_by_category"].items()),
         ]
-    failed = sorted(
-        (one for one in scores if not one.perfect), key=lambda one: one.missed + one.false, reverse=True
-    )
-    lines += [f"  {one.picture.path.name}: {one.missed} missed, {one.false} false" for one in failed]
+    lines += [f"  {one.picture.path.name}: {one.missed} missed, {one.false} false" for one in _failed(scores)]
     stages = ", ".join(f"{stage} {ms:.2f}" for stage, ms in figures["ms"].items())
     lines.append(f"median milliseconds a picture: {stages}")
     return "\n".join(lines)
+
+
+def _failed(scores: Sequence[Score]) -> list[Score]:
+    """What was not read perfectly, worst first."""
+    failed = (one for one in scores if not one.perfect)
+    return sorted(failed, key=lambda one: one.missed + one.false, reverse=True)
 
 
 _CELL = 320  # px, of the contact sheet
@@ -272,16 +275,18 @@ def draw_failures(scores: Sequence[Score], path: Path) -> int:
 
     Green is what is there, blue what was read rightly, red what was made up or misread.
     """
-    failed = sorted(
-        (one for one in scores if not one.perfect), key=lambda one: one.missed + one.false, reverse=True
-    )
+    failed = _failed(scores)
     cells = [_cell(one) for one in failed[:_MOST]]
     if not cells:
         return 0
     cells += [np.full_like(cells[0], 255)] * (-len(cells) % _COLUMNS)
     rows = [np.hstack(cells[index : index + _COLUMNS]) for index in range(0, len(cells), _COLUMNS)]
-    if not cv2.imwrite(str(path), np.vstack(rows)):
-        raise BenchmarkError(f"cannot write {path}")
+    try:
+        written = cv2.imwrite(str(path), np.vstack(rows))
+    except cv2.error:  # no format of that name
+        written = False
+    if not written:
+        raise BenchmarkError(f"cannot write {path}: name a .png or .jpg file in a folder that is there")
     return len(failed)
 
 

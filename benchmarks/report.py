@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cpus import EMULATOR
+from benchmarks.errors import BenchmarkError
 from benchmarks.record import Record
 
 
 def write_report(record: Record, folder: Path) -> tuple[Path, Path]:
     """Write `NAME.md` and `NAME.png` into `folder`; return their paths."""
     page, plot = folder / f"{record.name}.md", folder / f"{record.name}.png"
+    text = _markdown(record, plot.name)
     _plot(record, plot)
-    page.write_text(_markdown(record, plot.name), encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
     return page, plot
 
 
@@ -42,6 +44,8 @@ def summary(record: Record) -> str:
 
 def _markdown(record: Record, plot: str) -> str:
     about, host = record.conditions, record.conditions["host"]
+    if "runs" not in about:
+        raise BenchmarkError(f"{record.path} was made by an older version, whose report is beside it")
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
     parts = [
         f"# Benchmark {record.name}",
@@ -137,17 +141,19 @@ def _markdown(record: Record, plot: str) -> str:
                 for r in record.of_kind("frame")
             ),
         ),
-        robustness_page(record.results),
+        robustness_page(record.results, "int8"),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def robustness_page(results: Iterable[dict[str, Any]]) -> str:
+def robustness_page(results: Iterable[dict[str, Any]], model: str) -> str:
     """Accuracy under graded disturbances and refusal of what is no digit, as Markdown."""
     results = list(results)
+    if not any(r["kind"] == "refusal" for r in results):
+        return "Robustness was not measured: it takes the packages of the extra `train`."
     return "\n\n".join(
         [
-            "## Disturbed tiles, INT8",
+            f"## Disturbed tiles, {model}",
             _table(
                 ("disturbance", "grades", "accuracy, grade by grade"),
                 (
@@ -160,7 +166,7 @@ def robustness_page(results: Iterable[dict[str, Any]]) -> str:
                     if r["kind"] == "robustness"
                 ),
             ),
-            "## What is no digit, INT8",
+            f"## What is no digit, {model}",
             _table(
                 ("tiles", "AUROC", "accepted where 95 % of digits are", "accepted as shipped"),
                 (

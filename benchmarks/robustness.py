@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,19 @@ DISTURBANCES: dict[
 }
 
 
+def missing() -> str:
+    """The first package that is needed and not installed, or ""."""
+    return next((name for name in ("PIL", "matplotlib", "skimage") if not find_spec(name)), "")
+
+
 def measure(data: Path, model: str = "int8") -> Iterator[dict[str, Any]]:
     """Yield one result a disturbance and one a kind of what is no digit.
 
     Refusal is scored as digits told from others by the confidence: the area under the receiver's curve, and
     the share of others accepted at the confidence that 95 % of the undisturbed digits reach.
     """
+    if missing():
+        raise BenchmarkError(f"{missing()} is missing: pip install -e '.[train]'")
     tiles, labels = (part[:PICTURES] for part in load_test_set(data))
     reader = DigitReader(model)
     clean = reader.read_tiles(tiles)
@@ -153,11 +161,9 @@ def auroc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float
 
 def _draw_others() -> Iterator[tuple[str, Tiles]]:
     """Tiles of what is no digit, by kind, from the generator that training draws from, with another seed."""
-    try:
-        from train import others
-        from train.ink import Handwriting
-    except ModuleNotFoundError as error:
-        raise BenchmarkError(f"{error.name} is missing: pip install -e '.[train]'") from error
+    from train import others
+    from train.ink import Handwriting
+
     nobody = Handwriting(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64), (SEED,))
     for index, (name, (draw, _)) in enumerate(others.KINDS.items()):
         generator = np.random.default_rng([SEED, index])

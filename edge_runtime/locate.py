@@ -1,8 +1,8 @@
 """Where the digits are in a picture: a small network looks at every place, over a pyramid of sizes.
 
-The network answers for every cell of 4 x 4 px of a grey picture: whether a digit's middle is there that is
-12 to 28 px high, which one, and its box; and whether writing for the next finer level is there. Coarse levels
-come first: what they say decides where the finer ones are looked at at all.
+The network answers for every cell of 4 x 4 px of a grey picture: whether a digit's middle is there whose
+longer side is 12 to 28 px, which one, and its box; and whether digits for the next finer level are there.
+Coarse levels come first: what they say decides where the finer ones are looked at at all.
 (Anchor-free boxes: Tian et al., 2019, "FCOS"; image pyramid: Hu and Ramanan, 2017, "Finding Tiny Faces".)
 """
 
@@ -27,7 +27,7 @@ BOX_SCALE = 16.0
 # From grey uint8 [1, H, W], sides multiples of STRIDE, to float32 [1, CHANNELS, H / STRIDE, W / STRIDE].
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
-MOST = 1000  # candidates of one picture
+MOST = 2000  # candidates of one picture
 START_SIDE = 320  # px: the finest level that is always looked at
 SMALLEST_SIDE = 24  # px: the coarsest level, where a digit that fills the picture has a size that is found
 _LEAST_WINDOW = 96  # px: small levels are surrounded with their border's pixels up to this
@@ -72,7 +72,8 @@ def find_digits(grey: NDArray[np.uint8], network: Network, least: float = 0.0) -
     """Find what may be digits, of 12 px height up to the whole picture's, in either polarity.
 
     `grey` uint8 `(H, W)`; `least` is the logit that a candidate has at the least. Of very many the best
-    `MOST` come back.
+    `MOST` come back. Small digits in a large picture are found where some coarser level takes them for
+    writing: below a hundredth of the picture's longer side that is no longer sure.
     """
     scale = min(1.0, START_SIDE / max(grey.shape))
     level = _scaled(grey, scale)
@@ -85,7 +86,7 @@ def find_digits(grey: NDArray[np.uint8], network: Network, least: float = 0.0) -
         rows, _ = _look(level, network, least)
         found.append(_placed(rows, 0, 0, grey.shape[1] / level.shape[1], grey.shape[0] / level.shape[0]))
     # Finer ones, for smaller digits: where the level before asks for them.
-    while scale < 0.8 and len(finer):
+    while scale < 0.9 and len(finer):
         scale = min(1.0, scale * 2)
         asked = []
         for left, top, right, bottom in _regions(finer, scale, grey.shape):
@@ -97,8 +98,8 @@ def find_digits(grey: NDArray[np.uint8], network: Network, least: float = 0.0) -
             asked.append(_placed(more, left, top, across, down))
         finer = np.concatenate(asked)
     rows = np.concatenate(found)
-    rows = rows[np.argsort(-rows[:, 4], kind="stable")[:MOST]]
-    rows = rows[_distinct(rows)]
+    rows = rows[np.argsort(-rows[:, 4], kind="stable")[: 4 * MOST]]
+    rows = rows[_distinct(rows)[:MOST]]
     return Candidates(rows[:, :4], rows[:, 4], rows[:, 5:])
 
 
@@ -124,20 +125,16 @@ def _regions(
 ) -> list[tuple[int, int, int, int]]:
     """Parts of the picture (left, top, right, bottom) around the boxes `finer` `[N, 4]`, of bounded size."""
     margin, block = _CONTEXT / scale, _BLOCK / scale
-    middles = (finer[:, :2] + finer[:, 2:]) / 2
-    regions = []
-    for place in np.unique(np.floor(middles / block), axis=0):
-        inside = finer[(np.floor(middles / block) == place).all(axis=1)]
-        low, high = inside[:, :2].min(axis=0) - margin, inside[:, 2:].max(axis=0) + margin
-        regions.append(
-            (
-                max(0, int(low[0])),
-                max(0, int(low[1])),
-                min(shape[1], int(high[0]) + 1),
-                min(shape[0], int(high[1]) + 1),
-            )
-        )
-    return regions
+    places = np.floor((finer[:, :2] + finer[:, 2:]) / 2 / block).astype(np.int64)
+    blocks, member = np.unique(places[:, 0] << 32 | places[:, 1], return_inverse=True)
+    low, high = np.full((len(blocks), 2), np.inf), np.full((len(blocks), 2), -np.inf)
+    np.minimum.at(low, member.ravel(), finer[:, :2])
+    np.maximum.at(high, member.ravel(), finer[:, 2:])
+    low = np.maximum(low - margin, 0).astype(int)
+    high = np.minimum(high + margin + 1, shape[::-1]).astype(int)
+    return [
+        (x, y, right, bottom) for (x, y), (right, bottom) in zip(low.tolist(), high.tolist(), strict=True)
+    ]
 
 
 def _look(
@@ -158,7 +155,7 @@ def _look(
     rows, columns = np.nonzero((logits >= least) & (logits == best))
     chosen = scores[:, rows, columns]
     x, y = (columns + 0.5) * STRIDE - left, (rows + 0.5) * STRIDE - top
-    sides = chosen[12:] * BOX_SCALE
+    sides = np.maximum(chosen[12:], 0) * BOX_SCALE
     boxes = np.stack([x - sides[0], y - sides[1], x + sides[2], y + sides[3]], axis=1)
     boxes = np.clip(boxes, 0, np.array([width, height] * 2))
     size = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
@@ -167,6 +164,8 @@ def _look(
     candidates = np.concatenate([boxes, chosen[:1].T, chosen[2:12].T], axis=1)[good].astype(np.float32)
     rows, columns = np.nonzero(scores[1] > _FINER)
     corners = np.stack([columns * STRIDE - left, rows * STRIDE - top], axis=1)
+    # What lies in the border's copies is no part of the picture.
+    corners = corners[(corners >= 0).all(axis=1) & (corners < [width, height]).all(axis=1)]
     cells = np.concatenate([corners, corners + STRIDE], axis=1).astype(np.float32)
     return candidates, cells
 
@@ -180,12 +179,11 @@ def _before(side: int) -> int:
 
 
 def _distinct(rows: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Indices of the candidates that are not a worse view of another one, best first."""
-    order = np.argsort(-rows[:, 4], kind="stable")
-    boxes = rows[order, :4]
+    """Indices of the candidates, sorted best first, that are not a worse view of another one."""
+    boxes = rows[:, :4]
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    alive = np.ones(len(order), bool)
-    for index in range(len(order)):
+    alive = np.ones(len(boxes), bool)
+    for index in range(len(boxes)):
         if not alive[index]:
             continue
         rest = slice(index + 1, None)
@@ -197,7 +195,7 @@ def _distinct(rows: NDArray[np.float32]) -> NDArray[np.int64]:
         # A loop in an 8 and the 8 are of different sizes: which it is, the tiles will tell.
         alike = smaller > 0.6 * np.maximum(area[index], area[rest])
         alive[rest] &= ~((shared > _OVERLAP * union) | (alike & (shared > 0.7 * smaller)))
-    return order[alive]
+    return np.flatnonzero(alive)
 
 
 def resolve(boxes: NDArray[np.float32], likely: NDArray[np.float32]) -> list[int]:

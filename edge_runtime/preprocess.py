@@ -12,7 +12,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import imagesize
@@ -232,30 +232,39 @@ def cut_tile(grey: Grey, x: float, y: float, width: float, height: float) -> Gre
     `grey` uint8 `(H, W)`, dark ink on bright paper or the reverse, unevenly lit; the box in its pixels.
     Neighbours that reach into the box, and lines that run through its margin, are left out.
     """
-    return cut_tiles(grey, [(x, y, x + width, y + height)])[0][0]
+    (cut,) = cut_tiles(grey, [(x, y, x + width, y + height)])
+    return None if cut is None else cut.tile
 
 
-def cut_tiles(grey: Grey, boxes: Sequence[Sequence[float]]) -> tuple[list[Grey | None], NDArray[np.float32]]:
+class Cut(NamedTuple):
+    """What was cut out of a box.
+
+    `contrast` says by how many grey levels the ink departs from the paper, `spill` which share 0..1 of the
+    main piece of ink lies beyond the box, in the rim that can be seen.
+    """
+
+    tile: Grey
+    contrast: float
+    spill: float
+
+
+def cut_tiles(grey: Grey, boxes: Sequence[Sequence[float]]) -> list[Cut | None]:
     """Cut the ink of every box (left, top, right, bottom) of a picture, as `cut_tile` does of one.
 
-    Returns the tiles and, float32 `[N]`, how many grey levels their ink departs from the paper. What one
-    picture holds is mostly written in one ink: where a box alone leaves it open whether its ink is dark or
-    bright, the others decide.
+    What one picture holds is mostly written in one ink: where a box alone leaves it open whether its ink is
+    dark or bright, the others decide.
     """
     patches = [_Patch.of(grey, *box) for box in boxes]
     leanings = [patch.leaning for patch in patches if patch is not None]
     common = sum(leanings) / len(leanings) if leanings else 0.0
-    cut = [
-        (None, 0.0) if patch is None else patch.tile(dark=patch.leaning + common >= 0) for patch in patches
-    ]
-    return [tile for tile, _ in cut], np.array([contrast for _, contrast in cut], np.float32)
+    return [None if patch is None else patch.cut(dark=patch.leaning + common >= 0) for patch in patches]
 
 
 def whole_tile(grey: Grey) -> Grey | None:
     """A small picture as one tile: as it is where it has a tile's size, else its ink; None without ink."""
     if grey.shape == (TILE, TILE):
         return np.asarray(recognise_tiles(grey[None])[0][0], np.uint8)
-    return cut_tiles(grey, [(0, 0, grey.shape[1], grey.shape[0])])[0][0]
+    return cut_tile(grey, 0, 0, grey.shape[1], grey.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +284,7 @@ class _Patch:
         scale = _WORK / max(right - left, bottom - top, 1)
         rim = _RIM / scale
         x, y = max(0, round(left - rim)), max(0, round(top - rim))
-        patch = grey[y : round(bottom + rim), x : round(right + rim)]
+        patch = grey[y : max(0, round(bottom + rim)), x : max(0, round(right + rim))]
         # Of a very large patch a part of the pixels is plenty.
         step = max(1, int(1 / (4 * scale)))
         patch = patch[::step, ::step]
@@ -292,25 +301,16 @@ class _Patch:
         )
         return cls(departure, inside, _leaning(departure[inside[1] : inside[3], inside[0] : inside[2]]))
 
-    def tile(self, *, dark: bool) -> tuple[Grey | None, float]:
-        """The tile of what is darker, or brighter, than the paper, None where nothing is; its contrast."""
+    def cut(self, *, dark: bool) -> Cut | None:
+        """Cut out what is darker, or brighter, than the paper; None where nothing is."""
         ink, contrast = _ink(-self.departure if dark else self.departure)
         if ink is None:
-            return None, contrast
+            return None
         left, top, right, bottom = self.inside
         _erase_lines(ink, left, top, right, bottom)
-        kept = _keep_inside(ink, max(0, left - _SLACK), max(0, top - _SLACK), right + _SLACK, bottom + _SLACK)
-        return (None if kept is None else make_tile(kept)), contrast
-
-
-def extract_ink(patch: Grey) -> Grey | None:
-    """Separate ink from paper: `uint8 (H, W)` in, ink strength out, 0 on paper and 255 where inked fully.
-
-    The paper is a plane through the patch's brightness, fitted without the ink; ink is what departs from
-    it on the side, darker or brighter, where the departure is stronger. None where nothing departs.
-    """
-    departure = _departure(patch)
-    return _ink(-departure if _leaning(departure) >= 0 else departure)[0]
+        left, top = max(0, left - _SLACK), max(0, top - _SLACK)
+        kept, spill = _keep_inside(ink, left, top, right + _SLACK, bottom + _SLACK)
+        return None if kept is None else Cut(make_tile(kept), contrast, spill)
 
 
 def _departure(patch: Grey) -> NDArray[np.float32]:
@@ -342,16 +342,6 @@ def _ink(strength: NDArray[np.float32]) -> tuple[Grey | None, float]:
     # Saturates at both ends.
     ink = cv2.convertScaleAbs(np.maximum(strength - floor, 0), alpha=255 / (full - floor))
     return np.asarray(ink, np.uint8), full
-
-
-def quantiles(values: NDArray[Any], *shares: float) -> list[float]:
-    """The values below which these shares 0..1 of `values` lie.
-
-    numpy's own percentile and median import numpy.ma on their first call: 8 ms of the first picture.
-    """
-    places = [round(share * (values.size - 1)) for share in shares]
-    ordered = np.partition(values, places, axis=None)
-    return [float(ordered[place]) for place in places]
 
 
 # The paper's plane is fitted to a grid of points that lie at the same shares of every patch.
@@ -415,28 +405,33 @@ def _erase(picture: Grey, start: int, stop: int, thick: int) -> None:
         picture[row[~crossed], columns[~crossed]] = 0
 
 
-def _keep_inside(ink: Grey, left: int, top: int, right: int, bottom: int) -> Grey | None:
-    """The ink inside these borders, without pieces that lie mainly beyond; None where nothing stays."""
+def _keep_inside(ink: Grey, left: int, top: int, right: int, bottom: int) -> tuple[Grey | None, float]:
+    """The ink inside these borders, without pieces that lie mainly beyond, None where nothing stays.
+
+    Also returns which share of the main piece lies beyond.
+    """
     mask = cv2.compare(ink, 96, cv2.CMP_GT)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count <= 1:
-        return None
+        return None, 0.0
     part, ink = labels[top:bottom, left:right], ink[top:bottom, left:right]
     areas = stats[:, cv2.CC_STAT_AREA]
     inside = np.bincount(part.ravel(), minlength=count)
     keep = inside * 2 > areas
     # What reaches far out and yet has the most ink here is the digit, tied to a line or a neighbour.
-    keep[1 + int(inside[1:].argmax())] = True
+    main = 1 + int(inside[1:].argmax())
+    spill = 1 - float(inside[main] / areas[main])
+    keep[main] = True
     # Specks of noise would move the centre of mass and stretch the ink's box.
     keep &= inside * 40 > inside[1:].max()
     keep[0] = False
-    if not keep.any():
-        return None
+    if not inside[main]:
+        return None, spill
     if keep[1:].all():
-        return ink
+        return ink, spill
     # The soft rim of a stroke belongs to it: grow what is kept by as much as the mask cut off.
     kept = cv2.dilate(keep[part].astype(np.uint8), np.ones((5, 5), np.uint8))
-    return np.where((kept > 0) & ((part == 0) | keep[part]), ink, 0).astype(np.uint8)
+    return np.where((kept > 0) & ((part == 0) | keep[part]), ink, 0).astype(np.uint8), spill
 
 
 def make_tile(ink: Grey) -> Grey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,7 +24,7 @@ Picture: TypeAlias = "str | Path | NDArray[Any]"
 _WHOLE_TILE = Box(0, 0, preprocess.TILE, preprocess.TILE)
 _TILE_SHAPE = (preprocess.TILE, preprocess.TILE)
 _LONGEST_WAIT = 0.25  # s; results of slow pictures come out soon, those of tiles in batches
-_LEAST_LOGIT = -1.5  # the locator's word for what is worth a look by the classifier
+LEAST_LOGIT = -1.5  # the locator's word for what is worth a look by the classifier
 _DISMISSED = 0.7  # probability of no digit from which on a candidate is not mentioned at all
 _CELL = 64  # px; a picture of this size may be a form's cell, one digit that fills it
 _AHEAD = 4  # pictures a thread may be ahead of the one whose turn it is
@@ -38,7 +38,7 @@ class _Page:
     status: str = OK
     grey: NDArray[np.uint8] | None = None
     tiles: Sequence[NDArray[np.uint8]] = ()  # of the candidates, and of the whole behind them
-    contrasts: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    cuts: Sequence[preprocess.Cut] = ()  # of the candidates
     candidates: Candidates | None = None  # none where the picture is a tile itself
     whole: Box | None = None  # a picture so small that it may be one digit's
 
@@ -169,7 +169,9 @@ class DigitReader:
         self, probabilities: NDArray[np.float32], page: _Page, candidates: Candidates
     ) -> tuple[Digit, ...]:
         """What a picture's candidates are: digits, refused ones, or nothing worth a word."""
-        combined = self.classifier.info.vote.combine(probabilities, candidates, page.contrasts)
+        contrasts = np.array([cut.contrast for cut in page.cuts], np.float32)
+        spills = np.array([cut.spill for cut in page.cuts], np.float32)
+        combined = self.classifier.info.vote.combine(probabilities, candidates, contrasts, spills)
         boxes = [_box(*corners) for corners in candidates.boxes.tolist()]
         # Where both networks see nothing there is nothing to be refused.
         shown = np.flatnonzero(combined[:, preprocess.NO_DIGIT] < _DISMISSED)
@@ -213,9 +215,12 @@ class DigitReader:
 
     def _locate(self, grey: NDArray[np.uint8]) -> Candidates:
         try:
-            return locate.find_digits(grey, self.locator.scores, _LEAST_LOGIT)
-        except (MemoryError, cv2.error) as error:
+            return locate.find_digits(grey, self.locator.scores, LEAST_LOGIT)
+        except MemoryError as error:
             raise PictureError("too large for this machine's memory") from error
+        except cv2.error as error:
+            reason = "too large for this machine's memory" if error.code == _NO_MEMORY else error.err
+            raise PictureError(f"cannot be searched: {reason}") from error
 
 
 def _better(found: tuple[Digit, ...], whole: Digit) -> tuple[Digit, ...]:
@@ -226,6 +231,7 @@ def _better(found: tuple[Digit, ...], whole: Digit) -> tuple[Digit, ...]:
     return (whole,)
 
 
+_NO_MEMORY = -4  # OpenCV's code
 _NO_PROBABILITIES = np.empty((0, preprocess.NO_DIGIT + 1), np.float32)
 
 
@@ -263,10 +269,10 @@ def _recognise_tiles(pages: list[_Page]) -> None:
 
 def _cut_tiles(page: _Page, grey: NDArray[np.uint8], candidates: Candidates) -> None:
     """Cut a tile out of every candidate's box; those without ink are dropped."""
-    cut, contrasts = preprocess.cut_tiles(grey, candidates.boxes.tolist())
-    inked = [index for index, tile in enumerate(cut) if tile is not None]
-    page.tiles = [tile for tile in cut if tile is not None]
-    page.candidates, page.contrasts = candidates[inked], contrasts[inked]
+    cuts = preprocess.cut_tiles(grey, candidates.boxes.tolist())
+    page.candidates = candidates[[index for index, cut in enumerate(cuts) if cut is not None]]
+    page.cuts = [cut for cut in cuts if cut is not None]
+    page.tiles = [cut.tile for cut in page.cuts]
     if max(grey.shape) <= _CELL:
         whole = preprocess.whole_tile(grey)
         if whole is not None:

@@ -5,6 +5,7 @@ The rest of the picture has a say as well: digits stand in the company of digits
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -25,8 +26,8 @@ class Vote:
     The evidence for digit d is log P(d | tile) + `reading` * log P(d | place); that for none is
     log P(none | tile) + `bias` - `finding` * logit(digit | place) - `company` * log-odds of the candidates
     near by + `faint` and `odd` for every halving of contrast and doubling or halving of size against the
-    picture's digits, beyond the first. A softmax over all, sharpened by `gain`, gives the probabilities
-    (Hinton, 1999, "Products of Experts").
+    picture's digits, beyond the first, + `spilt` * the share of ink beyond the box. A softmax over all,
+    sharpened by `gain`, gives the probabilities (Hinton, 1999, "Products of Experts").
     """
 
     reading: float = 0.0
@@ -36,28 +37,34 @@ class Vote:
     company: float = 0.0
     faint: float = 0.0
     odd: float = 0.0
+    spilt: float = 0.0
 
     @classmethod
     def parse(cls, text: str) -> Vote:
         """From numbers as `str` gives them. Raises `ValueError` for anything else."""
         weights = [float(part) for part in text.split()]
-        if len(weights) != len(astuple(cls())):
-            raise ValueError(f"a vote of {len(weights)} weights")
+        if len(weights) != len(astuple(cls())) or not all(map(math.isfinite, weights)):
+            raise ValueError(f"no vote: {text!r}")
         return cls(*weights)
 
     def __str__(self) -> str:
         return " ".join(f"{weight:.4f}" for weight in astuple(self))
 
     def combine(
-        self, probabilities: NDArray[np.float32], candidates: Candidates, contrasts: NDArray[np.float32]
+        self,
+        probabilities: NDArray[np.float32],
+        candidates: Candidates,
+        contrasts: NDArray[np.float32],
+        spills: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """Probabilities float32 `[N, 11]` of ten digits and none for the candidates of one picture.
 
-        `probabilities` `[N, 11]` are the classifier's, `contrasts` `[N]` the ink's, in grey levels.
+        `probabilities` `[N, 11]` are the classifier's; `contrasts` and `spills` `[N]` are those of the cuts
+        (`preprocess.Cut`).
         """
         evidence = np.log(np.maximum(probabilities, 1e-7))
         evidence[:, :NO_DIGIT] += self.reading * log_softmax(candidates.digits)
-        evidence[:, NO_DIGIT] += self.bias - self.finding * candidates.logits
+        evidence[:, NO_DIGIT] += self.bias - self.finding * candidates.logits + self.spilt * spills
         if len(candidates) > 1:
             alone = 1 - np.exp(log_softmax(self.gain * evidence))[:, NO_DIGIT]
             company, faint, odd = context(alone, candidates.boxes, contrasts)

@@ -15,12 +15,14 @@ from torch.nn import functional
 from edge_runtime.locate import Candidates
 from edge_runtime.preprocess import NO_DIGIT
 from edge_runtime.vote import Vote, context
+from export.errors import ExportError
 
 # With a calibrated confidence, less is more likely wrong than right; no threshold is lower than this.
 LEAST_CONFIDENCE = 0.5
 # Share of the validation digits that may be refused, to refuse as much else as possible.
 REFUSED = 0.003
 _MOST_CONFIDENCE = 0.9
+_PRIOR = 1e-3  # of the squares of a vote's weights
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
@@ -39,11 +41,15 @@ def choose_threshold(confidences: NDArray[np.float32]) -> float:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture's candidates as `Vote.combine` takes them, and what each is: `labels` int64 `[N]`, 0..10."""
+    """A picture's candidates as `Vote.combine` takes them, and what each is.
+
+    `labels` int64 `[N]` are 0..9, `NO_DIGIT`, or -1 for what is neither: it is company to others, no more.
+    """
 
     probabilities: NDArray[np.float32]
     candidates: Candidates
     contrasts: NDArray[np.float32]
+    spills: NDArray[np.float32]
     labels: NDArray[np.int64]
 
 
@@ -51,28 +57,37 @@ def fit_vote(scenes: Sequence[Scene]) -> Vote:
     """Weights of the votes that make the labels of the scenes' candidates most likely.
 
     First those of the two networks, then, with what these say, all: what stands near is judged by them.
+    Raises `ExportError` where no scene has a candidate.
     """
+    if not scenes:
+        raise ExportError("the locator finds nothing in validation scenes; train it longer")
     tile = torch.from_numpy(np.log(np.maximum(_all(scenes, "probabilities"), 1e-7))).double()
     place = functional.log_softmax(
         torch.from_numpy(np.concatenate([scene.candidates.digits for scene in scenes])).double(), dim=1
     )
     there = torch.from_numpy(np.concatenate([scene.candidates.logits for scene in scenes])).double()
     targets = torch.from_numpy(_all(scenes, "labels"))
+    spills = torch.from_numpy(_all(scenes, "spills")).double()
     around = torch.zeros(3, len(targets), dtype=torch.float64)
 
     def loss(weights: list[Tensor]) -> Tensor:
         reading, finding, bias, gain, *rest = weights
         named = tile[:, :NO_DIGIT] + reading.clamp(min=0) * place
         # No vote counts against what it says, whatever a sample suggests.
-        company, faint, odd = (weight.clamp(min=0) for weight in rest) if rest else (0.0, 0.0, 0.0)
-        none = tile[:, NO_DIGIT] + bias - finding.clamp(min=0) * there
+        company, faint, odd, spilt = (
+            (weight.clamp(min=0) for weight in rest) if rest else torch.zeros(4, dtype=torch.float64)
+        )
+        none = tile[:, NO_DIGIT] + bias - finding.clamp(min=0) * there + spilt * spills
         none = none - company * around[0] + faint * around[1] + odd * around[2]
-        return functional.cross_entropy(gain * torch.cat([named, none[:, None]], dim=1), targets)
+        scores = gain * torch.cat([named, none[:, None]], dim=1)
+        # Where one kind of evidence parts the sample, nothing else would keep its weight finite.
+        prior = _PRIOR * sum(weight**2 for weight in weights)
+        return functional.cross_entropy(scores, targets, ignore_index=-1) + prior
 
     alone = _minimise([0.2, 0.5, 0.0, 1.0], loss)
     first = Vote(max(0.0, alone[0]), max(0.0, alone[1]), alone[2], alone[3])
     likely = [
-        1 - first.combine(scene.probabilities, scene.candidates, scene.contrasts)[:, NO_DIGIT]
+        1 - first.combine(scene.probabilities, scene.candidates, scene.contrasts, scene.spills)[:, NO_DIGIT]
         for scene in scenes
     ]
     parts = [
@@ -80,7 +95,7 @@ def fit_vote(scenes: Sequence[Scene]) -> Vote:
         for each, scene in zip(likely, scenes, strict=True)
     ]
     around = torch.from_numpy(np.concatenate([np.stack(part) for part in parts], axis=1)).double()
-    reading, finding, bias, gain, *rest = _minimise([*alone, 0.3, 0.3, 0.3], loss)
+    reading, finding, bias, gain, *rest = _minimise([*alone, 0.3, 0.3, 0.3, 0.3], loss)
     return Vote(max(0.0, reading), max(0.0, finding), bias, gain, *(max(0.0, weight) for weight in rest))
 
 

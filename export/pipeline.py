@@ -15,7 +15,7 @@ import torch
 from edge_runtime import manifest
 from edge_runtime.locate import SIZES, STRIDE, Candidates
 from edge_runtime.manifest import ModelEntry
-from edge_runtime.model import Classifier
+from edge_runtime.model import Classifier, Locator
 from edge_runtime.preprocess import CONTRACT
 from edge_runtime.vote import Vote
 from export import calibration, graph, parity, quantize
@@ -86,6 +86,9 @@ def release_run(
             for precision, path in models.items()
         }
         measured, task = "MNIST's test set", manifest.CLASSIFIER
+        known = graph.about(models["int8"]).get("locator")
+        if known is not None and known != Locator("int8").run_id:
+            raise ExportError(f"its vote was weighed with the locator {known}; export it again")
     return release(models, task, accuracies, measured, parameters, folder)
 
 
@@ -140,6 +143,7 @@ def _build_classifier(
         about["refuse_below"] = round(calibration.choose_threshold(confidences[right]), 4)
         if config.scenes:
             about["vote"] = _fit_vote(classifier, precision, config, validation)
+            about["locator"] = Locator(precision).run_id
         described(about)
     return parity.compare_classifier(network, paths["float"], paths["int8"], validation)
 
@@ -165,6 +169,7 @@ def _fit_vote(classifier: Classifier, locator: str, config: Config, digits: Digi
                     classifier.probabilities(np.stack([cut.tile for cut, _ in found])),
                     Candidates.concatenate([candidates for _, candidates in found]),
                     np.array([cut.contrast for cut, _ in found], np.float32),
+                    np.array([cut.spill for cut, _ in found], np.float32),
                     np.array([cut.label for cut, _ in found]),
                 )
             )

@@ -12,6 +12,7 @@ from typing import Any
 from edge_runtime import manifest
 from edge_runtime.manifest import ModelEntry
 from export import graph
+from export.errors import ExportError
 
 
 def release(
@@ -63,5 +64,10 @@ def _listed(folder: Path) -> list[dict[str, Any]]:
     path = folder / "manifest.json"
     if not path.exists():
         return []
-    listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["models"]
-    return listed
+    try:
+        listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["models"]
+        return [entry for entry in listed if entry["task"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ExportError(
+            f"{path} is damaged ({error!r}); restore it, or delete it and release again"
+        ) from error

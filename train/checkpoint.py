@@ -37,9 +37,17 @@ class Checkpoint:
         return self.epoch >= self.config["epochs"]
 
     def network(self) -> TileNetwork:
-        """Build the trained network, in evaluation mode, on the CPU."""
-        network = ARCHITECTURES[self.config["arch"]]()
-        network.load_state_dict(self.weights)
+        """Build the trained network, in evaluation mode, on the CPU.
+
+        Raises `CheckpointError` where this version builds another one.
+        """
+        try:
+            network = ARCHITECTURES[self.config["arch"]]()
+            network.load_state_dict(self.weights)
+        except (KeyError, RuntimeError) as error:
+            raise CheckpointError(
+                f"run {self.run_id} is of a network of another version; train again"
+            ) from error
         return network.eval()
 
 
@@ -56,7 +64,10 @@ def load(run: Path) -> Checkpoint:
     if not path.is_file():
         raise CheckpointError(f"no {FILE_NAME} in {run}; name the folder of a run, such as runs/20260101-...")
     try:
-        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+        loaded = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
     # A damaged file fails in zipfile, pickle or torch itself, each with errors of its own.
     except Exception as error:
         raise CheckpointError(f"{path} cannot be read ({type(error).__name__}); train again.") from error
+    if "scenes" not in loaded.config:
+        raise CheckpointError(f"{path} was made by a version that knew no scenes; train again")
+    return loaded

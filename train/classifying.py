@@ -64,7 +64,7 @@ class Classifying:
         return loss, {"accuracy": float((logits.argmax(1) == labels).float().mean())}
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Loss and accuracy on MNIST; on scenes the digits' accuracy and how well others are told apart."""
+        """Loss and accuracy on MNIST; on scenes the digits' accuracy, and the share of others told."""
         loss, accuracy = evaluate(network, self.mnist)
         figures = {"loss": loss, "accuracy": accuracy}
         if self.scenes is not None:
@@ -72,7 +72,8 @@ class Classifying:
             digits = self.scenes.labels != NO_DIGIT
             right = logits[digits, :NO_DIGIT].argmax(1) == self.scenes.labels[digits]
             figures["scene_accuracy"] = float(right.double().mean())
-            figures["refusal_auroc"] = auroc(1 - logits.softmax(1)[:, NO_DIGIT], digits)
+            others = logits[~digits].argmax(1) == NO_DIGIT
+            figures["others_accuracy"] = float(others.double().mean())
         return figures
 
 
@@ -88,14 +89,3 @@ def evaluate(network: nn.Module, digits: Digits) -> tuple[float, float]:
     logits = predict(network, digits.tiles)
     accuracy = (logits[:, :NO_DIGIT].argmax(1) == digits.labels).double().mean()
     return float(functional.cross_entropy(logits, digits.labels)), float(accuracy)
-
-
-def auroc(scores: Tensor, positive: Tensor) -> float:
-    """Area under the receiver's curve: how often a positive scores higher than another one does."""
-    ranks = torch.empty(len(scores), dtype=torch.float64)
-    ranks[scores.cpu().argsort()] = torch.arange(1, len(scores) + 1, dtype=torch.float64)
-    positive = positive.cpu()
-    count, others = int(positive.sum()), int((~positive).sum())
-    if not count or not others:
-        return float("nan")
-    return float((ranks[positive].sum() - count * (count + 1) / 2) / (count * others))

@@ -94,7 +94,7 @@ def _draw_curves(state: Checkpoint, path: Path) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     epochs = [line["epoch"] for line in state.metrics]
-    shares = ["accuracy", "scene_accuracy", "refusal_auroc", "precision", "recall"]
+    shares = ["accuracy", "scene_accuracy", "others_accuracy", "precision", "recall"]
     for axes, names in ((loss, ["loss"]), (accuracy, shares)):
         for name in names:
             for key, label in ((name, f"{name}, training"), (f"validation_{name}", f"{name}, validation")):

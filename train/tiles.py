@@ -21,6 +21,7 @@ from edge_runtime.locate import Candidates, find_digits
 from edge_runtime.model import Locator
 from edge_runtime.preprocess import NO_DIGIT, cut_tiles
 from edge_runtime.profiling import cores
+from edge_runtime.reader import LEAST_LOGIT
 from train import others
 from train.data import Digits
 from train.ink import Handwriting
@@ -29,6 +30,7 @@ from train.scenes import IGNORED, Scene, draw_scene
 _SIDE = 208  # px, of a scene
 _HEIGHTS = (13.0, 130.0)
 _LEAST = -2.0  # logit of what is taken from the locator: more than the reader takes, to be sure
+_MOST_WRONG = 6  # candidates of a scene that are no digit
 _MARKS = 2  # single marks, textures and the like for every scene
 _UNFOUND = 0.1  # share of the digits that the locator did not find and that are cut all the same
 
@@ -42,22 +44,24 @@ class Cut:
     tile: Tile
     label: int
     contrast: float = 0.0
+    spill: float = 0.0
     found: Candidates | None = None
 
 
 def cut_scene(
-    scene: Scene, locator: Locator | None, generator: np.random.Generator, most_wrong: int = 6
+    scene: Scene, locator: Locator | None, generator: np.random.Generator, *, everything: bool = False
 ) -> list[Cut]:
     """Tiles of a scene's digits, found or not, and of what the locator takes for one.
 
-    Of candidates that are no digit, `most_wrong` come back: a page of text would give hundreds.
+    Of candidates that are no digit some come back: a page of text would give hundreds. With `everything`
+    all of the reader's do, and those that are neither a digit nor none, labelled `IGNORED`.
     """
     places: list[tuple[list[float], int, int | None]] = []  # box, label, index of the candidate
     found = np.zeros(len(scene.labels), bool)
     wrong = 0
     candidates = None
     if locator is not None:
-        candidates = find_digits(scene.grey, locator.scores, _LEAST)
+        candidates = find_digits(scene.grey, locator.scores, LEAST_LOGIT if everything else _LEAST)
         for index, box in enumerate(candidates.boxes.tolist()):
             left, top, right, bottom = box
             overlaps = _overlaps((left, top, right - left, bottom - top), scene.boxes)
@@ -66,22 +70,22 @@ def cut_scene(
                 label = int(scene.labels[best])
                 found[best] = True
             elif best >= 0 and overlaps[best] > 0.1:
-                continue  # a part of a digit, or two of them: neither one nor none
+                label = IGNORED  # a part of a digit, or two of them
             else:
                 label, wrong = NO_DIGIT, wrong + 1
-            if label != IGNORED and (label != NO_DIGIT or wrong <= most_wrong):
+            if everything or (label != IGNORED and (label != NO_DIGIT or wrong <= _MOST_WRONG)):
                 places.append((box, label, index))
     for box, label in zip(scene.boxes[~found], scene.labels[~found], strict=True):
-        if label == IGNORED or (locator is not None and generator.random() > _UNFOUND):
+        if everything or label == IGNORED or (locator is not None and generator.random() > _UNFOUND):
             continue
         x, y, width, height = (box + 0.04 * max(box[2:]) * generator.normal(size=4)).tolist()
         places.append(([x, y, x + width, y + height], int(label), None))
-    tiles, contrasts = cut_tiles(scene.grey, [box for box, _, _ in places])
+    cut = cut_tiles(scene.grey, [box for box, _, _ in places])
     cuts = []
-    for tile, contrast, (_, label, index) in zip(tiles, contrasts.tolist(), places, strict=True):
-        if tile is not None:
+    for ink, (_, label, index) in zip(cut, places, strict=True):
+        if ink is not None:
             own = None if index is None or candidates is None else candidates[[index]]
-            cuts.append(Cut(tile, label, contrast, own))
+            cuts.append(Cut(ink.tile, label, ink.contrast, ink.spill, own))
     return cuts
 
 
@@ -108,7 +112,7 @@ def _draw(index: int, seed: tuple[int, ...], side: int, marks: int) -> list[Cut]
     handwriting, locator = _state
     generator = np.random.default_rng((*seed, index))
     scene = draw_scene(generator, handwriting, side, _HEIGHTS)
-    cuts = cut_scene(scene, locator, generator, 6 if marks else 1000)
+    cuts = cut_scene(scene, locator, generator, everything=not marks)
     return cuts + [Cut(others.draw(generator, handwriting), NO_DIGIT) for _ in range(marks)]
 
 

@@ -80,6 +80,30 @@ def test_a_finer_level_is_looked_at_only_where_it_is_asked_for():
     assert len(areas) > len(counted)
 
 
+@pytest.mark.parametrize("shape", [(3, 5000), (20, 1000), (60, 1500), (2000, 40), (1200, 90)])
+def test_what_the_border_asks_for_is_not_looked_at(shape):
+    def network(pictures):
+        scores = answer_with([])(pictures)
+        scores[0, 1, :2] = scores[0, 1, -2:] = scores[0, 1, :, :2] = scores[0, 1, :, -2:] = 9
+        return scores
+
+    assert len(locate.find_digits(np.zeros(shape, np.uint8), network)) == 0
+
+
+def test_a_finer_level_is_looked_at_in_blocks_of_bounded_size():
+    seen = []
+
+    def network(pictures):
+        seen.append(pictures.size)
+        scores = answer_with([])(pictures)
+        scores[0, 1] = 9
+        return scores
+
+    locate.find_digits(np.zeros((2600, 3400), np.uint8), network)
+    assert max(seen) <= (locate._BLOCK + 2 * locate._CONTEXT + 32) ** 2
+    assert sum(seen) > 2600 * 3400
+
+
 def boxes_of(*rects):
     return np.array([(x, y, x + w, y + h) for x, y, w, h in rects], np.float32)
 
@@ -124,13 +148,13 @@ def test_votes_add_up():
     )
     unsure = np.full((2, 11), 0.01, np.float32)
     unsure[:, 7] = unsure[:, 10] = 0.455
-    combined = vote.Vote(finding=1.0).combine(unsure, candidates, np.float32([80, 80]))
+    combined = vote.Vote(finding=1.0).combine(unsure, candidates, np.float32([80, 80]), np.float32([0, 0]))
     assert combined.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
     assert combined[0, 7] > 0.5
     assert combined[1, 10] > 0.9
 
 
-@pytest.mark.parametrize("text", ["", "1 2", "a b c d e f g"])
+@pytest.mark.parametrize("text", ["", "1 2", "a b c d e f g h", "1 1 1 1 1 1 1 nan"])
 def test_what_is_no_vote_is_refused(text):
     with pytest.raises(ValueError, match=r"vote|could not convert"):
         vote.Vote.parse(text)

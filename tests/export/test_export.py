@@ -313,13 +313,14 @@ def test_the_vote_trusts_what_tells_digits_from_others():
         boxes = np.tile(np.float32([0, 0, 20, 30]), (count, 1)) + 40 * np.arange(count)[:, None]
         logits = (4.0 * digits - 2 + generator.normal(size=count)).astype(np.float32)
         candidates = Candidates(boxes.astype(np.float32), logits, named)
-        return calibration.Scene(unsure, candidates, np.full(count, 80, np.float32), labels)
+        zeros = np.zeros(count, np.float32)
+        return calibration.Scene(unsure, candidates, zeros + 80, zeros, labels)
 
     fitted = calibration.fit_vote([scene() for _ in range(30)])
     assert fitted.reading > 0.3
     assert fitted.finding > 0.3
     seen = scene()
-    combined = fitted.combine(seen.probabilities, seen.candidates, seen.contrasts)
+    combined = fitted.combine(seen.probabilities, seen.candidates, seen.contrasts, seen.spills)
     assert (combined.argmax(1) == seen.labels).mean() > 0.75
     assert Vote.parse(str(fitted)).finding == pytest.approx(fitted.finding, abs=1e-3)
 
