@@ -30,6 +30,7 @@ from train.scenes import IGNORED, Scene, draw_scene
 _SIDE = 208  # px, of a scene
 _HEIGHTS = (13.0, 130.0)
 _LEAST = -2.0  # logit of what is taken from the locator: more than the reader takes, to be sure
+_SPILT = 0.04  # share of the ink beyond the box, from which on a tile does not show why it is no digit
 _MOST_WRONG = 6  # candidates of a scene that are no digit
 _MARKS = 2  # single marks, textures and the like for every scene
 _UNFOUND = 0.1  # share of the digits that the locator did not find and that are cut all the same
@@ -83,7 +84,8 @@ def cut_scene(
     cut = cut_tiles(scene.grey, [box for box, _, _ in places])
     cuts = []
     for ink, (_, label, index) in zip(cut, places, strict=True):
-        if ink is not None:
+        # A piece of a long line shows in its tile as a 1: that it goes on beyond the box, the vote is told.
+        if ink is not None and (everything or label != NO_DIGIT or ink.spill <= _SPILT):
             own = None if index is None or candidates is None else candidates[[index]]
             cuts.append(Cut(ink.tile, label, ink.contrast, ink.spill, own))
     return cuts
