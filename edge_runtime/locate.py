@@ -198,19 +198,25 @@ def _distinct(rows: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.flatnonzero(alive)
 
 
+def covered(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Share 0..1 of the smaller one of every two of the boxes `[N, 4]` that lies in the other: `[N, N]`."""
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    return np.asarray(shared / np.minimum(area[:, None], area[None]), np.float32)
+
+
 def resolve(boxes: NDArray[np.float32], likely: NDArray[np.float32]) -> list[int]:
     """Indices of the boxes `[N, 4]`, digits by the probabilities `likely` `[N]`, of which none holds another.
 
     Of a digit and a part of it the digit stays; of a shape around a digit, which is far larger, the digit.
     """
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
-    tied = shared > 0.5 * np.minimum(area[:, None], area[None])
+    tied = covered(boxes) > 0.5
     np.fill_diagonal(tied, False)
     far_larger = area[:, None] > _AROUND * area[None]
-    around = (tied & far_larger & (likely >= 0.5)[None]).any(axis=1)
+    around = np.asarray((tied & far_larger & (likely >= 0.5)[None]).any(axis=1))
     kept: list[int] = []
     for index in np.argsort(-likely * np.sqrt(area), kind="stable").tolist():
         if not around[index] and not tied[index, kept].any():

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.locate import Candidates
+from edge_runtime.locate import Candidates, covered
 from edge_runtime.preprocess import NO_DIGIT
 
 _NEAR = 4.0  # heights within which candidates are company
+_TIED = 0.25  # share of overlap from which on two candidates are about one thing
 _SPARSE = 2.0  # so many undecided candidates stand for the company that is not there
 
 
@@ -85,8 +86,7 @@ def context(
     apart = np.abs(middles[:, None] - middles[None]).max(axis=2)
     alike = np.abs(np.log2(sizes[:, None] / sizes[None])) < 1
     # Parts of one thing are not each other's company, and nothing is its own.
-    tied = apart < 0.4 * np.maximum(sizes[:, None], sizes[None])
-    near = (apart < _NEAR * sizes[:, None]) & alike & ~tied
+    near = (apart < _NEAR * sizes[:, None]) & alike & (covered(boxes) < _TIED)
     share = (near @ likely + _SPARSE / 2) / (near.sum(axis=1) + _SPARSE)
     company = np.log(share / (1 - share))
 

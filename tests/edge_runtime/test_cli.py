@@ -299,6 +299,7 @@ def test_models_are_listed(run):
     assert "(default)" in output
     listed = json.loads(run("models", "--json")[1])
     assert {entry["name"] for entry in listed} == {"int8", "float"}
+    assert {entry["task"] for entry in listed} == {"classifier", "locator"}
 
 
 def test_doctor_finds_the_installation_sound(run):

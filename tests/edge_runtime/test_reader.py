@@ -193,7 +193,39 @@ def test_an_unsure_tile_is_refused_with_the_reason(monkeypatch):
     assert reader.read_tiles(blurred[None]).refused.all()
     (digit,) = reader.read(blurred).digits
     assert digit.value is None
-    assert digit.status.startswith("refused: confidence")
+    assert digit.status.startswith("refused: ")
+
+
+@pytest.mark.parametrize("side", [20, 32, 48, 64])
+def test_a_forms_cell_is_one_digit(reader, side):
+    """Small pictures that one digit fills, as cells cut out of forms are."""
+    generator = np.random.default_rng(side)
+    right = 0
+    for digit in list(range(10)) * 2:
+        ink = strokes.draw_digit(digit, generator, height=80, pen=8, unrest=0.4)
+        square = np.zeros((100, 100), np.uint8)
+        top, left = (100 - ink.shape[0]) // 2, (100 - ink.shape[1]) // 2
+        square[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+        cell = 230 - cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA) // 2
+        right += reader.read(cell).text == str(digit)
+    assert right >= 18
+
+
+@pytest.mark.parametrize("letter", ["A", "E", "H", "K", "M", "R", "X"])
+def test_a_letter_is_no_digit(reader, letter):
+    generator = np.random.default_rng(3)
+    page = strokes.paper(240, 240, generator)
+    ink = strokes.draw(strokes.LETTERS[letter], generator, height=120, pen=12, unrest=0.3)
+    strokes.place(page, ink, 60, 50, shade=0.3)
+    reading = reader.read(strokes.photograph(page, generator))
+    assert all(digit.value is None for digit in reading.digits)
+    assert all(digit.status.startswith("refused: ") for digit in reading.digits)
+
+
+def test_every_digit_brings_the_tile_that_was_read(reader, draw_page):
+    for digit in reader.read(draw_page("407")).digits:
+        assert digit.tile.shape == (28, 28)
+        assert reader.read_tiles(digit.tile[None]).values[0] == digit.value
 
 
 def test_int8_and_float_agree_on_drawn_tiles():
