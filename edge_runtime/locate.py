@@ -64,6 +64,10 @@ class Candidates:
             np.concatenate([part.digits for part in parts]),
         )
 
+    def tightened(self, boxes: Sequence[Sequence[float]]) -> Candidates:
+        """The same with other boxes."""
+        return Candidates(np.array(boxes, np.float32).reshape(-1, 4), self.logits, self.digits)
+
     def __getitem__(self, chosen: list[int]) -> Candidates:
         return Candidates(self.boxes[chosen], self.logits[chosen], self.digits[chosen])
 

@@ -223,6 +223,8 @@ _WORK = 2 * INK  # the box's longer side
 _RIM = 8  # around the box: room to see the paper, and lines and neighbours that come in from there
 _SLACK = 4  # ink may reach beyond the box by as much: boxes are found to some pixels only
 _THINNEST_STROKE = 1.7  # px in the tile; MNIST's strokes are 2 to 3
+_ALIKE = 0.7  # doublings by which neighbours' sizes may differ
+_OWNED = 0.8  # share of a piece of ink in a neighbour's box that makes it the neighbour's
 _LEAST_INK = 8  # grey levels from the paper
 
 
@@ -239,11 +241,13 @@ def cut_tile(grey: Grey, x: float, y: float, width: float, height: float) -> Gre
 class Cut(NamedTuple):
     """What was cut out of a box.
 
-    `contrast` says by how many grey levels the ink departs from the paper, `spill` which share 0..1 of the
-    main piece of ink lies beyond the box, in the rim that can be seen.
+    `box` (left, top, right, bottom) is tight around the ink, in pixels of the picture; `contrast` says by how
+    many grey levels the ink departs from the paper, `spill` which share 0..1 of the main piece of ink lies
+    beyond the box that was given, in the rim that can be seen.
     """
 
     tile: Grey
+    box: tuple[float, float, float, float]
     contrast: float
     spill: float
 
@@ -252,12 +256,29 @@ def cut_tiles(grey: Grey, boxes: Sequence[Sequence[float]]) -> list[Cut | None]:
     """Cut the ink of every box (left, top, right, bottom) of a picture, as `cut_tile` does of one.
 
     What one picture holds is mostly written in one ink: where a box alone leaves it open whether its ink is
-    dark or bright, the others decide.
+    dark or bright, the others decide. A separate piece of ink that lies in a neighbour's box is the neighbour's.
     """
     patches = [_Patch.of(grey, *box) for box in boxes]
     leanings = [patch.leaning for patch in patches if patch is not None]
     common = sum(leanings) / len(leanings) if leanings else 0.0
-    return [None if patch is None else patch.cut(dark=patch.leaning + common >= 0) for patch in patches]
+    return [
+        None
+        if patch is None
+        else patch.cut([boxes[other] for other in near], dark=patch.leaning + common >= 0)
+        for patch, near in zip(patches, _neighbours(boxes), strict=True)
+    ]
+
+
+def _neighbours(boxes: Sequence[Sequence[float]]) -> list[list[int]]:
+    """For every box the others of about its size that reach into it, and are not about the same thing."""
+    corners = np.array(boxes, np.float32).reshape(-1, 4)
+    sides = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3)
+    shared = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+    shared = np.maximum(shared - np.maximum(corners[:, None, :2], corners[None, :, :2]), 0).prod(axis=2)
+    area, longer = sides.prod(axis=1), sides.max(axis=1)
+    alike = np.abs(np.log2(longer[:, None] / longer)) < _ALIKE
+    near = (shared > 0) & (shared < 0.4 * np.minimum(area[:, None], area)) & alike
+    return [np.flatnonzero(row).tolist() for row in near]
 
 
 def whole_tile(grey: Grey) -> Grey | None:
@@ -271,12 +292,16 @@ def whole_tile(grey: Grey) -> Grey | None:
 class _Patch:
     """A box and its margin at working size: how far each pixel departs from the paper, brighter is positive.
 
-    `inside` is the box in it (left, top, right, bottom); `leaning` tells dark ink, positive, from bright.
+    `inside` is the box in it (left, top, right, bottom); `leaning` tells dark ink, positive, from bright. The
+    patch begins at (x, y) of the picture, `scale` times as large.
     """
 
     departure: NDArray[np.float32]
     inside: tuple[int, int, int, int]
     leaning: float
+    x: int
+    y: int
+    scale: float
 
     @classmethod
     def of(cls, grey: Grey, left: float, top: float, right: float, bottom: float) -> _Patch | None:
@@ -299,18 +324,32 @@ class _Patch:
             round((right - x) * scale),
             round((bottom - y) * scale),
         )
-        return cls(departure, inside, _leaning(departure[inside[1] : inside[3], inside[0] : inside[2]]))
+        leaning = _leaning(departure[inside[1] : inside[3], inside[0] : inside[2]])
+        return cls(departure, inside, leaning, x, y, scale)
 
-    def cut(self, *, dark: bool) -> Cut | None:
-        """Cut out what is darker, or brighter, than the paper; None where nothing is."""
+    def cut(self, neighbours: Sequence[Sequence[float]], *, dark: bool) -> Cut | None:
+        """Cut out what is darker, or brighter, than the paper; None where nothing is.
+
+        `neighbours` are other boxes of the picture whose ink is theirs.
+        """
         ink, contrast = _ink(-self.departure if dark else self.departure)
         if ink is None:
             return None
         left, top, right, bottom = self.inside
         _erase_lines(ink, left, top, right, bottom)
         left, top = max(0, left - _SLACK), max(0, top - _SLACK)
-        kept, spill = _keep_inside(ink, left, top, right + _SLACK, bottom + _SLACK)
-        return None if kept is None else Cut(make_tile(kept), contrast, spill)
+        theirs = [
+            [max(0, round((value - start) * self.scale)) for value, start in zip(box, origin, strict=True)]
+            for origin in [(self.x, self.y) * 2]
+            for box in neighbours
+        ]
+        kept, spill = _keep_inside(ink, left, top, right + _SLACK, bottom + _SLACK, theirs)
+        if kept is None:
+            return None
+        across, down, width, height = cv2.boundingRect(cv2.compare(kept, 96, cv2.CMP_GT))
+        x, y = self.x + (left + across) / self.scale, self.y + (top + down) / self.scale
+        tight = (x, y, x + width / self.scale, y + height / self.scale)
+        return Cut(make_tile(kept), tight, contrast, spill)
 
 
 def _departure(patch: Grey) -> NDArray[np.float32]:
@@ -405,10 +444,12 @@ def _erase(picture: Grey, start: int, stop: int, thick: int) -> None:
         picture[row[~crossed], columns[~crossed]] = 0
 
 
-def _keep_inside(ink: Grey, left: int, top: int, right: int, bottom: int) -> tuple[Grey | None, float]:
-    """The ink inside these borders, without pieces that lie mainly beyond, None where nothing stays.
+def _keep_inside(
+    ink: Grey, left: int, top: int, right: int, bottom: int, theirs: Sequence[Sequence[int]]
+) -> tuple[Grey | None, float]:
+    """The ink inside these borders, without pieces that lie mainly beyond or in the boxes `theirs`.
 
-    Also returns which share of the main piece lies beyond.
+    Returns None where nothing stays, and which share of the main piece lies beyond.
     """
     mask = cv2.compare(ink, 96, cv2.CMP_GT)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
@@ -421,6 +462,8 @@ def _keep_inside(ink: Grey, left: int, top: int, right: int, bottom: int) -> tup
     # What reaches far out and yet has the most ink here is the digit, tied to a line or a neighbour.
     main = 1 + int(inside[1:].argmax())
     spill = 1 - float(inside[main] / areas[main])
+    for x, y, end, low in theirs:
+        keep &= np.bincount(labels[y:low, x:end].ravel(), minlength=count) < _OWNED * areas
     keep[main] = True
     # Specks of noise would move the centre of mass and stretch the ink's box.
     keep &= inside * 40 > inside[1:].max()

@@ -270,8 +270,9 @@ def _recognise_tiles(pages: list[_Page]) -> None:
 def _cut_tiles(page: _Page, grey: NDArray[np.uint8], candidates: Candidates) -> None:
     """Cut a tile out of every candidate's box; those without ink are dropped."""
     cuts = preprocess.cut_tiles(grey, candidates.boxes.tolist())
-    page.candidates = candidates[[index for index, cut in enumerate(cuts) if cut is not None]]
+    inked = candidates[[index for index, cut in enumerate(cuts) if cut is not None]]
     page.cuts = [cut for cut in cuts if cut is not None]
+    page.candidates = inked.tightened([cut.box for cut in page.cuts])
     page.tiles = [cut.tile for cut in page.cuts]
     if max(grey.shape) <= _CELL:
         whole = preprocess.whole_tile(grey)

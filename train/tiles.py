@@ -86,7 +86,8 @@ def cut_scene(
     for ink, (_, label, index) in zip(cut, places, strict=True):
         # A piece of a long line shows in its tile as a 1: that it goes on beyond the box, the vote is told.
         if ink is not None and (everything or label != NO_DIGIT or ink.spill <= _SPILT):
-            own = None if index is None or candidates is None else candidates[[index]]
+            seen = None if index is None or candidates is None else candidates[[index]]
+            own = None if seen is None else seen.tightened([ink.box])
             cuts.append(Cut(ink.tile, label, ink.contrast, ink.spill, own))
     return cuts
 
