@@ -256,17 +256,18 @@ def cut_tiles(grey: Grey, boxes: Sequence[Sequence[float]]) -> list[Cut | None]:
     """Cut the ink of every box (left, top, right, bottom) of a picture, as `cut_tile` does of one.
 
     What one picture holds is mostly written in one ink: where a box alone leaves it open whether its ink is
-    dark or bright, the others decide. A separate piece of ink that lies in a neighbour's box is the neighbour's.
+    dark or bright, the others decide. A piece of ink that lies in a neighbour's box is the neighbour's.
     """
     patches = [_Patch.of(grey, *box) for box in boxes]
     leanings = [patch.leaning for patch in patches if patch is not None]
     common = sum(leanings) / len(leanings) if leanings else 0.0
-    return [
-        None
-        if patch is None
-        else patch.cut([boxes[other] for other in near], dark=patch.leaning + common >= 0)
-        for patch, near in zip(patches, _neighbours(boxes), strict=True)
-    ]
+    cuts: list[Cut | None] = []
+    for patch, near in zip(patches, _neighbours(boxes), strict=True):
+        if patch is None:
+            cuts.append(None)
+        else:
+            cuts.append(patch.cut([boxes[other] for other in near], dark=patch.leaning + common >= 0))
+    return cuts
 
 
 def _neighbours(boxes: Sequence[Sequence[float]]) -> list[list[int]]:
