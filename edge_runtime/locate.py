@@ -37,6 +37,7 @@ _BLOCK = 448  # px of a finer level that are looked at in one go: what bounds me
 _CONTEXT = 24  # px around what is asked for: what the network sees of its surroundings
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 _OVERLAP = 0.45  # intersection over union from which on two boxes are one digit's
+_APART = 0.02  # share of ink beyond a box up to which it is a piece of its own
 _AROUND = 6  # times a digit's area: what holds it is a shape
 
 
@@ -211,16 +212,20 @@ def covered(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(shared / np.minimum(area[:, None], area[None]), np.float32)
 
 
-def resolve(boxes: NDArray[np.float32], likely: NDArray[np.float32]) -> list[int]:
+def resolve(
+    boxes: NDArray[np.float32], likely: NDArray[np.float32], spills: NDArray[np.float32]
+) -> list[int]:
     """Indices of the boxes `[N, 4]`, digits by the probabilities `likely` `[N]`, of which none holds another.
 
-    Of a digit and a part of it the digit stays; of a shape around a digit, which is far larger, the digit.
+    Of a digit and a part of it the digit stays; of a shape around a digit, which is far larger, the digit:
+    its ink is a piece of its own, no share `spills` `[N]` of it lies beyond its box.
     """
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     tied = covered(boxes) > 0.5
     np.fill_diagonal(tied, False)
     far_larger = area[:, None] > _AROUND * area[None]
-    around = np.asarray((tied & far_larger & (likely >= 0.5)[None]).any(axis=1))
+    apart = (likely >= 0.5) & (spills < _APART)
+    around = np.asarray((tied & far_larger & apart[None]).any(axis=1))
     kept: list[int] = []
     for index in np.argsort(-likely * np.sqrt(area), kind="stable").tolist():
         if not around[index] and not tied[index, kept].any():

@@ -176,7 +176,11 @@ class DigitReader:
         # Where both networks see nothing there is nothing to be refused.
         shown = np.flatnonzero(combined[:, preprocess.NO_DIGIT] < _DISMISSED)
         likely = combined[shown, : preprocess.NO_DIGIT].max(axis=1)
-        kept = shown[locate.resolve(candidates.boxes[shown], likely)].tolist() if len(shown) else []
+        kept = (
+            shown[locate.resolve(candidates.boxes[shown], likely, spills[shown])].tolist()
+            if len(shown)
+            else []
+        )
         lines = locate.reading_order([boxes[index] for index in kept])
         return tuple(
             self._digit(combined[kept[index]], boxes[kept[index]], number, page.tiles[kept[index]])

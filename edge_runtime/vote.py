@@ -27,8 +27,8 @@ class Vote:
     The evidence for digit d is log P(d | tile) + `reading` * log P(d | place); that for none is
     log P(none | tile) + `bias` - `finding` * logit(digit | place) - `company` * log-odds of the candidates
     near by + `faint` and `odd` for every halving of contrast and doubling or halving of size against the
-    picture's digits, beyond the first, + `spilt` * the share of ink beyond the box. A softmax over all,
-    sharpened by `gain`, gives the probabilities (Hinton, 1999, "Products of Experts").
+    picture's digits, beyond the first, + `spilt` * how plainly ink goes on beyond the box. A softmax over
+    all, sharpened by `gain`, gives the probabilities (Hinton, 1999, "Products of Experts").
     """
 
     reading: float = 0.0
@@ -65,12 +65,18 @@ class Vote:
         """
         evidence = np.log(np.maximum(probabilities, 1e-7))
         evidence[:, :NO_DIGIT] += self.reading * log_softmax(candidates.digits)
-        evidence[:, NO_DIGIT] += self.bias - self.finding * candidates.logits + self.spilt * spills
+        evidence[:, NO_DIGIT] += self.bias - self.finding * candidates.logits
+        evidence[:, NO_DIGIT] += self.spilt * spilt(spills)
         if len(candidates) > 1:
             alone = 1 - np.exp(log_softmax(self.gain * evidence))[:, NO_DIGIT]
             company, faint, odd = context(alone, candidates.boxes, contrasts)
             evidence[:, NO_DIGIT] += self.faint * faint + self.odd * odd - self.company * company
         return np.exp(log_softmax(self.gain * evidence)).astype(np.float32)
+
+
+def spilt(spills: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How plainly a piece of ink goes on beyond its box, 0..1: a tenth of it there is as plain as more."""
+    return np.asarray(np.minimum(10 * spills, 1), np.float32)
 
 
 def context(

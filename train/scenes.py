@@ -219,8 +219,8 @@ def _prepare_paper(page: _Page) -> None:
     """What is on the sheet before anyone writes: rules, squares, print that shines through, a desk beyond."""
     draw = page.generator
     if draw.random() < 0.28:
-        spacing = max(4.0, page.unit * draw.uniform(0.5, 3))
-        page.brightness *= 1 - draw.uniform(0.04, 0.5) * surfaces.ruled(draw, *page.shape, spacing)
+        spacing = max(4.0, page.unit * draw.uniform(0.7, 3))
+        page.brightness *= 1 - draw.uniform(0.03, 0.35) * surfaces.ruled(draw, *page.shape, spacing)
     if draw.random() < 0.15:
         _bleed_through(page)
     if draw.random() < 0.1:
@@ -272,14 +272,14 @@ def _rows(page: _Page) -> None:
     """Lines of writing: digits side by side, near or far, some lines of numbers with gaps."""
     draw = page.generator
     across, down = page.shape[1] / page.unit, page.shape[0] / page.unit
-    leading, pitch = draw.uniform(1.15, 2.6), draw.uniform(0.62, 1.9)
+    leading, pitch = draw.uniform(1.25, 2.6), draw.uniform(0.75, 1.9)
     gaps = draw.random() < 0.4
     one = draw.random() < 0.35
     start = draw.uniform(-0.5, 0.5)
     lines = [start] if one else np.arange(-down / 2 - 1 + start, down / 2 + 1, leading)
-    unrest = draw.uniform(0.02, 0.12)
+    unrest = draw.uniform(0.02, 0.08)
     # Some pages hold lines of several sizes, pens and inks.
-    sizes, pens = draw.random() < 0.25, draw.random() < 0.2
+    sizes, pens = draw.random() < 0.12, draw.random() < 0.06
     for y in lines:
         grown = float(np.exp(draw.uniform(np.log(0.5), np.log(2)))) if sizes else 1.0
         if pens:
@@ -299,16 +299,16 @@ def _rows(page: _Page) -> None:
 def _table(page: _Page) -> None:
     """A grid of lines with one or two digits in a cell."""
     draw = page.generator
-    wide, high = draw.uniform(1.3, 3.2), draw.uniform(1.25, 2.6)
+    wide, high = draw.uniform(1.5, 3.2), draw.uniform(1.45, 2.6)
     columns, rows = int(page.shape[1] / page.unit / wide) + 2, int(page.shape[0] / page.unit / high) + 2
     x0, y0 = draw.uniform(-1, 0) * wide - columns / 2 * wide, draw.uniform(-1, 0) * high - rows / 2 * high
-    pair = wide > 1.7 and draw.random() < 0.6
+    pair = wide > 2 and draw.random() < 0.6
     for row in range(rows + 1):
         for column in range(columns + 1):
             if draw.random() < 0.15 or len(page.labels) > 90:
                 continue
             x, y = x0 + (column + 0.5) * wide, y0 + (row + 0.5) * high
-            places = (-0.36, 0.36) if pair else (0.15 * draw.normal(),)
+            places = (-0.4, 0.4) if pair else (0.1 * draw.normal(),)
             for dx in places:
                 page.digit(x + dx, y + 0.08 * draw.normal(), size=draw.uniform(0.85, 1.1))
     width = page.stroke if draw.random() < 0.5 else draw.uniform(0.5, 2.5)
@@ -366,7 +366,7 @@ def _scattered(page: _Page) -> None:
     others = draw.choice([0.0, 0.15, 0.5])
     pitch = draw.uniform(1.3, 3.5)
     width = page.stroke * draw.uniform(0.6, 1.2)
-    unlike = 2.2 if draw.random() < 0.25 else 1.3
+    unlike = 2.2 if draw.random() < 0.12 else 1.3
     for y in np.arange(-down / 2, down / 2 + pitch, pitch):
         for x in np.arange(-across / 2, across / 2 + pitch, pitch):
             if draw.random() < 0.3 or len(page.labels) > 60:
@@ -376,7 +376,7 @@ def _scattered(page: _Page) -> None:
                 continue
             if pitch > 1.8 and draw.random() < shapes:
                 empty = draw.random() < 0.2
-                _shape(page, sx, sy, draw.uniform(0.7, max(0.75, 0.45 * pitch)), width, empty=empty)
+                _shape(page, sx, sy, draw.uniform(0.85, max(0.9, 0.45 * pitch)), width, empty=empty)
                 if empty:
                     continue
             size = float(np.exp(draw.uniform(-np.log(unlike), np.log(unlike))))

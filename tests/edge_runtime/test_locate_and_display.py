@@ -109,17 +109,18 @@ def boxes_of(*rects):
 
 
 @pytest.mark.parametrize(
-    ("rects", "likely", "kept"),
+    ("rects", "likely", "spills", "kept"),
     [
-        pytest.param([(0, 0, 20, 30), (40, 0, 20, 30)], [0.9, 0.8], [0, 1], id="apart"),
-        pytest.param([(0, 0, 20, 30), (2, 1, 20, 30)], [0.7, 0.9], [1], id="the same digit twice"),
-        pytest.param([(0, 0, 20, 32), (3, 1, 14, 15)], [0.8, 0.9], [0], id="an 8 and its loop"),
-        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.8], [1], id="a digit in a circle"),
-        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.2], [0], id="a speck in a zero"),
+        pytest.param([(0, 0, 20, 30), (40, 0, 20, 30)], [0.9, 0.8], [0, 0], [0, 1], id="apart"),
+        pytest.param([(0, 0, 20, 30), (2, 1, 20, 30)], [0.7, 0.9], [0, 0], [1], id="the same digit twice"),
+        pytest.param([(0, 0, 20, 32), (3, 1, 14, 15)], [0.8, 0.9], [0, 0.1], [0], id="an 8 and its loop"),
+        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.8], [0, 0], [1], id="a digit in a circle"),
+        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.2], [0, 0], [0], id="a speck in a zero"),
+        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.9, 0.8], [0, 0.2], [0], id="a bend of a digit"),
     ],
 )
-def test_of_boxes_in_each_other_one_stays(rects, likely, kept):
-    assert locate.resolve(boxes_of(*rects), np.array(likely, np.float32)) == kept
+def test_of_boxes_in_each_other_one_stays(rects, likely, spills, kept):
+    assert locate.resolve(boxes_of(*rects), np.float32(likely), np.float32(spills)) == kept
 
 
 def test_context_judges_by_the_company():
