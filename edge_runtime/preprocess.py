@@ -12,6 +12,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -356,9 +357,8 @@ class _Patch:
 def _departure(patch: Grey) -> NDArray[np.float32]:
     """How far pixels are from the paper, in grey levels: float32 `(H, W)`, brighter is positive."""
     bright = patch.astype(np.float32)
-    paper = _paper(bright)
+    paper, level = _paper(bright)
     # Light multiplies: the same ink departs less where the paper is darker, so departure is a share of it.
-    level = float(paper.mean())
     return np.asarray(bright * (level / paper) - level, np.float32)
 
 
@@ -391,23 +391,28 @@ _PLANE = np.stack([np.ones(_GRID**2, np.float32), np.repeat(_SPREAD, _GRID), np.
 _FIT = np.linalg.pinv(_PLANE)
 
 
-def _paper(bright: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Brightness of the paper, float32 `(H, W)`, at least 1: a plane without what departs from it."""
-    height, width = bright.shape
-    rows = (np.arange(_GRID) * (height - 1)) // (_GRID - 1)
-    columns = (np.arange(_GRID) * (width - 1)) // (_GRID - 1)
+@lru_cache(maxsize=256)  # sides of a patch at working size: a few dozen
+def _grid(side: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The grid's indices along a side of a patch, and the side's pixels as -1..1."""
+    return (np.arange(_GRID) * (side - 1)) // (_GRID - 1), np.linspace(-1, 1, side, dtype=np.float32)
+
+
+def _paper(bright: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """Brightness of the paper, float32 `(H, W)`, at least 1, and its mean: a plane without what departs."""
+    rows, down = _grid(bright.shape[0])
+    columns, across = _grid(bright.shape[1])
     values = bright[rows[:, None], columns].ravel()
     # Ink covers less than half of any patch: start from the middle level and look at what is near to it.
     level = np.sort(values)[len(values) // 2]
     tolerance = max(12.0, 4 * float(np.sort(np.abs(values - level))[len(values) // 2]))
     plane = np.array([level, 0, 0], np.float32)
-    for _ in range(4):
+    for _ in range(3):
         guess = _PLANE @ plane
         # Where there is ink, the paper under it is as the last plane says.
         plane = np.asarray(_FIT @ np.where(np.abs(values - guess) < tolerance, values, guess), np.float32)
-    down = np.linspace(-plane[1], plane[1], height, dtype=np.float32)
-    across = np.linspace(-plane[2], plane[2], width, dtype=np.float32)
-    return np.asarray(np.maximum(down[:, None] + (across + plane[0]), 1), np.float32)
+    level, slope, lean = plane
+    paper = np.maximum((slope * down)[:, None] + (lean * across + level), np.float32(1))
+    return np.asarray(paper, np.float32), max(1.0, float(level))
 
 
 def _erase_lines(ink: Grey, left: int, top: int, right: int, bottom: int) -> None:
@@ -505,7 +510,7 @@ def _thicken(ink: Grey, strong: NDArray[np.bool_], scale: float) -> Grey:
     mask = cv2.copyMakeBorder(strong.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     # Mean distance to the rim, over a stroke of width w, is about w / 4.
-    width = 4 * float(distance[mask > 0].mean()) - 1
+    width = 4 * cv2.mean(distance, mask)[0] - 1
     missing = round((_THINNEST_STROKE / scale - width) / 2)
     if missing < 1:
         return ink
@@ -516,11 +521,9 @@ def _thicken(ink: Grey, strong: NDArray[np.bool_], scale: float) -> Grey:
 
 def _centred(ink: Grey) -> Grey:
     """Place ink `(<= 28, <= 28)` so that its centre of mass is at the tile's centre, as far as it fits."""
-    mass = ink.astype(np.float32)
-    total = float(mass.sum())
     height, width = ink.shape
-    centre_x = float((mass.sum(axis=0) * np.arange(width)).sum()) / total
-    centre_y = float((mass.sum(axis=1) * np.arange(height)).sum()) / total
+    moments = cv2.moments(ink)
+    centre_x, centre_y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
     left = min(max(round(TILE / 2 - centre_x), 0), TILE - width)
     top = min(max(round(TILE / 2 - centre_y), 0), TILE - height)
     tile = np.zeros((TILE, TILE), np.uint8)
