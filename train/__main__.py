@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         run, config = _choose_run(options, parser)
+        if config.initial:
+            _check_initial(config)
         device = _open_device(options.device)
         digits = data.split(data.load_mnist(options.data, train=True), config.validation, config.seed)
         task = (Locating if config.arch == "locator" else Classifying)(config, digits, device)
@@ -67,6 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _check_initial(config: Config) -> None:
+    state = checkpoint.load(Path(config.initial))
+    if state.config["arch"] != config.arch:
+        raise RunError(f"{config.initial} is a {state.config['arch']}: it cannot begin a {config.arch}")
+    if (state.config["seed"], state.config["validation"]) != (config.seed, config.validation):
+        raise RunError(f"{config.initial} has held out other pictures: use its --seed and --validation")
+
+
 class RunError(Exception):
     """What was asked for cannot be trained; the message says why."""
 
@@ -99,6 +109,15 @@ def _parser() -> argparse.ArgumentParser:
         type=_scenes,
         metavar="N",
         help=f"simulated photographs to draw (default: {default.scenes}); 0 for MNIST alone",
+    )
+    settings.add_argument(
+        "--repeats",
+        type=_count,
+        metavar="N",
+        help=f"times that an epoch goes through MNIST beside the scenes (default: {default.repeats})",
+    )
+    settings.add_argument(
+        "--from", dest="initial", metavar="RUN", help="begin with the weights of this finished run"
     )
     settings.add_argument("--seed", type=_seed, help=f"default: {default.seed}")
     settings.add_argument(

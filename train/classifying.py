@@ -33,8 +33,9 @@ class Classifying:
         self.scenes: Digits | None = None
         if config.scenes:
             drawn = draw_tiles(config.scenes, training, (config.seed, 3))
+            parts = [training] * config.repeats + [drawn]
             training = Digits(
-                torch.cat([training.tiles, drawn.tiles]), torch.cat([training.labels, drawn.labels])
+                torch.cat([part.tiles for part in parts]), torch.cat([part.labels for part in parts])
             )
             held_out = max(20, round(VALIDATION_SHARE * config.scenes))
             self.scenes = draw_tiles(held_out, validation, (config.seed, 4)).to(device)

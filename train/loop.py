@@ -31,7 +31,8 @@ class Config:
     """What decides a run.
 
     `validation` pictures are held out of MNIST's training set by `seed`; `scenes` is how many simulated
-    photographs are drawn from the rest.
+    photographs are drawn from the rest, `repeats` how often an epoch goes through MNIST beside them;
+    `initial` is the run whose weights to begin with, "" for none.
     """
 
     arch: str = "cnn"
@@ -43,6 +44,8 @@ class Config:
     augment: bool = True
     validation: int = 5000
     scenes: int = 20_000
+    repeats: int = 1
+    initial: str = ""
     seed: int = 0
 
 
@@ -85,7 +88,10 @@ def train(config: Config, task: Task, run: Path, device: torch.device, *, resume
     """
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True  # or a seed would not mean one run on a GPU
-    network = ARCHITECTURES[config.arch]().to(device)
+    network = ARCHITECTURES[config.arch]()
+    if config.initial:
+        network.load_state_dict(checkpoint.load(Path(config.initial)).network().state_dict())
+    network = network.to(device)
     average = AveragedModel(network, avg_fn=_growing_average(config.average_decay), use_buffers=True)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay

@@ -265,6 +265,23 @@ def test_a_locator_finds_digits_after_some_steps(digits):
     assert figures["box_loss"] < 0.7
 
 
+def test_a_run_begins_with_the_weights_of_another(digits, mnist_root, tmp_path, capsys):
+    config = loop.Config(arch="mlp", epochs=4, batch_size=32, validation=200, scenes=0)
+    first = train_classifier(config, digits, tmp_path / "first")
+    usual = ["--data", str(mnist_root), "--runs", str(tmp_path / "runs"), "--validation", "200"]
+    usual += ["--arch", "mlp", "--scenes", "0", "--epochs", "1", "--from", str(tmp_path / "first")]
+    assert main([*usual, "--learning-rate", "0.000001"]) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    second = checkpoint.load(run)
+    assert second.config["initial"] == str(tmp_path / "first")
+    for name, weight in first.weights.items():
+        torch.testing.assert_close(second.weights[name], weight, rtol=1e-2, atol=1e-3)
+    capsys.readouterr()
+    for harm, word in ((["--arch", "cnn"], "mlp"), (["--seed", "5"], "held out other pictures")):
+        assert main([*usual, *harm]) == 1
+        assert word in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
