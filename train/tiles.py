@@ -84,12 +84,21 @@ def cut_scene(
     cut = cut_tiles(scene.grey, [box for box, _, _ in places])
     cuts = []
     for ink, (_, label, index) in zip(cut, places, strict=True):
-        # A piece of a long line shows in its tile as a 1: that it goes on beyond the box, the vote is told.
-        if ink is not None and (everything or label != NO_DIGIT or ink.spill <= _SPILT):
+        # A piece of a long line shows in its tile as a 1: that it goes on beyond the box, the vote is told,
+        # and whether a stroke is a 1 or an edge, the locator sees.
+        if ink is not None and (
+            everything or label != NO_DIGIT or (ink.spill <= _SPILT and not _slender(ink.tile))
+        ):
             seen = None if index is None or candidates is None else candidates[[index]]
             own = None if seen is None else seen.tightened([ink.box])
             cuts.append(Cut(ink.tile, label, ink.contrast, ink.spill, own))
     return cuts
+
+
+def _slender(tile: Tile) -> bool:
+    """Whether a tile shows one upright stroke and nothing else."""
+    _, _, width, height = cv2.boundingRect((tile > 64).astype(np.uint8))
+    return width * 2.4 < height
 
 
 def _overlaps(box: tuple[float, ...], others: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -116,7 +125,8 @@ def _draw(index: int, seed: tuple[int, ...], side: int, marks: int) -> list[Cut]
     generator = np.random.default_rng((*seed, index))
     scene = draw_scene(generator, handwriting, side, _HEIGHTS)
     cuts = cut_scene(scene, locator, generator, everything=not marks)
-    return cuts + [Cut(others.draw(generator, handwriting), NO_DIGIT) for _ in range(marks)]
+    drawn = [others.draw(generator, handwriting) for _ in range(marks)]
+    return cuts + [Cut(tile, NO_DIGIT) for tile in drawn if not _slender(tile)]
 
 
 def draw_cuts(
