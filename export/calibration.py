@@ -24,7 +24,7 @@ REFUSED = 0.003
 _MOST_CONFIDENCE = 0.9
 # Scenes crowd digits and mix inks, photographs seldom do: of 411 digits in photographs none ran out of its
 # box, and what is four times as faint as the digits beside it is another page's ink or dirt.
-_LEAST_SPILT = 2.5
+_LEAST_SPILT = 6.0
 _LEAST_FAINT = 1.5
 _PRIOR = 1e-3  # of the squares of a vote's weights
 
