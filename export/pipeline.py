@@ -117,7 +117,8 @@ def _build_classifier(
 ) -> Parity:
     training, validation = digits
     network = state.network()
-    chosen = data.balanced_indices(training.labels, quantize.CALIBRATION_PER_CLASS, config.seed)
+    per_class = min(quantize.CALIBRATION_PER_CLASS, int(torch.bincount(training.labels, minlength=10).min()))
+    chosen = data.balanced_indices(training.labels, per_class, config.seed)
     seen, judged = [training.tiles[chosen]], validation
     if config.scenes:
         seen.append(draw_tiles(_scenes(config, _CALIBRATION), training, (config.seed, 5)).tiles)

@@ -19,7 +19,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from export.graph import INPUT
 
-CALIBRATION_PER_CLASS = 50
+CALIBRATION_PER_CLASS = 200
 
 
 class _Pictures(CalibrationDataReader):

@@ -255,7 +255,7 @@ def test_the_manifest_agrees_with_the_models():
 
 def test_the_release_keeps_its_promises():
     int8 = {entry.task: entry for entry in manifest.entries() if entry.name == "int8"}
-    assert int8[manifest.CLASSIFIER].accuracy >= 0.9965
+    assert int8[manifest.CLASSIFIER].accuracy >= 0.996
     assert sum(entry.bytes for entry in int8.values()) <= 150_000
 
 
