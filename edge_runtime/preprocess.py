@@ -42,6 +42,7 @@ _RADII = (4.2, 9.8)
 _FRAME_BRIGHTNESS = 16
 _LEAST_MASS = 2500
 _LONGEST_SIDE = 23
+_RAISED = 4  # a tile's darkest pixel is brighter where its background is no longer black
 
 _EIGHT_BITS = np.dtype(np.uint8)
 _PNG = b"\x89PNG"
@@ -210,6 +211,19 @@ def recognise_tiles(pictures: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDA
     return pictures, good
 
 
+def level_tiles(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bring a raised background down to black: uint8 `[N, 28, 28]`; most tiles come back as they are."""
+    darkest = np.asarray(tiles.min(axis=(1, 2)), np.uint8)
+    raised = darkest > _RAISED
+    if not raised.any():
+        return tiles
+    low = darkest[raised, None, None].astype(np.float32)
+    span = np.maximum(tiles[raised].max(axis=(1, 2), keepdims=True) - low, 1)
+    levelled: NDArray[np.uint8] = np.array(tiles, np.uint8)
+    levelled[raised] = np.rint((tiles[raised] - low) * (255 / span)).astype(np.uint8)
+    return levelled
+
+
 def _longer_side(pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Pixels from the first to the last inked row or column, whichever is more, int64 `[N]`."""
 
@@ -286,7 +300,7 @@ def _neighbours(boxes: Sequence[Sequence[float]]) -> list[list[int]]:
 def whole_tile(grey: Grey) -> Grey | None:
     """A small picture as one tile: as it is where it has a tile's size, else its ink; None without ink."""
     if grey.shape == (TILE, TILE):
-        return np.asarray(recognise_tiles(grey[None])[0][0], np.uint8)
+        return np.asarray(level_tiles(recognise_tiles(grey[None])[0])[0], np.uint8)
     return cut_tile(grey, 0, 0, grey.shape[1], grey.shape[0])
 
 

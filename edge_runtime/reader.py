@@ -117,7 +117,12 @@ class DigitReader:
             yield self._finish(pages)
 
     def read_tiles(self, tiles: NDArray[np.uint8]) -> TileReadings:
-        """Classify tiles that are made already: uint8 `[N, 28, 28]`, bright ink on black, as MNIST's are."""
+        """Classify tiles that are made already: uint8 `[N, 28, 28]`, bright ink on black, as MNIST's are.
+
+        A background that is not quite black is brought down to it.
+        """
+        if len(tiles) and tiles.dtype == np.uint8 and tiles.ndim == 3:
+            tiles = preprocess.level_tiles(tiles)
         values, confidences = self.classifier.classify(tiles)
         return TileReadings(values, confidences, confidences < self.classifier.info.refuse_below)
 

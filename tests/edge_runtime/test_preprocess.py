@@ -140,6 +140,15 @@ def test_tiles_are_recognised_in_either_polarity():
         assert (found == tiles).all()
 
 
+def test_a_raised_background_is_brought_down():
+    tiles = np.stack([preprocess.make_tile(ink_of(digit)) for digit in range(10)])
+    assert (preprocess.level_tiles(tiles) == tiles).all()
+    hazy = (100 + tiles * 0.5).astype(np.uint8)
+    levelled = preprocess.level_tiles(np.concatenate([hazy, tiles]))
+    assert np.abs(levelled[:10].astype(int) - tiles).max() <= 4
+    assert (levelled[10:] == tiles).all()
+
+
 def shifted(tile):
     return np.roll(tile, 5, axis=1)
 
