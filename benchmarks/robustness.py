@@ -35,7 +35,7 @@ def _contrast(tile: Tiles, factor: float, generator: np.random.Generator) -> NDA
 
 
 def _brightness(tile: Tiles, level: float, generator: np.random.Generator) -> NDArray[Any]:
-    return tile + level
+    return tile.astype(np.float32) + level
 
 
 def _rotation(tile: Tiles, degrees: float, generator: np.random.Generator) -> NDArray[Any]:
