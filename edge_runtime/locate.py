@@ -205,7 +205,7 @@ def _distinct(rows: NDArray[np.float32]) -> NDArray[np.int64]:
 
 def covered(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Share 0..1 of the smaller one of every two of the boxes `[N, 4]` that lies in the other: `[N, N]`."""
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    area = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3).prod(axis=1)
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=2)

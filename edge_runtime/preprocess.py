@@ -20,6 +20,7 @@ import imagesize
 import numpy as np
 
 from edge_runtime.errors import PictureError
+from edge_runtime.locate import covered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -238,6 +239,7 @@ _WORK = 2 * INK  # the box's longer side
 _RIM = 8  # around the box: room to see the paper, and lines and neighbours that come in from there
 _SLACK = 4  # ink may reach beyond the box by as much: boxes are found to some pixels only
 _THINNEST_STROKE = 1.7  # px in the tile; MNIST's strokes are 2 to 3
+_SAME_THING = 0.4  # share of overlap from which on two boxes are about one thing
 _ALIKE = 0.7  # doublings by which neighbours' sizes may differ
 _OWNED = 0.8  # share of a piece of ink in a neighbour's box that makes it the neighbour's
 _LEAST_INK = 8  # grey levels from the paper
@@ -288,12 +290,10 @@ def cut_tiles(grey: Grey, boxes: Sequence[Sequence[float]]) -> list[Cut | None]:
 def _neighbours(boxes: Sequence[Sequence[float]]) -> list[list[int]]:
     """For every box the others of about its size that reach into it, and are not about the same thing."""
     corners = np.array(boxes, np.float32).reshape(-1, 4)
-    sides = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3)
-    shared = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
-    shared = np.maximum(shared - np.maximum(corners[:, None, :2], corners[None, :, :2]), 0).prod(axis=2)
-    area, longer = sides.prod(axis=1), sides.max(axis=1)
+    longer = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3).max(axis=1)
     alike = np.abs(np.log2(longer[:, None] / longer)) < _ALIKE
-    near = (shared > 0) & (shared < 0.4 * np.minimum(area[:, None], area)) & alike
+    share = covered(corners)
+    near = (share > 0) & (share < _SAME_THING) & alike
     return [np.flatnonzero(row).tolist() for row in near]
 
 

@@ -76,7 +76,7 @@ def write_locator_report(state: Checkpoint, digits: tuple[Digits, Digits], run: 
 
 
 def draw_scenes(digits: Digits, seed: tuple[int, ...], path: Path) -> None:
-    """Write a sheet of simulated scenes, as the networks learn from, with a box around every digit."""
+    """Write a sheet of simulated scenes, cut into the locator's windows, with a box around every digit."""
     handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
     cells = []
     for index in range(SCENES):

@@ -54,8 +54,9 @@ def cut_scene(
 ) -> list[Cut]:
     """Tiles of a scene's digits, found or not, and of what the locator takes for one.
 
-    Of candidates that are no digit some come back: a page of text would give hundreds. With `everything`
-    all of the reader's do, and those that are neither a digit nor none, labelled `IGNORED`.
+    Without a locator boxes are the true ones, moved a little. Of candidates that are no digit some come back:
+    a page of text would give hundreds. With `everything` all of the reader's do, and those that are neither
+    a digit nor none, labelled `IGNORED`.
     """
     places: list[tuple[list[float], int, int | None]] = []  # box, label, index of the candidate
     found = np.zeros(len(scene.labels), bool)
@@ -101,21 +102,21 @@ def _slender(tile: Tile) -> bool:
     return width * 2.4 < height
 
 
-def _overlaps(box: tuple[float, ...], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Intersection over union of a box (x, y, width, height) with others `[N, 4]`."""
+def _overlaps(box: tuple[float, ...], boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Intersection over union of a box (x, y, width, height) with `boxes` `[N, 4]`."""
     x, y, width, height = box
-    across = np.minimum(x + width, others[:, 0] + others[:, 2]) - np.maximum(x, others[:, 0])
-    down = np.minimum(y + height, others[:, 1] + others[:, 3]) - np.maximum(y, others[:, 1])
+    across = np.minimum(x + width, boxes[:, 0] + boxes[:, 2]) - np.maximum(x, boxes[:, 0])
+    down = np.minimum(y + height, boxes[:, 1] + boxes[:, 3]) - np.maximum(y, boxes[:, 1])
     shared = np.maximum(across, 0) * np.maximum(down, 0)
-    return shared / (width * height + others[:, 2] * others[:, 3] - shared)
+    return shared / (width * height + boxes[:, 2] * boxes[:, 3] - shared)
 
 
-_state: tuple[Handwriting, Locator | None] | None = None
+_state: tuple[Handwriting, Locator] | None = None
 
 
-def _work_with(handwriting: Handwriting, model: str | None) -> None:
+def _work_with(handwriting: Handwriting, model: str) -> None:
     global _state
-    _state = handwriting, None if model is None else Locator(model)
+    _state = handwriting, Locator(model)
     cv2.setNumThreads(1)
 
 
@@ -133,20 +134,19 @@ def draw_cuts(
     count: int,
     digits: Digits,
     seed: tuple[int, ...],
-    model: str | None = "int8",
+    model: str = "int8",
     *,
     side: int = _SIDE,
     marks: int = _MARKS,
 ) -> list[list[Cut]]:
     """Cut up `count` scenes drawn with the handwriting of `digits`, on all cores; the same for a seed.
 
-    `model` is the locator that finds them, None for none: boxes are then the true ones, moved a little.
+    `model` is the released locator that finds the digits.
     Raises `ModelError` where that cannot be opened. Scenes are `side` px wide; `marks` things that nobody
     found come with each, without them come all that the locator finds.
     """
     handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
-    if model is not None:
-        Locator(model)  # one that cannot be opened would keep the pool busy with new workers for ever
+    Locator(model)  # one that cannot be opened would keep the pool busy with new workers for ever
     # fork would carry torch's threads over, half dead.
     context = multiprocessing.get_context("spawn")
     with context.Pool(cores(), _work_with, (handwriting, model)) as pool:
@@ -157,7 +157,7 @@ def draw_cuts(
         )
 
 
-def draw_tiles(count: int, digits: Digits, seed: tuple[int, ...], model: str | None = "int8") -> Digits:
+def draw_tiles(count: int, digits: Digits, seed: tuple[int, ...], model: str = "int8") -> Digits:
     """Tiles and labels of `draw_cuts` as tensors."""
     cuts = [cut for scene in draw_cuts(count, digits, seed, model) for cut in scene]
     return Digits(
