@@ -1,49 +1,115 @@
-"""Frames as they come: cameras and network streams (the newest frame), video files (every frame)."""
+"""Frames as they come: of cameras and streams the newest one, of videos and folders every one."""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import SourceError
+from edge_runtime import preprocess, sources
+from edge_runtime.errors import MissingDependencyError, PictureError, SourceError
 
-OPEN_TIMEOUT = 10.0  # s
-FRAME_TIMEOUT = 2.0  # s
+OPEN_TIMEOUT = 10.0  # s, to the first picture
+FRAME_TIMEOUT = 1.8  # s, from one picture to the next
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 3.0  # s before a lost source is tried again, doubled every time
+MOST_HANGING = 3  # threads that a driver may hold for ever before no more are risked
+FOLDER_RATE = 10.0  # pictures/s of a folder that is played, unless told
+PICAMERA = "picamera"
 
-Frame = NDArray[np.uint8]
+_PICAMERA_SETUP = (
+    "on Raspberry Pi OS: sudo apt install python3-picamera2, then make the virtual environment anew with "
+    "python3 -m venv --system-site-packages .venv and install edge-digits in it; rpicam-hello shows whether "
+    "the camera itself works"
+)
 
 
-def open_frames(source: str) -> Frames:
-    """Open a webcam index, a device path, a stream's URL or a video file.
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a source: BGR uint8 `(H, W, 3)`.
 
-    Raises `SourceError` when it cannot be opened.
+    `number` counts the frames that were handed over, from 0; `seconds` is the source's own time since its
+    first frame (a file's by its frame rate); `arrived` is when it came, by `time.perf_counter`.
     """
-    if source.isdecimal():
-        return LiveFrames(int(source), f"camera {source}")
+
+    picture: NDArray[np.uint8]
+    number: int
+    seconds: float
+    arrived: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a camera is asked for; it may give something else. None leaves it the choice."""
+
+    size: tuple[int, int] | None = None  # width, height in px
+    rate: float | None = None  # frames/s
+
+    def __str__(self) -> str:
+        size = f"{self.size[0]}x{self.size[1]}" if self.size else ""
+        return " at ".join(part for part in (size, f"{self.rate:g} fps" if self.rate else "") if part)
+
+
+_ANYTHING = Wish()
+_FILMS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")  # on a server too, they end as files do
+
+
+def open_frames(source: str, wish: Wish = _ANYTHING, *, paced: bool = False) -> Frames:
+    """Open a camera (its number, device path or `picamera`), a stream's URL, a video file or a folder.
+
+    Files and folders give their frames as fast as they are asked for, or in their own time if `paced`.
+    Raises `SourceError` when it cannot be opened, or is asked for what it cannot choose;
+    `MissingDependencyError` when Picamera2 is not there.
+    """
+    if source == PICAMERA:
+        return LiveFrames(source, lambda: _Picamera(wish), wish)
+    device = f"/dev/video{source}" if source.isdecimal() and sys.platform == "linux" else source
+    if source.isdecimal() or source.startswith("/dev/"):
+        name = f"camera {source}" if source.isdecimal() else source
+        target = int(source) if source.isdecimal() else source
+        return LiveFrames(name, lambda: _Device(target, device, wish), wish, device=device)
     source = source.removeprefix("file://")
-    if "://" in source or source.startswith("/dev/"):
-        return LiveFrames(source, source)
-    if not os.path.isfile(source):
-        raise SourceError(f"{source}: no such video file, nor a camera's number, device or URL")
-    return VideoFrames(source)
+    if os.path.isdir(source):
+        if wish.size:
+            raise SourceError(f"{source}: a folder's pictures have the size they have; leave out --size")
+        return FolderFrames(source, wish.rate or FOLDER_RATE, paced=paced)
+    if wish.size or wish.rate:
+        raise SourceError(f"{source}: size and rate are a camera's to choose; leave out --size and --fps")
+    if "://" in source and not source.lower().endswith(_FILMS):
+        return LiveFrames(source, lambda: _Stream(source), wish)
+    if "://" not in source and not os.path.isfile(source):
+        raise SourceError(
+            f"{source}: no such video or folder, nor a camera's number, device, URL or {PICAMERA}"
+        )
+    return VideoFrames(source, paced=paced)
 
 
 class Frames(ABC):
-    """A source of frames, BGR `uint8 (H, W, 3)`, to iterate over once, inside `with`."""
+    """A source of frames, to be asked for one after the other, inside `with`.
+
+    `name` is what messages call it, `live` whether it goes on by itself; `obtained` says what size and rate
+    it gives; `trouble` why nothing comes at present, "" while all is well; `ended` whether it is through.
+    """
 
     name: str
+    live = False
+    obtained = ""
+    trouble = ""
+    ended = False
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Frame]: ...
+    def next(self, timeout: float) -> Frame | None:
+        """The next frame, or None when there is none within `timeout` s: see `trouble` and `ended`."""
 
     @abstractmethod
     def close(self) -> None:
@@ -58,102 +124,335 @@ class Frames(ABC):
         self.close()
 
 
-class VideoFrames(Frames):
-    """Every frame of a video file, in order."""
+class _Played(Frames):
+    """What is on disk: every frame, in order, at `rate` frames/s if paced."""
 
-    def __init__(self, path: str) -> None:
-        self.name = path
+    def __init__(self, name: str, rate: float, *, paced: bool) -> None:
+        self.name, self._rate, self._paced = name, rate, paced
+        self._number = 0
+        self._due: float | None = None
+
+    def next(self, timeout: float) -> Frame | None:
+        """As `Frames.next`; a paced frame comes when it is due, and late rather than not at all."""
+        now = time.perf_counter()
+        if self._paced and self._due is not None and self._due > now:
+            time.sleep(min(self._due - now, timeout))
+            if self._due > now + timeout:
+                return None
+        picture = self._read()
+        if picture is None:
+            return None
+        arrived = time.perf_counter()
+        # Whoever was held up goes on from now: no burst of frames to make up for it.
+        due = max(self._due or arrived, arrived - 1 / self._rate)
+        self._due = due + 1 / self._rate
+        self.trouble = ""
+        frame = Frame(picture, self._number, self._number / self._rate, arrived)
+        self._number += 1
+        return frame
+
+    @abstractmethod
+    def _read(self) -> NDArray[np.uint8] | None:
+        """The next picture; None where there is none, with `trouble` or `ended` set."""
+
+
+class VideoFrames(_Played):
+    """Every frame of a video file."""
+
+    def __init__(self, path: str, *, paced: bool = False) -> None:
         self._capture = cv2.VideoCapture(path)
         if not self._capture.isOpened():
             raise SourceError(f"{path} cannot be opened as a video")
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        super().__init__(path, rate if 1 <= rate <= 1000 else 30.0, paced=paced)
+        size = [round(self._capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
+        self.obtained = _described(size[0], size[1], self._rate)
 
-    def __iter__(self) -> Iterator[Frame]:
-        while True:
-            good, frame = self._capture.read()
-            if not good:
-                return
-            yield np.asarray(frame, np.uint8)
+    def _read(self) -> NDArray[np.uint8] | None:
+        good, picture = self._capture.read()
+        self.ended = not good
+        return np.asarray(picture, np.uint8) if good else None
 
     def close(self) -> None:
         """Let go of the file."""
         self._capture.release()
 
 
+class FolderFrames(_Played):
+    """The pictures of a folder in the order of their names, as the frames of a film."""
+
+    def __init__(self, folder: str, rate: float, *, paced: bool = False) -> None:
+        super().__init__(folder, rate, paced=paced)
+        self._paths = sources.expand([folder], recursive=False)
+        self.obtained = f"pictures at {rate:g} fps"
+
+    def _read(self) -> NDArray[np.uint8] | None:
+        path = next(self._paths, None)
+        if path is None:
+            self.ended = True
+            return None
+        try:
+            return preprocess.decode_colour(sources.read_file(path))
+        except PictureError as error:
+            self.trouble = f"{path} is passed over: {error}"
+            return None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Capture(Protocol):
+    """A device or stream that is open: what a connection needs of it."""
+
+    rate: float  # frames/s as it says itself, 0 where it does not
+
+    def read(self) -> NDArray[np.uint8] | None:
+        """Wait for the next picture, BGR uint8 `(H, W, 3)`; None when there are no more."""
+
+    def release(self) -> None:
+        """Let go of it."""
+
+
 class LiveFrames(Frames):
     """The newest frame of a live source, each at most once.
 
     A thread of its own empties the camera's buffer, so that a slow reader skips frames instead of falling
-    behind. A source that stops giving frames raises `SourceError` within `FRAME_TIMEOUT`,
-    one that never begins within `OPEN_TIMEOUT`.
+    behind. Raises `SourceError` when the source gives no first frame; one that is lost later, because it
+    ends, fails or gives nothing for `FRAME_TIMEOUT`, says so in `trouble` and is tried again and again.
     """
 
-    def __init__(self, source: int | str, name: str) -> None:
-        self.name = name
-        self._source = source
+    live = True
+
+    def __init__(
+        self, name: str, connect: Callable[[], Capture], wish: Wish = _ANYTHING, *, device: str = ""
+    ) -> None:
+        self.name, self._connect, self._wish, self._device = name, connect, wish, device
         self._changed = threading.Condition()
-        self._frame: Frame | None = None
-        self._failure: str | None = None
-        self._opened = False
-        self._closing = False
-        # A daemon: a driver that hangs inside a read must not keep the process alive.
-        self._thread = threading.Thread(target=self._capture_frames, name=f"capture {name}", daemon=True)
-        self._thread.start()
-        with self._changed:
-            self._changed.wait_for(lambda: self._opened or self._failure, OPEN_TIMEOUT)
-            failure = self._failure or (None if self._opened else f"did not open within {OPEN_TIMEOUT:.0f} s")
-        if failure:
-            # The interpreter must not end while the thread is inside OpenCV.
-            self.close()
-            raise SourceError(f"{name}: {failure}")
-
-    def _capture_frames(self) -> None:
+        self._hanging: list[_Connection] = []
+        self._pause, self._retry_at = FIRST_PAUSE, 0.0
+        self._number = 0
+        self._first_arrival: float | None = None
+        connection = _Connection(connect, self._changed)
+        self._connection: _Connection | None = connection
         try:
-            self._capture_until_closed(cv2.VideoCapture(self._source))
-        # An error in this thread would reach nobody; a number too large for OpenCV is one.
-        except Exception as error:
-            self._report(f"cannot be opened: {error}")
-
-    def _capture_until_closed(self, capture: cv2.VideoCapture) -> None:
-        try:
-            if not capture.isOpened():
-                self._report("cannot be opened; is it connected, and used by no other program?")
-                return
-            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
             with self._changed:
-                self._opened = True
-                self._changed.notify_all()
-            while not self._closing:
-                good, frame = capture.read()
-                if not good:
-                    self._report("gives no more pictures; was it unplugged?")
+                connection.start()
+                self._changed.wait_for(lambda: connection.fresh or connection.failure, OPEN_TIMEOUT)
+                failure = connection.failure
+        except BaseException:  # Ctrl-C while a camera takes its time
+            self.close()
+            raise
+        if not connection.fresh:
+            self.close()
+            if isinstance(failure, MissingDependencyError):
+                raise failure
+            raise SourceError(f"{name}: {failure or f'gave no picture within {OPEN_TIMEOUT:.0f} s'}")
+        self._describe(connection.fresh[0], connection.rate)
+
+    def next(self, timeout: float) -> Frame | None:
+        """As `Frames.next`; what has become old meanwhile is skipped."""
+        with self._changed:
+            connection = self._connection
+            if connection:
+                self._changed.wait_for(lambda: connection.fresh or connection.failure, timeout)
+                if connection.fresh:
+                    return self._take(connection)
+                failure = str(connection.failure or "") or self._stalled(connection)
+                if failure:
+                    self._lose(connection, failure)
+                return None
+        time.sleep(max(0.0, min(timeout, self._retry_at - time.monotonic())))
+        if time.monotonic() >= self._retry_at:
+            self._reconnect()
+        return None
+
+    def _take(self, connection: _Connection) -> Frame:
+        picture, arrived = connection.take()
+        if self.trouble:
+            self.trouble, self._pause = "", FIRST_PAUSE
+            self._describe(picture, connection.rate)
+        if self._first_arrival is None:
+            self._first_arrival = arrived
+        frame = Frame(picture, self._number, arrived - self._first_arrival, arrived)
+        self._number += 1
+        return frame
+
+    def _stalled(self, connection: _Connection) -> str:
+        """Why a connection that reports nothing has to be given up; "" where it need not."""
+        waited = time.perf_counter() - connection.heard
+        patience = FRAME_TIMEOUT if connection.opened else OPEN_TIMEOUT
+        # Some drivers go on handing out the last picture of a camera that is gone.
+        if self._device.startswith("/dev/") and not os.path.exists(self._device):
+            return "was unplugged"
+        return f"no picture for {waited:.0f} s" if waited > patience else ""
+
+    def _lose(self, connection: _Connection, failure: str) -> None:
+        connection.given_up = True
+        self._hanging = [each for each in (*self._hanging, connection) if each.is_alive()]
+        self._connection = None
+        self._retry_at = time.monotonic() + self._pause
+        self.trouble = f"{failure}; trying again"
+        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def _reconnect(self) -> None:
+        self._hanging = [each for each in self._hanging if each.is_alive()]
+        if len(self._hanging) >= MOST_HANGING:
+            self.trouble = "its driver hangs; unplug it and plug it in again"
+            self._retry_at = time.monotonic() + LONGEST_PAUSE
+            return
+        self._connection = _Connection(self._connect, self._changed)
+        self._connection.start()
+
+    def _describe(self, picture: NDArray[np.uint8], rate: float) -> None:
+        size = (picture.shape[1], picture.shape[0])
+        granted = self._wish.size in (None, size) and (not self._wish.rate or abs(rate - self._wish.rate) < 1)
+        self.obtained = _described(*size, rate) + ("" if granted else f" (asked for {self._wish})")
+
+    def close(self) -> None:
+        """Let go of the device; does not wait long for a driver that hangs."""
+        connection, self._connection = self._connection, None
+        if connection:
+            connection.given_up = True
+            # The interpreter should not end while the thread is inside OpenCV.
+            connection.join(timeout=FRAME_TIMEOUT)
+
+
+def _described(width: int, height: int, rate: float) -> str:
+    return f"{width}x{height}" + (f" at {rate:.0f} fps" if rate >= 1 else "")
+
+
+class _Connection(threading.Thread):
+    """One attempt at a live source: opens it and takes its pictures until it fails or is given up.
+
+    A daemon: a driver that hangs inside a read must not keep the process alive.
+    """
+
+    def __init__(self, connect: Callable[[], Capture], changed: threading.Condition) -> None:
+        super().__init__(name="capture", daemon=True)
+        self._connect, self._changed = connect, changed
+        self.fresh: tuple[NDArray[np.uint8], float] | None = None
+        self.failure: Exception | None = None
+        self.opened, self.given_up = False, False
+        self.heard = time.perf_counter()
+        self.rate = 0.0
+
+    def run(self) -> None:
+        """Take pictures; any error ends up in `failure`: in this thread it would reach nobody."""
+        try:
+            capture = self._connect()
+        except Exception as error:
+            self._report(error)
+            return
+        try:
+            while not self.given_up:
+                picture = capture.read()
+                if picture is None:
+                    self._report(SourceError("gives no more pictures"))
                     return
                 with self._changed:
-                    self._frame = frame
+                    self.heard = time.perf_counter()
+                    self.fresh, self.rate, self.opened = (picture, self.heard), capture.rate, True
                     self._changed.notify_all()
+        except Exception as error:
+            self._report(error)
         finally:
             capture.release()
 
-    def _report(self, failure: str) -> None:
+    def _report(self, error: Exception) -> None:
         with self._changed:
-            self._failure = failure
+            self.failure = error
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[Frame]:
-        patience = OPEN_TIMEOUT  # a stream may have to wait for its first whole picture
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._frame is not None or self._failure, timeout=patience)
-                frame, self._frame = self._frame, None
-                failure = self._failure or f"gave no picture for {patience:.0f} s"
-            if frame is None:
-                raise SourceError(f"{self.name}: {failure}")
-            patience = FRAME_TIMEOUT
-            yield frame
+    def take(self) -> tuple[NDArray[np.uint8], float]:
+        """The newest picture and when it came, once."""
+        assert self.fresh is not None
+        taken, self.fresh = self.fresh, None
+        return taken
 
-    def close(self) -> None:
-        """Let go of the device; does not wait for a driver that hangs."""
-        self._closing = True
-        self._thread.join(timeout=FRAME_TIMEOUT)
+
+class _OpenCVCapture:
+    """What OpenCV opens."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture = capture
+        self.rate = float(capture.get(cv2.CAP_PROP_FPS))
+
+    def read(self) -> NDArray[np.uint8] | None:
+        good, picture = self._capture.read()
+        return np.asarray(picture, np.uint8) if good else None
+
+    def release(self) -> None:
+        self._capture.release()
+
+
+class _Device(_OpenCVCapture):
+    """A webcam by its number or device path."""
+
+    def __init__(self, target: int | str, path: str, wish: Wish) -> None:
+        try:
+            capture = cv2.VideoCapture(target)
+        except cv2.error as error:  # a number too large for OpenCV
+            raise SourceError(f"cannot be opened: {error.err}") from error
+        if not capture.isOpened():
+            capture.release()
+            if path.startswith("/dev/") and not os.path.exists(path):
+                raise SourceError("is not there; edge-digits cameras lists those that are")
+            if path.startswith("/dev/") and not os.access(path, os.R_OK | os.W_OK):
+                raise SourceError("may not be opened by you: sudo usermod -aG video $USER, and log in again")
+            raise SourceError("cannot be opened; is it connected, and used by no other program?")
+        if wish.size:
+            if wish.size[0] * wish.size[1] > 640 * 480:
+                # Over USB 2 only compressed pictures of this size come at more than a few a second.
+                capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, wish.size[0])
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, wish.size[1])
+        if wish.rate:
+            capture.set(cv2.CAP_PROP_FPS, wish.rate)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        super().__init__(capture)
+
+
+class _Stream(_OpenCVCapture):
+    """An HTTP or RTSP stream, through FFmpeg, which gives up by itself when the other side falls silent."""
+
+    def __init__(self, url: str) -> None:
+        # FFmpeg's own patience is a little longer: the word on a silent stream is ours.
+        to_open, to_read = round(1000 * OPEN_TIMEOUT), round(1200 * FRAME_TIMEOUT)
+        limits = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, to_open, cv2.CAP_PROP_READ_TIMEOUT_MSEC, to_read)
+        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+        if not capture.isOpened():
+            capture.release()
+            raise SourceError("cannot be opened; is the address right, and does it serve a stream?")
+        super().__init__(capture)
+
+
+class _Picamera:
+    """A ribbon-cable (CSI) camera of a Raspberry Pi, through Picamera2 and libcamera."""
+
+    def __init__(self, wish: Wish) -> None:
+        try:
+            from picamera2 import Picamera2
+        # Not only ImportError: Debian's package beside a newer numpy fails with ValueError.
+        except Exception as error:
+            raise MissingDependencyError(
+                f"{PICAMERA} needs Picamera2, which cannot be loaded ({error}); {_PICAMERA_SETUP}"
+            ) from error
+        if not Picamera2.global_camera_info():
+            raise SourceError(f"no camera is attached, or not to this connector; {_PICAMERA_SETUP}")
+        self._camera: Any = Picamera2()
+        controls = {"FrameRate": wish.rate} if wish.rate else {}
+        # "RGB888" is blue, green, red in memory: the order that OpenCV has (picamera2 issue 191).
+        main = {"format": "RGB888", "size": wish.size or (640, 480)}
+        self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
+        self._camera.start()
+        self.rate = float(wish.rate or 30)
+
+    def read(self) -> NDArray[np.uint8] | None:
+        return np.asarray(self._camera.capture_array("main"), np.uint8)[:, :, :3]
+
+    def release(self) -> None:
+        self._camera.stop()
+        self._camera.close()
 
 
 class FrameRate:
@@ -170,15 +469,66 @@ class FrameRate:
         return (len(self._times) - 1) / span if span else 0.0
 
 
-def list_cameras() -> list[str]:
-    """Cameras that this machine shows, by number and name, without opening any (Linux)."""
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera that this machine shows: what to name as the source, and what it calls itself."""
+
+    source: str
+    name: str
+
+
+def list_cameras() -> list[Camera]:
+    """The cameras that this machine shows, webcams first, without starting any.
+
+    Systems other than Linux have no list to look at: the first few numbers are tried there.
+    """
+    if sys.platform != "linux":
+        return [Camera(str(number), "?") for number in range(4) if _opens(number)]
     found = []
-    for device in sorted(
-        Path("/sys/class/video4linux").glob("video*"), key=lambda path: (len(path.name), path.name)
-    ):
+    devices = Path("/sys/class/video4linux").glob("video*")
+    for device in sorted(devices, key=lambda path: (len(path.name), path.name)):
+        path = f"/dev/{device.name}"
+        if not _captures(path):
+            continue
         try:
             name = (device / "name").read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             name = "?"
-        found.append(f"/dev/{device.name}: {name}")
-    return found
+        found.append(Camera(device.name.removeprefix("video"), f"{name} ({path})"))
+    return found + _list_picameras()
+
+
+def _opens(number: int) -> bool:
+    capture = cv2.VideoCapture(number)
+    opened = capture.isOpened()
+    capture.release()
+    return opened
+
+
+_QUERY_CAPABILITIES = 0x80685600  # VIDIOC_QUERYCAP of linux/videodev2.h
+_CAPTURES = 0x1 | 0x1000  # V4L2_CAP_VIDEO_CAPTURE, of one plane or several
+
+
+def _captures(path: str) -> bool:
+    """Whether a device gives pictures: webcams show a second one for metadata, boards show decoders."""
+    import fcntl
+
+    answer = bytearray(104)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        try:
+            fcntl.ioctl(handle, _QUERY_CAPABILITIES, answer)
+        finally:
+            os.close(handle)
+    except OSError:
+        return True  # not ours to ask: listed all the same, opening it gives the reason
+    return bool(int.from_bytes(answer[88:92], sys.byteorder) & _CAPTURES)
+
+
+def _list_picameras() -> list[Camera]:
+    try:
+        from picamera2 import Picamera2
+
+        return [Camera(PICAMERA, str(info.get("Model", "?"))) for info in Picamera2.global_camera_info()[:1]]
+    except Exception:  # not installed, or not for this Python: opening it gives the reason
+        return []

@@ -200,13 +200,13 @@ class DigitReader:
         confidence = float(probabilities[value])
         least = self.classifier.info.refuse_below
         if confidence >= least:
-            return Digit(value, confidence, box, OK, line, tile)
+            return Digit(value, confidence, box, OK, line, tile, probabilities)
         none = float(probabilities[preprocess.NO_DIGIT])
         if none > confidence:
             reason = f"refused: no digit, as it seems (probability {none:.2f})"
         else:
             reason = f"refused: confidence {confidence:.2f} is below {least:.2f}"
-        return Digit(None, confidence, box, reason, line, tile)
+        return Digit(None, confidence, box, reason, line, tile, probabilities)
 
     def _open_page(self, picture: Picture | None) -> _Page | None:
         """Bring one picture as far as it goes on its own."""

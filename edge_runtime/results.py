@@ -30,7 +30,8 @@ class Digit:
 
     `value` is 0..9, or None where the reader refused to name a digit; `confidence` is the calibrated
     probability, 0..1, of the most likely digit; `status` is "ok" or "refused: " and the reason; `line`
-    counts the lines of writing from 0 at the top; `tile`, uint8 `(28, 28)`, is what the classifier saw.
+    counts the lines of writing from 0 at the top; `tile`, uint8 `(28, 28)`, is what the classifier saw;
+    `probabilities`, float32 `(11,)`, are those of the ten digits and of none, as `confidence` calibrated.
     """
 
     value: int | None
@@ -39,6 +40,7 @@ class Digit:
     status: str = OK
     line: int = 0
     tile: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
+    probabilities: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

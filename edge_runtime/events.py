@@ -1,0 +1,246 @@
+"""Numbers, and what happens to them: digits that stand together appear and settle, change and leave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from edge_runtime.locate import reading_order
+from edge_runtime.results import Box, Digit
+from edge_runtime.tracks import Tracked
+
+STEADY = 0.3  # s for which a number must have stood before it is told
+LINGER = 0.4  # s for which it must have been away
+_GAP = 0.9  # heights; digits that are farther apart are two numbers
+_OVERLAP = -0.4  # heights by which neighbours may run into each other
+_RISE = 0.5  # heights by which a neighbour may stand higher or lower
+_SAME = 0.3  # share of its place in which a number of other tracks is still the same
+_ALIKE = 2.0  # how many times a neighbour may be as high
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Digits that stand together on a line, read as one: "4285".
+
+    `id` stays while the number stays; `text` has a "?" for every digit that is not sure yet; `confidence`,
+    0..1, is that of the least sure digit; `settled` is whether all of it has been steady for a moment.
+    """
+
+    id: int
+    text: str
+    confidence: float
+    box: Box
+    digits: tuple[Digit, ...] = ()
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: `kind` is "appeared", "changed", "left", "lost" or "back".
+
+    `seconds` is the source's time since its start, `time` seconds since the epoch, `frame` the frame's
+    number. "lost" and "back" are the source's: `number` is None then, and `reason` says why it was lost.
+    """
+
+    kind: str
+    seconds: float
+    time: float
+    frame: int
+    number: Number | None = None
+    previous: str | None = None  # the text before a change
+    reason: str = ""
+
+    def as_json(self) -> str:
+        """One line of JSON, as `docs/events.md` describes it."""
+        moment = datetime.fromtimestamp(self.time, timezone.utc).isoformat(timespec="milliseconds")
+        row: dict[str, Any] = {
+            "event": self.kind,
+            "time": moment.replace("+00:00", "Z"),
+            "seconds": round(self.seconds, 3),
+            "frame": self.frame,
+        }
+        if self.number:
+            box = self.number.box
+            row |= {"id": self.number.id, "number": self.number.text}
+            if self.previous is not None:
+                row["previous"] = self.previous
+            row |= {"confidence": round(self.number.confidence, 4)}
+            row |= {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
+            row["digits"] = [_digit_row(digit) for digit in self.number.digits]
+        if self.reason:
+            row["reason"] = self.reason
+        return json.dumps(row)
+
+
+def _digit_row(digit: Digit) -> dict[str, Any]:
+    box = digit.box
+    return {
+        "digit": digit.value,
+        "confidence": round(digit.confidence, 4),
+        **{"x": box.x, "y": box.y, "width": box.width, "height": box.height},
+    }
+
+
+@dataclass(slots=True)
+class _Known:
+    """A number as it was last seen, and what was last told of it."""
+
+    number: Number
+    members: frozenset[int]  # ids of its tracks
+    seen: float
+    candidate: str = ""
+    since: float = 0.0
+    told: str | None = None
+
+
+class Numbers:
+    """Groups tracked digits into numbers and says what becomes of them."""
+
+    def __init__(self) -> None:
+        self._known: list[_Known] = []
+        self._count = 0
+
+    def update(
+        self, tracked: Sequence[Tracked], seconds: float, time: float, frame: int
+    ) -> tuple[tuple[Number, ...], tuple[Event, ...]]:
+        """The numbers of a frame in reading order, and what has happened by it.
+
+        `seconds` is the source's time, `time` seconds since the epoch, `frame` the frame's number.
+        """
+        groups = [(frozenset(each.id for each in group), group) for group in neighbours(tracked)]
+        kept = self._recognised(groups)
+        told: list[tuple[str, Number, str | None]] = []
+        numbers = []
+        for index, (members, group) in enumerate(groups):
+            known = kept.get(index)
+            number = _number(known.number.id if known else self._next_id(), group)
+            if known is None:
+                known = _Known(number, members, seconds)
+                self._known.append(known)
+            known.number, known.members, known.seen = number, members, seconds
+            steady = number.settled and number.text == known.candidate and seconds - known.since >= STEADY
+            if not number.settled or number.text != known.candidate:
+                known.candidate, known.since = number.text if number.settled else "", seconds
+            number = replace(number, settled=steady)
+            known.number = number
+            if steady and known.told != number.text:
+                told.append(("changed" if known.told is not None else "appeared", number, known.told))
+                known.told = number.text
+            numbers.append(number)
+        for known in self._known:
+            if seconds - known.seen > LINGER and known.told is not None:
+                told.append(("left", replace(known.number, text=known.told), None))
+        self._known = [known for known in self._known if seconds - known.seen <= LINGER]
+        order = reading_order([number.box for number in numbers])
+        lined = tuple(
+            replace(numbers[i], digits=tuple(replace(digit, line=line) for digit in numbers[i].digits))
+            for line, row in enumerate(order)
+            for i in row
+        )
+        events = [Event(kind, seconds, time, frame, number, previous) for kind, number, previous in told]
+        return lined, tuple(events)
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass in which nothing could be seen: no number leaves or settles by it."""
+        for known in self._known:
+            known.seen += seconds
+            known.since += seconds
+
+    def _next_id(self) -> int:
+        self._count += 1
+        return self._count
+
+    def _recognised(self, groups: list[tuple[frozenset[int], list[Tracked]]]) -> dict[int, _Known]:
+        """Which number that is known each group is: the one that it shares most digits with, or stands on."""
+        ranked = sorted(
+            (
+                (_sameness(members, group, known), index, position)
+                for index, (members, group) in enumerate(groups)
+                for position, known in enumerate(self._known)
+            ),
+            reverse=True,
+        )
+        kept: dict[int, _Known] = {}
+        used: set[int] = set()
+        for sameness, index, position in ranked:
+            if sameness >= _SAME and index not in kept and position not in used:
+                kept[index] = self._known[position]
+                used.add(position)
+        return kept
+
+
+def _sameness(members: frozenset[int], group: list[Tracked], known: _Known) -> float:
+    """How many digits a group shares with a number; where none, the share 0..1 of its place."""
+    return len(members & known.members) or _overlap(
+        _hull([each.digit.box for each in group]), known.number.box
+    )
+
+
+def neighbours(tracked: Sequence[Tracked]) -> list[list[Tracked]]:
+    """Digits that stand side by side, each group from the left: every digit follows its nearest left one."""
+    follower: dict[int, int] = {}
+    nearest: dict[int, tuple[float, int]] = {}
+    for right, each in enumerate(tracked):
+        for left, other in enumerate(tracked):
+            gap = _gap(other.digit.box, each.digit.box)
+            if left != right and gap is not None and gap < nearest.get(right, (9.0, 0))[0]:
+                nearest[right] = gap, left
+    # Two that claim the same left neighbour: the nearer one follows it.
+    for right, (_, left) in sorted(nearest.items(), key=lambda item: item[1][0]):
+        follower.setdefault(left, right)
+    followed = set(follower.values())
+    return [
+        [tracked[i] for i in _chain(first, follower)]
+        for first in range(len(tracked))
+        if first not in followed
+    ]
+
+
+def _chain(first: int, follower: dict[int, int]) -> Iterator[int]:
+    current: int | None = first
+    while current is not None:
+        yield current
+        current = follower.get(current)
+
+
+def _gap(left: Box, right: Box) -> float | None:
+    """Heights between two boxes, where the second stands beside the first on its right; None where not."""
+    height = max(left.height, right.height)
+    if max(left.height, right.height) > _ALIKE * min(left.height, right.height):
+        return None
+    if abs((left.y + left.height / 2) - (right.y + right.height / 2)) > _RISE * height:
+        return None
+    if right.x + right.width / 2 <= left.x + left.width / 2:
+        return None
+    gap = (right.x - left.x - left.width) / height
+    return gap if _OVERLAP <= gap <= _GAP else None
+
+
+def _number(number: int, group: Sequence[Tracked]) -> Number:
+    digits = tuple(each.digit for each in group)
+    return Number(
+        number,
+        "".join("?" if digit.value is None else str(digit.value) for digit in digits),
+        min(digit.confidence for digit in digits),
+        _hull([digit.box for digit in digits]),
+        digits,
+        all(each.settled for each in group),
+    )
+
+
+def _hull(boxes: Iterable[Box]) -> Box:
+    boxes = list(boxes)
+    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.x + box.width for box in boxes), max(box.y + box.height for box in boxes)
+    return Box(x, y, right - x, bottom - y)
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Share 0..1 of the smaller box that lies in the other."""
+    across = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    down = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    shared = max(0, across) * max(0, down)
+    return shared / max(1, min(one.width * one.height, other.width * other.height))

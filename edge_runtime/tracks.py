@@ -1,0 +1,241 @@
+"""Digits followed from frame to frame, each with its probabilities combined over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.preprocess import NO_DIGIT
+from edge_runtime.results import OK, Box, Digit
+
+MEMORY = 0.4  # s in which an observation's weight falls to 1/e
+SETTLE = 0.3  # s for which a label must have stood
+LEAST_SEEN = 4  # observations without which nothing settles
+_SHOWN = 2  # observations from which on a track is shown: what flashes up once is not
+_GONE = 0.2  # s after which, and at least _MISSES frames, a digit that is no longer found is dropped
+_MISSES = 3
+_SURE = 0.75  # probability without which nothing settles
+_LEAST_PRESENCE = 0.6  # share of the late frames in which a digit was found, to count as settled
+_LEAST_PROBABILITY = 1e-3  # no single frame has more of a say than that
+_SWITCH = 0.15  # by how much another digit must be more probable than the one that is shown
+_JERK, _LEAST_PULL = 0.15, 0.2  # sizes off its way from which on a digit is followed at once; else, the share
+_REACH = 0.7  # sizes that a digit may be from where it was expected
+_RESIZE = 0.35  # of its longer side, by which either side may change from frame to frame
+_DISMISSED = 0.7  # probability of no digit from which on a track is not shown
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A digit that is followed: `id` stays while it does, `settled` is whether its label has been steady."""
+
+    id: int
+    digit: Digit
+    settled: bool
+
+
+class _Track:
+    """What is known of one digit. Positions are centres in px, velocities px/s, times s."""
+
+    __slots__ = (
+        *("id", "centre", "size", "velocity", "evidence", "weight", "presence", "count", "misses"),
+        *("seen", "label", "label_since", "probabilities", "tile", "last"),
+    )
+
+    def __init__(self, number: int, digit: Digit, seconds: float) -> None:
+        self.id = number
+        self.centre, self.size = _place(digit.box)
+        self.velocity = np.zeros(2)
+        self.evidence, self.weight = np.zeros(NO_DIGIT + 1), 0.0
+        self.presence, self.count, self.misses = 1.0, 0, 0
+        self.seen, self.label_since = seconds, seconds
+        self.label: int | None = None
+
+    def expected(self, seconds: float) -> NDArray[np.float64]:
+        return self.centre + self.velocity * min(seconds - self.seen, _GONE)
+
+    def observe(self, digit: Digit, seconds: float, refuse_below: float) -> None:
+        passed = seconds - self.seen
+        centre, size = _place(digit.box)
+        if self.count and passed > 0:
+            expected = self.expected(seconds)
+            off = centre - expected
+            # A digit that is held still does not tremble with its box; one that moves is followed at once.
+            pull = float(np.clip(np.abs(off).max() / (_JERK * self.size.max()), _LEAST_PULL, 1))
+            self.centre = expected + pull * off
+            # An alpha-beta filter, near critical damping.
+            self.velocity = self.velocity + 0.5 * pull * pull * off / passed
+            self.size = self.size + max(pull, 0.3) * (size - self.size)
+        assert digit.probabilities is not None
+        observed = np.log(np.maximum(digit.probabilities, _LEAST_PROBABILITY))
+        weight = max(0.05, digit.confidence)
+        fade = math.exp(-passed / MEMORY)
+        self.evidence = fade * self.evidence + weight * observed
+        self.weight = fade * self.weight + weight
+        # A logarithmic opinion pool (Genest and Zidek, 1986): frames that follow each other are hardly
+        # independent, so their evidence is averaged, not summed.
+        pooled = np.exp(self.evidence / self.weight)
+        self.probabilities = pooled / pooled.sum()
+        self.presence = fade * self.presence + 1 - fade
+        self.count, self.misses, self.seen = self.count + 1, 0, seconds
+        self.tile, self.last = digit.tile, int(observed[:NO_DIGIT].argmax())
+        self._choose_label(seconds, refuse_below)
+
+    def _choose_label(self, seconds: float, refuse_below: float) -> None:
+        best = int(self.probabilities[:NO_DIGIT].argmax())
+        probability = float(self.probabilities[best])
+        # What is shown is given up later than it was taken: no flicker around the threshold.
+        held = 0.0 if self.label is None else float(self.probabilities[self.label])
+        chosen = self.label if held >= refuse_below - _SWITCH else None
+        if best != chosen and probability >= max(refuse_below, held + _SWITCH * (chosen is not None)):
+            chosen = best
+        if chosen != self.label:
+            self.label, self.label_since = chosen, seconds
+
+    def miss(self, passed: float) -> None:
+        self.misses += 1
+        self.presence *= math.exp(-passed / MEMORY)
+
+    def gone(self, seconds: float) -> bool:
+        if self.count < LEAST_SEEN:
+            return self.misses >= 2
+        return self.misses >= _MISSES and seconds - self.seen > _GONE
+
+    def settled(self, seconds: float, size: tuple[int, int]) -> bool:
+        box = self.box(seconds)
+        return (
+            self.label is not None
+            and self.label == self.last
+            and self.probabilities[self.label] >= _SURE
+            and self.count >= LEAST_SEEN
+            and seconds - self.label_since >= SETTLE
+            and self.presence >= _LEAST_PRESENCE
+            # A digit that is cut off by the picture's edge may be another one.
+            and min(box.x, box.y, size[0] - box.x - box.width, size[1] - box.y - box.height) > 1
+        )
+
+    def shown(self) -> bool:
+        return self.count >= _SHOWN and self.probabilities[NO_DIGIT] < _DISMISSED
+
+    def box(self, seconds: float) -> Box:
+        x, y = np.rint(self.expected(seconds) - self.size / 2).astype(int).tolist()
+        width, height = np.rint(self.size).astype(int).tolist()
+        return Box(x, y, max(1, width), max(1, height))
+
+
+class Tracks:
+    """All digits that are followed in one source's frames.
+
+    `refuse_below` is the classifier's: the probability, 0..1, below which no digit is named.
+    """
+
+    def __init__(self, refuse_below: float) -> None:
+        self.refuse_below = refuse_below
+        self._tracks: list[_Track] = []
+        self._count = 0
+        self._seconds: float | None = None
+
+    def update(self, digits: Sequence[Digit], seconds: float, size: tuple[int, int]) -> tuple[Tracked, ...]:
+        """Follow the tracks into the next frame.
+
+        `digits` is what was read in it, with their probabilities; `seconds` the source's time; `size` the
+        frame's width and height in px. Returns the digits to show, in no order.
+        """
+        passed = 0.0 if self._seconds is None else max(0.0, seconds - self._seconds)
+        self._seconds = seconds
+        pairs = self._matched(digits, seconds)
+        found = dict(pairs)
+        for index, track in enumerate(self._tracks):
+            if index in found:
+                track.observe(digits[found[index]], seconds, self.refuse_below)
+            else:
+                track.miss(passed)
+        taken = set(found.values())
+        for index, digit in enumerate(digits):
+            if index not in taken:
+                self._count += 1
+                track = _Track(self._count, digit, seconds)
+                track.observe(digit, seconds, self.refuse_below)
+                self._tracks.append(track)
+        self._tracks = [track for track in self._tracks if not track.gone(seconds)]
+        self._drop_covered()
+        return tuple(
+            Tracked(track.id, self._digit(track, seconds, size), track.settled(seconds, size))
+            for track in self._tracks
+            if track.shown()
+        )
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass in which nothing could be seen: no track ages by it."""
+        if self._seconds is not None:
+            self._seconds += seconds
+        for track in self._tracks:
+            track.seen += seconds
+            track.label_since += seconds
+
+    def _matched(self, digits: Sequence[Digit], seconds: float) -> list[tuple[int, int]]:
+        """Pairs of track and digit, best first: near where it was expected, of its size, and alike."""
+        if not self._tracks or not digits:
+            return []
+        places = [_place(digit.box) for digit in digits]
+        centres, sizes = (np.array(part) for part in zip(*places, strict=True))
+        expected = np.array([track.expected(seconds) for track in self._tracks])
+        known = np.array([track.size for track in self._tracks])
+        longest = np.maximum(known.max(axis=1)[:, None], sizes.max(axis=1)[None])
+        apart = np.sqrt(((expected[:, None] - centres[None]) ** 2).sum(axis=2))
+        distance = apart / longest
+        growth = np.abs(known[:, None] - sizes[None]).max(axis=2) / longest
+        alike = (
+            np.array([track.probabilities for track in self._tracks])
+            @ np.array([digit.probabilities for digit in digits]).T
+        )
+        cost = distance + growth + 0.3 * (1 - alike)
+        cost[(distance > _REACH) | (growth > _RESIZE)] = np.inf
+        pairs: list[tuple[int, int]] = []
+        for _ in range(min(cost.shape)):
+            track, digit = np.unravel_index(int(cost.argmin()), cost.shape)
+            if not np.isfinite(cost[track, digit]):
+                break
+            pairs.append((int(track), int(digit)))
+            cost[track, :] = cost[:, digit] = np.inf
+        return pairs
+
+    def _drop_covered(self) -> None:
+        """Drop tracks that were not found where another one was: the digit there has taken their place."""
+        present = [track for track in self._tracks if not track.misses]
+        self._tracks = [
+            track
+            for track in self._tracks
+            if not track.misses
+            or all(np.abs(track.centre - other.centre).max() > 0.5 * other.size.max() for other in present)
+        ]
+
+    def _digit(self, track: _Track, seconds: float, size: tuple[int, int]) -> Digit:
+        value = track.label
+        best = int(track.probabilities[:NO_DIGIT].argmax()) if value is None else value
+        confidence = float(track.probabilities[best])
+        status = OK if value is not None else "refused: not sure yet"
+        box = _inside(track.box(seconds), size)
+        return Digit(
+            value,
+            confidence,
+            box,
+            status,
+            tile=track.tile,
+            probabilities=track.probabilities.astype(np.float32),
+        )
+
+
+def _place(box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    size = np.array([box.width, box.height], float)
+    return np.array([box.x, box.y]) + size / 2, size
+
+
+def _inside(box: Box, size: tuple[int, int]) -> Box:
+    """The part of a box that is in a picture of a size; a pixel at least."""
+    x, y = min(max(0, box.x), size[0] - 1), min(max(0, box.y), size[1] - 1)
+    right, bottom = min(box.x + box.width, size[0]), min(box.y + box.height, size[1])
+    return replace(box, x=x, y=y, width=max(1, right - x), height=max(1, bottom - y))

@@ -1,0 +1,145 @@
+"""Digits read together as numbers, and the events of numbers that appear, change and leave."""
+
+import json
+
+import pytest
+
+from edge_runtime import events
+from edge_runtime.events import Event, Numbers, neighbours
+from edge_runtime.results import Box, Digit
+from edge_runtime.tracks import Tracked
+
+FPS = 30
+
+
+def tracked(text, x=100, y=100, height=60, first=1, settled=True, gap=0.25):
+    """A number as tracks; "?" is a digit that is not sure."""
+    row = []
+    for index, character in enumerate(text):
+        width = round(0.6 * height)
+        box = Box(round(x + index * (width + gap * height)), y, width, height)
+        value = None if character == "?" else int(character)
+        row.append(
+            Tracked(first + index, Digit(value, 0.9 + index / 1000, box), settled and value is not None)
+        )
+    return row
+
+
+def run(frames, numbers=None, start=0):
+    """All events of frames, and the numbers of the last one."""
+    numbers = numbers or Numbers()
+    told, last = [], ()
+    for index, frame in enumerate(frames):
+        last, news = numbers.update(frame, (start + index) / FPS, 1e9 + index / FPS, index)
+        told += news
+    return told, last
+
+
+def said(told):
+    return [(event.kind, event.number.text, event.previous) for event in told]
+
+
+def test_neighbours_are_one_number_and_what_is_apart_is_another():
+    frame = tracked("4285") + tracked("17", x=450, first=10) + tracked("9", y=220, first=20)
+    told, last = run([frame] * 15)
+    assert said(told) == [("appeared", text, None) for text in ("4285", "17", "9")]
+    assert [number.text for number in last] == ["4285", "17", "9"]
+    assert [number.digits[0].line for number in last] == [0, 0, 1]
+    assert all(number.settled for number in last)
+    assert last[0].confidence == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("frame", "texts"),
+    [
+        (tracked("4285", gap=0.8), ["4285"]),
+        (tracked("42", gap=1.2), ["4", "2"]),
+        (tracked("4") + tracked("2", x=150, y=150, first=2), ["4", "2"]),
+        (tracked("4") + tracked("2", x=150, y=110, height=50, first=2), ["42"]),
+        (tracked("4", height=100) + tracked("2", x=170, y=120, height=40, first=2), ["4", "2"]),
+        (tracked("4", gap=0) + tracked("2", x=130, first=2), ["42"]),
+        ([], []),
+    ],
+    ids=["spread", "apart", "lower", "uneven", "of another size", "touching", "nothing"],
+)
+def test_what_stands_together(frame, texts):
+    found = sorted(neighbours(frame), key=lambda group: group[0].digit.box.x)
+    assert ["".join(str(each.digit.value) for each in group) for group in found] == texts
+
+
+def test_a_number_in_two_columns_of_two_lines_is_four():
+    frame = [
+        *tracked("12"),
+        *tracked("34", x=400, first=10),
+        *tracked("56", y=200, first=20),
+        *tracked("78", x=400, y=200, first=30),
+    ]
+    _, last = run([frame] * 2)
+    assert [number.text for number in last] == ["12", "34", "56", "78"]
+
+
+def test_nothing_is_told_before_it_is_steady():
+    told, _ = run([tracked("42")] * round(events.STEADY * FPS - 1))
+    assert told == []
+    told, _ = run([tracked("42", settled=False)] * 60)
+    assert told == []
+    told, last = run([tracked("4?")] * 60)
+    assert told == []
+    assert last[0].text == "4?"
+
+
+def test_a_number_that_grows_is_changed_once_it_is_steady():
+    told, _ = run([tracked("4")] * 20 + [tracked("42")] * 5 + [tracked("428")] * 20)
+    assert said(told) == [("appeared", "4", None), ("changed", "428", "4")]
+    assert told[0].number.id == told[1].number.id
+
+
+def test_a_number_that_leaves_is_told_with_what_it_was():
+    told, _ = run([tracked("42")] * 20 + [[]] * 20)
+    assert said(told) == [("appeared", "42", None), ("left", "42", None)]
+
+
+def test_a_number_that_is_away_for_a_moment_has_not_left():
+    told, _ = run([tracked("42")] * 20 + [[]] * 8 + [tracked("42", first=7)] * 20)
+    assert said(told) == [("appeared", "42", None)]
+
+
+def test_what_was_never_told_does_not_leave():
+    told, _ = run([tracked("42")] * 5 + [[]] * 30)
+    assert told == []
+
+
+def test_a_number_that_moves_stays_the_same():
+    told, _ = run([tracked("42", x=50 + 12 * index) for index in range(40)])
+    assert said(told) == [("appeared", "42", None)]
+
+
+def test_nothing_leaves_while_nobody_could_see():
+    numbers = Numbers()
+    run([tracked("42")] * 20, numbers)
+    numbers.pause(10)
+    told, _ = run([tracked("42")] * 20, numbers, start=20 + 10 * FPS)
+    assert told == []
+
+
+def test_an_event_is_one_line_of_json_with_all_that_another_program_needs():
+    told, _ = run([tracked("42")] * 20 + [tracked("43")] * 20)
+    rows = [json.loads(event.as_json()) for event in told]
+    assert "\n" not in told[0].as_json()
+    assert rows[0] == {
+        **{"event": "appeared", "time": "2001-09-09T01:46:40.300Z", "seconds": 0.3, "frame": 9, "id": 1},
+        **{"number": "42", "confidence": 0.9, "x": 100, "y": 100, "width": 87, "height": 60},
+        "digits": [
+            {"digit": 4, "confidence": 0.9, "x": 100, "y": 100, "width": 36, "height": 60},
+            {"digit": 2, "confidence": 0.901, "x": 151, "y": 100, "width": 36, "height": 60},
+        ],
+    }
+    assert (rows[1]["event"], rows[1]["previous"], rows[1]["number"]) == ("changed", "42", "43")
+
+
+def test_a_lost_source_is_an_event_with_its_reason():
+    row = json.loads(Event("lost", 1.0, 1e9, 3, reason="no picture for 2 s").as_json())
+    assert row == {
+        **{"event": "lost", "time": "2001-09-09T01:46:40.000Z", "seconds": 1.0, "frame": 3},
+        "reason": "no picture for 2 s",
+    }
