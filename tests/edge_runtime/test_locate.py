@@ -1,9 +1,9 @@
-"""Boxes in reading order, and what is drawn from them."""
+"""Where digits are found, which of the boxes stay, and in which order they are read."""
 
 import numpy as np
 import pytest
 
-from edge_runtime import Box, Digit, display, locate, vote
+from edge_runtime import Box, locate, vote
 
 
 @pytest.mark.parametrize(
@@ -159,41 +159,3 @@ def test_votes_add_up():
 def test_what_is_no_vote_is_refused(text):
     with pytest.raises(ValueError, match=r"vote|could not convert"):
         vote.Vote.parse(text)
-
-
-def digit(value, x, y, side):
-    return Digit(value, 0.97, Box(x, y, side, side))
-
-
-@pytest.mark.parametrize("shape", [(28, 28, 3), (480, 640, 3), (3000, 4000, 3), (40, 900, 3)])
-def test_annotating_leaves_the_picture_and_draws_on_a_copy(shape):
-    picture = np.full(shape, 200, np.uint8)
-    side = min(shape[:2]) // 2
-    drawn = display.annotate(picture, [digit(4, 0, 0, side), digit(None, side, side, side)])
-    assert (picture == 200).all()
-    assert (drawn != 200).any()
-    assert drawn.dtype == np.uint8
-    assert drawn.shape[0] >= shape[0]
-
-
-@pytest.mark.parametrize("shape", [(28, 28, 3), (480, 640, 3), (9, 300, 3)])
-def test_tiles_are_inset_where_they_are_asked_for(shape):
-    picture = np.full(shape, 200, np.uint8)
-    side = min(shape[:2]) // 3
-    seen = Digit(4, 0.97, Box(0, 0, side, side), tile=np.full((28, 28), 77, np.uint8))
-    without, inset = (display.annotate(picture, [seen], tiles=tiles) for tiles in (False, True))
-    assert not (without == 77).all(axis=2).any()
-    assert (inset == 77).all(axis=2).sum() > 4
-
-
-def test_refused_and_read_look_different():
-    picture = np.full((200, 200, 3), 200, np.uint8)
-    read, refused = (display.annotate(picture, [digit(value, 50, 50, 80)]) for value in (4, None))
-    assert (read != refused).any()
-
-
-def test_overlay_writes_into_the_lower_edge():
-    picture = np.full((240, 320, 3), 200, np.uint8)
-    drawn = display.overlay(picture, ["one", "two"])
-    assert (drawn[:180] == 200).all()
-    assert (drawn[-10:] != 200).any()
