@@ -6,6 +6,7 @@ before are whole and stay. One row a digit; a picture without one has a row with
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import io
@@ -21,10 +22,12 @@ import cv2
 
 from edge_runtime import display, preprocess, sources
 from edge_runtime.errors import MissingDependencyError, OutputError, PictureError
+from edge_runtime.events import Event
 from edge_runtime.results import Reading
 
 COLUMNS = ("source", "digit", "confidence", "x", "y", "width", "height", "status")
 Row = tuple[Any, ...]
+_BLOCK = 1 << 16  # bytes of a file that are searched at a time for the end of its last line
 _ROW_GROUP = 50_000  # rows of a Parquet file that are in memory at a time
 
 
@@ -276,6 +279,66 @@ class ParquetFile(JsonLinesFile):
             while group := [json.loads(line) for line in islice(lines, _ROW_GROUP)]:
                 writer.write_batch(pyarrow.RecordBatch.from_pylist(group, schema))
         partial.replace(self.path)
+
+
+class EventFile:
+    """A file of JSON lines, one an event, that a camera's events are added to.
+
+    What it holds stays: a service that starts again goes on with it. Raises `OutputError` when it cannot
+    be written; the lines in it are whole even then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix.lower() != ".jsonl":
+            raise OutputError(f"{path}: events are written as JSON lines; name a file that ends in .jsonl")
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("r+b" if os.path.exists(path) else "w+b", buffering=0)
+            self._end = self._whole()
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def _whole(self) -> int:
+        """Where the last whole line ends; what a killed process left behind it is cut off."""
+        end = size = self._file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - _BLOCK)
+            self._file.seek(start)
+            newline = self._file.read(end - start).rfind(b"\n")
+            end = start + newline + 1
+            if newline >= 0:
+                break
+        if end < size:
+            self._file.truncate(end)
+        self._file.seek(end)
+        return end
+
+    def write(self, events: Iterable[Event]) -> None:
+        """Append the events, all of them or none."""
+        data = "".join(event.as_json() + "\n" for event in events).encode()
+        if not data:
+            return
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._end)
+                self._file.seek(self._end)
+            raise OutputError(
+                f"cannot write {self.path}: {error.strerror or error}; the events so far are whole"
+            ) from error
+        self._end += len(data)
+
+    def __enter__(self) -> EventFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
 
 
 class AnnotatedPictures:

@@ -271,7 +271,7 @@ def test_ctrl_c_while_modules_load_is_no_missing_library(monkeypatch, capsys):
         except KeyboardInterrupt:
             raise ImportError("initialization failed") from None
 
-    monkeypatch.setattr(cli, "_doctor", interrupted)
+    monkeypatch.setattr("edge_runtime.cli.inspect.doctor", interrupted)
     assert cli.main(["doctor"]) == 130
     assert capsys.readouterr().err == "edge-digits: stopped\n"
 
