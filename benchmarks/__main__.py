@@ -1,4 +1,4 @@
-"""`python -m benchmarks run | photos | robustness | compare | report`: arguments in, figures out."""
+"""`python -m benchmarks run | live | photos | robustness | compare | report`: arguments in, figures out."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, cpus, photos, record, robustness, speed
+from benchmarks import accuracy, compare, cpus, live, photos, record, robustness, speed
 from benchmarks.errors import BenchmarkError
 from benchmarks.mnist import load_test_set
-from benchmarks.report import robustness_page, summary, write_report
+from benchmarks.report import live_page, robustness_page, summary, write_report
 from edge_runtime.cli import seconds, whole_number
 from edge_runtime.errors import EdgeDigitsError
 
@@ -52,6 +52,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--out", type=Path, metavar="FILE", help="default: benchmarks/results/TIME.jsonl")
     run.set_defaults(run=_run)
+
+    moving = commands.add_parser("live", help="measure the live path on drawn films and write a record")
+    moving.add_argument(
+        "--seconds", type=seconds, default=60.0, metavar="S", help="time under load (default: 60)"
+    )
+    moving.add_argument("--frames", type=int, default=20_000, metavar="N", help="for memory (default: 20000)")
+    moving.add_argument("--clients", type=whole_number, default=50, metavar="N", help="default: 50")
+    moving.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: benchmarks/results/live/TIME.jsonl"
+    )
+    moving.set_defaults(run=_live)
 
     pictures = commands.add_parser("photos", help="score the reading of a labelled folder of photographs")
     pictures.add_argument("folder", type=Path, metavar="DIR", help="holds labels.json or negatives.json")
@@ -96,6 +107,22 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _live(options: argparse.Namespace) -> int:
+    path = options.out or record.FOLDER / "live" / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
+    results = chain(
+        live.steadiness(),
+        live.delays(options.seconds / 3),
+        live.memory(options.frames),
+        live.load(options.clients, options.seconds),
+        live.drops(),
+    )
+    done = record.write(path, _told(results))
+    page = path.with_suffix(".md")
+    page.write_text(live_page(done), encoding="utf-8")
+    print(f"{path}: {len(done.results)} results\n{page}")
+    return 0
+
+
 def _photos(options: argparse.Namespace) -> int:
     scores = photos.read_all(photos.load(options.folder), options.model)
     figures = photos.figures(scores)
@@ -123,6 +150,7 @@ def _told(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 or result.get("pictures")
                 or result.get("disturbance")
                 or result.get("others")
+                or result.get("film")
                 or ""
             )
             print(f"{result['kind']} {what}", file=sys.stderr)

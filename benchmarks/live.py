@@ -1,4 +1,7 @@
-"""The live path, from frames to events: steadiness on drawn films, delay and cost, memory, load, lost streams."""
+"""The live path, from frames to events: steadiness on drawn films, delay, cost, memory, load, lost streams.
+
+What is timed runs in processes of its own, the programs at the end.
+"""
 
 from __future__ import annotations
 
@@ -371,7 +374,7 @@ def _crowd(port: int, clients: int, seconds: float) -> list[tuple[int | str, flo
 
 
 def _served(path: str) -> None:
-    """A device: a camera that plays a film at 30 frames/s, and a server; tells the camera's rate when asked."""
+    """A device: a camera that plays a film, and a server; tells the camera's rate when it is asked."""
     from edge_runtime.server import Server
 
     cv2.setNumThreads(1)
@@ -416,7 +419,7 @@ class _Loop:
 
 
 def drops(times: int = 3, away: float = 3.0) -> Iterator[dict[str, Any]]:
-    """A stream that drops several times in a row: the events, and how long it took to notice and to return."""
+    """A stream that drops several times in a row: the events, how long it took to notice, and to return."""
     pictures = [scene.picture for _, scene in zip(range(60), films.film("still", SEEDS[0]), strict=False)]
     heard: list[tuple[float, Event]] = []
     noticed, returned = [], []
@@ -455,8 +458,8 @@ def drops(times: int = 3, away: float = 3.0) -> Iterator[dict[str, Any]]:
 
 
 _PROGRAMS = {
-    "paced": lambda path, seconds: print(json.dumps(_paced(path, float(seconds)))),  # noqa: T201
-    "endless": lambda path, count: print(json.dumps(_endless(path, int(count)))),  # noqa: T201
+    "paced": lambda path, seconds: print(json.dumps(_paced(path, float(seconds)))),
+    "endless": lambda path, count: print(json.dumps(_endless(path, int(count)))),
     "served": _served,
 }
 

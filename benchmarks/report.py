@@ -43,16 +43,11 @@ def summary(record: Record) -> str:
 
 
 def _markdown(record: Record, plot: str) -> str:
-    about, host = record.conditions, record.conditions["host"]
-    if "runs" not in about:
-        raise BenchmarkError(f"{record.path} was made by an older version, whose report is beside it")
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
     parts = [
         f"# Benchmark {record.name}",
         "Made by `python -m benchmarks run` and `report`; every figure is from the record of the same name. "
         "Times depend on the machine and its other work: compare ratios.",
-        f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags'])}; {host['system']}; {versions}; "
-        f"training runs {', '.join(f'`{run}`' for run in about['runs'])}; {about['started']}.",
+        _conditions(record),
         f"![Latency and accuracy]({plot})",
         "## Accuracy on MNIST's test set",
         _table(
@@ -176,6 +171,95 @@ def robustness_page(results: Iterable[dict[str, Any]], model: str) -> str:
                 ),
             ),
         ]
+    )
+
+
+def live_page(record: Record) -> str:
+    """The page of a record of `python -m benchmarks live`."""
+    films, total = record.of_kind("film"), record.of_kind("films")[0]
+    memory, load, drops = (record.of_kind(kind)[0] for kind in ("memory", "load", "drops"))
+    parts = [
+        f"# Live reading, {record.name}",
+        "Made by `python -m benchmarks live`; every figure is from the record of the same name. The films "
+        "are drawn (`benchmarks/films.py`), 640x480 at 30 frames a second; nothing was tuned on these seeds. "
+        "Times depend on the machine and its other work.",
+        _conditions(record),
+        "## Steadiness",
+        f"{total['frames']} frames, {total['model']}: of {total['settled_tracks']} digits that settled, "
+        f"{total['track_accuracy']:.2%} were always right while they could be seen; "
+        f"{total['wrong_events_per_1000_frames']:.2f} wrong events in 1,000 frames; "
+        f"{total['label_changes_per_track']:.3f} changes of label a digit; {total['found']:.1%} of the "
+        "digits that could be seen for a second or more settled.",
+        _table(
+            ("film", "frames", "settled", "always right", "label changes", "events", "wrong", "found"),
+            (
+                (
+                    r["film"],
+                    r["frames"],
+                    r["settled_tracks"],
+                    r["right_tracks"],
+                    r["label_changes"],
+                    r["events"],
+                    "; ".join([str(r["wrong_events"]), *r["wrong"]]),
+                    f"{r['found_digits']} of {r['lasting_digits']}",
+                )
+                for r in films
+            ),
+        ),
+        "## From a frame's arrival to its result, and what it costs",
+        "One core, frames of Motion JPEG at 30 a second; decoding is part of the cost, drawing is not.",
+        _table(
+            ("film", "fps", "read", "p50 ms", "p90 ms", "p99 ms", "longest ms", "share of the core"),
+            (
+                (
+                    r["film"],
+                    r["fps"],
+                    f"{r['read']} of {r['frames']}",
+                    r["p50_ms"],
+                    r["p90_ms"],
+                    r["p99_ms"],
+                    r["max_ms"],
+                    f"{r['share_of_core']:.0%}",
+                )
+                for r in record.of_kind("delay")
+            ),
+        ),
+        "## Memory",
+        f"Resident over {memory['frames']} frames, a reading every twentieth of them, in MB: "
+        f"{', '.join(f'{size:.0f}' for size in memory['resident_mb'])}. From the second to the last it grew "
+        f"by {memory['growth_mb']} MB.",
+        f"## {load['clients']} clients for {load['seconds']:.0f} s beside a camera",
+        "Each sends the next 640x480 picture as soon as it has an answer, and waits as long as it is told "
+        f"when it is refused; {load['read_per_second']} pictures were read a second.",
+        _table(
+            ("answers by status", "200: p50 ms", "p90 ms", "p99 ms", "all: p99 ms"),
+            [
+                (
+                    ", ".join(f"{status}: {count}" for status, count in load["statuses"].items()),
+                    *(load[f"p{share}_ms"] for share in (50, 90, 99)),
+                    load["all_p99_ms"],
+                )
+            ],
+        ),
+        _table(
+            ("the camera meanwhile", "frames a second", "p99 ms"),
+            ((when, load["camera_fps"][when], load["camera_p99_ms"][when]) for when in ("alone", "loaded")),
+        ),
+        "## Lost streams",
+        f"{drops['drops']} drops of {drops['away_s']} s; noticed after {drops['noticed_s']} s, back "
+        f"{drops['returned_s']} s after the stream was. Events: {', '.join(drops['events'])}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _conditions(record: Record) -> str:
+    about, host = record.conditions, record.conditions["host"]
+    if "runs" not in about:
+        raise BenchmarkError(f"{record.path} was made by an older version, whose report is beside it")
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
+    return (
+        f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags'])}; {host['system']}; {versions}; "
+        f"training runs {', '.join(f'`{run}`' for run in about['runs'])}; {about['started']}."
     )
 
 
