@@ -38,6 +38,7 @@ _CONTEXT = 24  # px around what is asked for: what the network sees of its surro
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 _OVERLAP = 0.45  # intersection over union from which on two boxes are one digit's
 _APART = 0.02  # share of ink beyond a box up to which it is a piece of its own
+_AS_HIGH, _BESIDE = 0.7, 0.2  # two digits in a box: their least share of its height, their most of each other
 _AROUND = 6  # times a digit's area: what holds it is a shape
 
 
@@ -218,14 +219,21 @@ def resolve(
     """Indices of the boxes `[N, 4]`, digits by the probabilities `likely` `[N]`, of which none holds another.
 
     Of a digit and a part of it the digit stays; of a shape around a digit, which is far larger, the digit:
-    its ink is a piece of its own, no share `spills` `[N]` of it lies beyond its box.
+    its ink is a piece of its own, no share `spills` `[N]` of it lies beyond its box. So it is with two digits
+    that stand side by side in a box as high as they are.
     """
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    tied = covered(boxes) > 0.5
+    shared = covered(boxes)
+    tied = shared > 0.5
     np.fill_diagonal(tied, False)
     far_larger = area[:, None] > _AROUND * area[None]
     apart = (likely >= 0.5) & (spills < _APART)
     around = np.asarray((tied & far_larger & apart[None]).any(axis=1))
+    height = boxes[:, 3] - boxes[:, 1]
+    part = tied & apart[None] & (area[:, None] > area[None]) & (height[None] > _AS_HIGH * height[:, None])
+    for index in np.flatnonzero(part.sum(axis=1) > 1).tolist():
+        parts = np.flatnonzero(part[index])
+        around[index] |= bool((shared[np.ix_(parts, parts)] < _BESIDE).any())
     kept: list[int] = []
     for index in np.argsort(-likely * np.sqrt(area), kind="stable").tolist():
         if not around[index] and not tied[index, kept].any():

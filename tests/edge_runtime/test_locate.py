@@ -117,6 +117,20 @@ def boxes_of(*rects):
         pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.8], [0, 0], [1], id="a digit in a circle"),
         pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.2], [0, 0], [0], id="a speck in a zero"),
         pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.9, 0.8], [0, 0.2], [0], id="a bend of a digit"),
+        pytest.param(
+            [(0, 0, 50, 40), (0, 2, 20, 38), (29, 0, 21, 39)], [0.9, 0.9, 0.9], [0, 0, 0], [1, 2], id="a pair"
+        ),
+        pytest.param(
+            [(0, 0, 40, 60), (4, 0, 30, 28), (4, 31, 30, 28)], [0.9, 0.9, 0.9], [0, 0, 0], [0], id="two loops"
+        ),
+        pytest.param(
+            [(0, 0, 40, 50), (0, 0, 12, 50), (28, 0, 12, 50)],
+            [0.9, 0.8, 0.8],
+            [0, 0.3, 0.3],
+            [0],
+            id="two bends",
+        ),
+        pytest.param([(0, 0, 50, 40), (0, 2, 20, 38)], [0.9, 0.9], [0, 0], [0], id="a part alone"),
     ],
 )
 def test_of_boxes_in_each_other_one_stays(rects, likely, spills, kept):
