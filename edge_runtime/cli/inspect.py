@@ -118,7 +118,7 @@ def doctor(options: argparse.Namespace) -> int:
     from edge_runtime import camera, manifest, profiling
 
     report: dict[str, Any] = {
-        **profiling.versions(("pyarrow",)),
+        **profiling.versions(("pyarrow", "av", "fastapi", "uvicorn")),
         **profiling.host(),
         **profiling.opencv_build(),
         "cameras": [f"{each.source}: {each.name}" for each in camera.list_cameras()] or "none found",

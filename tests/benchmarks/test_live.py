@@ -1,0 +1,139 @@
+"""The benchmark of live reading: that its judge finds faults, and that its figures and page hold together."""
+
+import pytest
+
+from benchmarks import films, live, record
+from benchmarks.films import Shown
+from benchmarks.report import live_page
+from edge_runtime.events import Event, Number
+from edge_runtime.live import View
+from edge_runtime.results import Box, Digit
+from edge_runtime.tracks import Tracked
+
+
+def shown(text, visible=1.0, x=100):
+    return tuple(
+        Shown(index + 1, int(character), Box(x + 50 * index, 100, 36, 60), visible, 1)
+        for index, character in enumerate(text)
+    )
+
+
+def view(text, frame=0, *, settled=True, told=None, x=100):
+    digits = [
+        Digit(None if character == "?" else int(character), 0.9, Box(x + 50 * index, 100, 36, 60))
+        for index, character in enumerate(text)
+    ]
+    tracks = tuple(Tracked(index + 1, digit, settled) for index, digit in enumerate(digits))
+    events = ()
+    if told is not None:
+        events = (Event("appeared", 0.0, 0.0, frame, Number(1, told, 0.9, Box(x, 100, 200, 60))),)
+    return View(None, frame, 0.0, 0.0, tracks=tracks, events=events)
+
+
+def judged(steps):
+    judge = live.Judge()
+    for seen, truth in steps:
+        judge.see(seen, truth)
+    return judge.figures()
+
+
+def test_what_is_right_is_found_and_without_fault():
+    figures = judged([(view("42", told="42" if frame == 9 else None), shown("42")) for frame in range(40)])
+    assert figures == {
+        **{"frames": 40, "settled_tracks": 2, "right_tracks": 2, "label_changes": 0},
+        **{"events": 1, "wrong_events": 0, "lasting_digits": 2, "found_digits": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "truth", "wrong"),
+    [
+        ("42", shown("42"), 0),
+        ("43", shown("42"), 1),
+        ("4", shown("42"), 1),
+        ("421", shown("42"), 1),
+        ("4", shown("4") + shown("42", 0.5)[1:], 0),
+        ("42", shown("4") + shown("42", 0.5)[1:], 0),
+        ("47", shown("4") + shown("42", 0.5)[1:], 1),
+        ("42", shown("42", x=500), 1),
+        ("7", (), 1),
+    ],
+    ids=[
+        *("right", "misread", "one lacks", "one too many", "a covered one left out", "a covered one read"),
+        *("a covered one misread", "elsewhere", "nothing there"),
+    ],
+)
+def test_an_event_is_held_against_the_truth(told, truth, wrong):
+    assert judged([(view("", told=told), truth)])["wrong_events"] == wrong
+
+
+def test_an_event_may_tell_what_was_true_a_moment_ago_but_not_long_ago():
+    for frames, wrong in ((20, 0), (60, 1)):
+        steps = [(view(""), shown("42"))] + [(view(""), ())] * frames + [(view("", told="42"), ())]
+        assert judged(steps)["wrong_events"] == wrong
+
+
+def test_a_settled_track_that_is_wrong_at_any_time_is_not_right():
+    steps = [(view("42"), shown("42"))] * 20 + [(view("43"), shown("42"))] + [(view("42"), shown("42"))] * 20
+    figures = judged(steps)
+    assert (figures["settled_tracks"], figures["right_tracks"]) == (2, 1)
+    assert figures["label_changes"] == 2
+
+
+def test_a_label_that_changes_with_the_truth_is_no_fault():
+    steps = [(view("42"), shown("42"))] * 20 + [(view("43", settled=False), shown("43"))] * 20
+    assert judged(steps)["label_changes"] == 0
+
+
+def test_what_settles_where_nothing_is_is_wrong():
+    figures = judged([(view("7", x=400), shown("42"))] * 5)
+    assert (figures["settled_tracks"], figures["right_tracks"], figures["found_digits"]) == (1, 0, 0)
+
+
+def test_a_film_is_followed_to_its_events():
+    frames = live.FilmFrames(films.film("still", 1))
+    judge = live.Judge()
+    for seen in live.Live(frames, "int8", print).views():
+        judge.see(seen, frames.scene.shown)
+        if seen.frame == 40:
+            break
+    assert judge.told >= 1
+    assert judge.wrong == []
+
+
+def test_lost_streams_are_survived():
+    (result,) = live.drops(times=1, away=2.5)
+    assert result["noticed_s"][0] is not None
+    assert result["returned_s"][0] is not None
+    assert [event for event in result["events"] if event in ("lost", "back")] == ["lost", "back"]
+
+
+def test_the_page_says_what_the_record_holds(tmp_path):
+    film = {
+        **{"frames": 10, "settled_tracks": 4, "right_tracks": 3, "label_changes": 1, "events": 2},
+        **{"wrong_events": 1, "lasting_digits": 4, "found_digits": 4},
+    }
+    results = [
+        {"kind": "film", "film": "still", "seeds": [1], **film, "wrong": ["seed 1, frame 3: 77"]},
+        {
+            **{"kind": "films", "model": "int8", **film, "track_accuracy": 0.75, "found": 1.0},
+            **{"wrong_events_per_1000_frames": 100.0, "label_changes_per_track": 0.25},
+        },
+        {
+            **{"kind": "delay", "film": "still", "frames": 10, "read": 9, "fps": 30.0, "p50_ms": 5.5},
+            **{"p90_ms": 6.5, "p99_ms": 7.5, "max_ms": 8.5, "share_of_core": 0.2},
+        },
+        {"kind": "memory", "frames": 100, "resident_mb": [90.0, 91.0, 91.5], "growth_mb": 0.5},
+        {
+            **{"kind": "load", "clients": 5, "seconds": 1.0, "statuses": {"200": 7, "503": 2}},
+            **{"read_per_second": 7.0, "p50_ms": 1, "p90_ms": 2, "p99_ms": 3, "all_p99_ms": 4},
+            **{"camera_fps": {"alone": 30.0, "loaded": 29.5}, "camera_p99_ms": {"alone": 9, "loaded": 12}},
+        },
+        {
+            **{"kind": "drops", "drops": 3, "away_s": 3.0, "noticed_s": [1.8], "returned_s": [0.1]},
+            "events": ["appeared 42", "lost", "back"],
+        },
+    ]
+    page = live_page(record.write(tmp_path / "a.jsonl", results))
+    for text in ("75.00%", "seed 1, frame 3: 77", "5.5", "20%", "200: 7, 503: 2", "29.5", "appeared 42"):
+        assert text in page
