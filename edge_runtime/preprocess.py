@@ -50,12 +50,18 @@ _PNG = b"\x89PNG"
 _ALPHA_FORMATS = (b"RIFF", b"GIF8", b"II*\0", b"MM\0*")
 
 
-def decode(data: bytes) -> Grey:
+def decode(data: bytes, *, max_pixels: int | None = None) -> Grey:
     """Decode a picture file's bytes to grey `uint8 (H, W)`, the right way up.
 
     Orientation tags are followed, 16 bits reduced to 8, transparency is laid over the paper that shows
-    its ink. Raises `PictureError` for anything that is no picture, is damaged or exceeds `MAX_PIXELS`.
+    its ink. Raises `PictureError` for anything that is no picture, is damaged or exceeds `MAX_PIXELS`; with
+    `max_pixels`, for a stranger's bytes, what exceeds that or does not tell its size before it is decoded.
     """
+    if max_pixels is not None:
+        width, height = _size_in_header(data)
+        if data and (width <= 0 or height == 0):
+            raise PictureError("not a picture of a known size; send a JPEG, PNG, WebP, BMP or TIFF")
+        _check_size(width, height, max_pixels)
     transparent = _decode_transparent(data)
     if transparent is not None:
         return to_grey(transparent)
@@ -114,11 +120,11 @@ def _size_in_header(data: bytes) -> tuple[int, int]:
         return 0, 0
 
 
-def _check_size(width: int, height: int) -> None:
+def _check_size(width: int, height: int, limit: int = MAX_PIXELS) -> None:
     # Signs: a BMP that is stored from the top has a negative height.
-    if abs(width * height) > MAX_PIXELS:
+    if abs(width * height) > limit:
         raise PictureError(
-            f"{abs(width)}x{abs(height)} pixels, over the limit of {MAX_PIXELS / 1e6:.0f} megapixels; "
+            f"{abs(width)}x{abs(height)} pixels, over the limit of {limit / 1e6:.0f} megapixels; "
             "reduce it first"
         )
 

@@ -20,6 +20,7 @@ ALLOWED = {
     "benchmarks": {"edge_runtime", "train", "export"},
 }
 RUNTIME_PACKAGES = {"cv2", "imagesize", "numpy", "onnxruntime", "pyarrow", "tqdm"}
+WEB_PACKAGES = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}  # of the extra web
 
 
 def imports(path):
@@ -58,7 +59,18 @@ def test_the_runtime_needs_three_packages_and_what_is_tiny(part):
     name, files = part
     if name == "edge_runtime":
         used = {module.split(".")[0] for path in files for module, _ in imports(path)}
-        assert used - set(sys.stdlib_module_names) - {"edge_runtime"} <= RUNTIME_PACKAGES
+        assert used - set(sys.stdlib_module_names) - {"edge_runtime"} <= RUNTIME_PACKAGES | WEB_PACKAGES
+
+
+def test_only_the_server_talks_to_the_web_packages(part):
+    name, files = part
+    if name == "edge_runtime":
+        users = {
+            path.name
+            for path in files
+            if {module.split(".")[0] for module, _ in imports(path)} & WEB_PACKAGES
+        }
+        assert users == {"server.py"}
 
 
 def test_only_the_model_module_talks_to_onnxruntime(part):
@@ -82,6 +94,14 @@ def test_reading_never_loads_the_training_stack(tmp_path):
     loaded = loaded_by(program)
     assert "onnxruntime" in loaded
     assert not loaded & {"torch", "torchvision", "onnx", "matplotlib", "pyarrow", "tqdm", "train", "export"}
+
+
+def test_nothing_of_the_web_is_loaded_before_something_is_served(tmp_path):
+    program = (
+        "import numpy; from edge_runtime import DigitReader, live; from edge_runtime.cli import main; "
+        "DigitReader().read(numpy.zeros((28, 28), numpy.uint8)); main(['models'])"
+    )
+    assert not loaded_by(program) & (WEB_PACKAGES | {"pydantic", "edge_runtime.server"})
 
 
 def test_nothing_is_written_home_and_nobody_is_called(tmp_path):
