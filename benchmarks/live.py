@@ -375,7 +375,7 @@ def _crowd(port: int, clients: int, seconds: float) -> list[tuple[int | str, flo
 
 def _served(path: str) -> None:
     """A device: a camera that plays a film, and a server; tells the camera's rate when it is asked."""
-    from edge_runtime.server import Server
+    from edge_runtime.web.server import Server
 
     cv2.setNumThreads(1)
     waits: list[float] = []

@@ -45,7 +45,7 @@ def cameras(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve the page and the API without a camera, until Ctrl-C or SIGTERM."""
-    from edge_runtime.server import Server
+    from edge_runtime.web.server import Server
 
     reader = open_reader(options)
     ended = threading.Event()
@@ -142,7 +142,7 @@ def _sinks(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[Cal
 
 
 def _served(live: Live, options: argparse.Namespace, stack: contextlib.ExitStack) -> Callable[[View], None]:
-    from edge_runtime.server import Server
+    from edge_runtime.web.server import Server
 
     server = stack.enter_context(
         Server(live.reader, options.serve, controls=live, models=_choice(options.model))

@@ -116,7 +116,8 @@ def test_an_empty_folder_holds_no_pictures(tmp_path):
 
 def test_without_the_extra_serving_says_what_to_install(video, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "edge_runtime.server", raising=False)
+    for name in [name for name in sys.modules if name.startswith("edge_runtime.web")]:
+        monkeypatch.delitem(sys.modules, name)
     assert cli.main(["camera", str(video), "--serve", "127.0.0.1:0"]) == 2
     assert "pip install 'edge-digits[web]'" in capsys.readouterr().err
 

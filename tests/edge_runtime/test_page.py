@@ -17,7 +17,7 @@ from train.strokes import STROKES
 
 for package in ("fastapi", "uvicorn", "prometheus_client"):
     pytest.importorskip(package, reason="the extra web is not installed")
-server = importlib.import_module("edge_runtime.server")
+server = importlib.import_module("edge_runtime.web.server")
 Server = server.Server
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -20,7 +20,10 @@ from tests import drawing
 
 for package in ("fastapi", "uvicorn", "prometheus_client"):
     pytest.importorskip(package, reason="the extra web is not installed")
-server = importlib.import_module("edge_runtime.server")
+bounds, connections, guard, server = (
+    importlib.import_module(f"edge_runtime.web.{name}")
+    for name in ("bounds", "connections", "guard", "server")
+)
 Server = server.Server
 
 TOKEN = "a-token-of-a-device"
@@ -233,7 +236,7 @@ def test_health_tells_the_source(live, last, status, state):
 
 
 def test_health_of_a_source_that_hangs(live, monkeypatch):
-    monkeypatch.setattr(server, "SOURCE_SECONDS", -1)
+    monkeypatch.setattr(bounds, "SOURCE_SECONDS", -1)
     assert ask(live, "/health")[0] == 503
 
 
@@ -319,7 +322,7 @@ def test_a_body_that_is_cut_off(still):
 
 
 def test_a_body_that_dawdles(still, monkeypatch):
-    monkeypatch.setattr(server, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(bounds, "BODY_SECONDS", 0.2)
     heard = hear(still, b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc")
     assert heard.startswith(b"HTTP/1.1 408") and still._held == 0
 
@@ -332,14 +335,14 @@ def test_a_body_that_dawdles(still, monkeypatch):
     ],
 )
 def test_a_head_that_dawdles(reader, monkeypatch, sent):
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(bounds, "HEAD_SECONDS", 0.2)
     with Server(reader, "127.0.0.1:0", controls=None) as served:
         served.start()
         assert hear(served, sent) == b""
 
 
 def test_a_second_head_that_dawdles(still, monkeypatch):
-    monkeypatch.setattr(server, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(bounds, "HEAD_SECONDS", 0.2)
     with socket.create_connection(("127.0.0.1", still.port), timeout=4) as line:
         line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         heard = b""
@@ -497,7 +500,7 @@ def test_a_full_queue_says_when_to_come_again(still, page, monkeypatch):
     go = threading.Event()
     read = still._read
     monkeypatch.setattr(still, "_read", lambda *given: (go.wait(20), read(*given))[1])
-    monkeypatch.setattr(server, "MAX_WAITING", 1)
+    monkeypatch.setattr(bounds, "MAX_WAITING", 1)
     threads = [threading.Thread(target=ask, args=(still, "/read", "POST", page)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -510,29 +513,29 @@ def test_a_full_queue_says_when_to_come_again(still, page, monkeypatch):
 
 
 def test_bodies_that_wait_take_so_much_memory_and_no_more(still, page, monkeypatch):
-    monkeypatch.setattr(server, "MAX_HELD", 100)
+    monkeypatch.setattr(bounds, "MAX_HELD", 100)
     assert ask(still, "/read", "POST", page)[0] == 503
     assert still._held == 0
 
 
 def test_who_asks_too_often_is_told_so(still, monkeypatch):
-    monkeypatch.setattr(server, "BURST", 3.0)
-    monkeypatch.setattr(server, "RATE", 0.001)
+    monkeypatch.setattr(bounds, "BURST", 3.0)
+    monkeypatch.setattr(bounds, "RATE", 0.001)
     answers = [ask(still, "/health") for _ in range(5)]
     assert [status for status, _, _ in answers] == [200, 200, 200, 429, 429]
     assert int(answers[-1][1]["retry-after"]) > 100
 
 
 def test_addresses_are_remembered_up_to_a_bound(monkeypatch):
-    monkeypatch.setattr(server, "MAX_CLIENTS", 3)
-    buckets = server._Buckets()
+    monkeypatch.setattr(bounds, "MAX_CLIENTS", 3)
+    buckets = guard.Buckets()
     for number in range(100):
         assert buckets.take(f"10.0.0.{number}") == 0
     assert len(buckets._left) == 3
 
 
 def test_too_many_connections_are_turned_away(reader, monkeypatch):
-    monkeypatch.setattr(server, "MAX_PER_CLIENT", 3)
+    monkeypatch.setattr(bounds, "MAX_PER_CLIENT", 3)
     with Server(reader, "127.0.0.1:0", controls=None) as served:
         served.start()
         idle = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(3)]
@@ -545,7 +548,7 @@ def test_too_many_connections_are_turned_away(reader, monkeypatch):
 
 
 def test_too_many_viewers_are_turned_away(live, monkeypatch):
-    monkeypatch.setattr(server, "MAX_VIEWERS", 2)
+    monkeypatch.setattr(bounds, "MAX_VIEWERS", 2)
     lines = []
     for number in range(2):
         lines.append(socket.create_connection(("127.0.0.1", live.port)))
@@ -559,7 +562,7 @@ def test_too_many_viewers_are_turned_away(live, monkeypatch):
 
 
 def test_a_viewer_that_never_reads_holds_nobody_up_and_is_dropped(live, monkeypatch):
-    monkeypatch.setattr(server, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(bounds, "STALL_SECONDS", 0.3)
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
     with socket.create_connection(("127.0.0.1", live.port)) as line:
         line.sendall(b"GET /live.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -578,7 +581,7 @@ def test_a_viewer_that_never_reads_holds_nobody_up_and_is_dropped(live, monkeypa
 
 
 def test_a_source_that_rests_is_sent_again(reader, monkeypatch):
-    monkeypatch.setattr(server, "PICTURE_AT_LEAST", 0.1)
+    monkeypatch.setattr(bounds, "PICTURE_AT_LEAST", 0.1)
     with Server(reader, "127.0.0.1:0", controls=Loop()) as served:
         served.start()
         served.publish(view(9, paused=True))
@@ -620,7 +623,7 @@ def test_closing_ends_viewers_and_the_thread(reader):
     ],
 )
 def test_addresses(address, host, port):
-    assert server._parse(address) == (host, port)
+    assert connections.parse(address) == (host, port)
 
 
 @pytest.mark.parametrize("address", ["", "localhost", "::1:8000", "1.2.3.4:x", "host:70000", "host:-1", ":"])

@@ -1,0 +1,30 @@
+"""Every bound on what the network may ask of the device, each with its reason."""
+
+# What is sent ---------------------------------------------------------------------------------------------
+MAX_BODY = 16 * 2**20  # bytes; a phone's largest photographs are 10 MB, the page itself sends below 1 MB
+MAX_COMMAND = 1000  # bytes of a body that is no picture
+MAX_HELD = 4 * MAX_BODY  # bytes of all bodies that are in memory at one time
+MAX_PIXELS = 64_000_000  # of a picture; most phones stop at 50 megapixels, and these take 64 MB as grey
+BODY_SECONDS = 20  # a body of 16 MB takes them at 7 Mbit/s
+MAX_WAITING = 4  # pictures that wait for the reading thread: about a second's work on a small device
+# Who asks -------------------------------------------------------------------------------------------------
+RATE, BURST = 50.0, 100.0  # requests a second of one address, and at once: a pad sends 8, a page load 10
+MAX_CLIENTS = 1024  # addresses whose rate is remembered; the one that was quiet longest is forgotten
+LEAST_TOKEN = 12  # characters: at `RATE` guesses a second nobody finds these
+COOKIE_SECONDS = 30 * 86_400
+# Connections ----------------------------------------------------------------------------------------------
+MAX_CONNECTIONS = 64  # and no more than the next line of one address; a browser opens 6
+MAX_PER_CLIENT = 24
+HEAD_SECONDS = 10  # in which a request's head must be there
+STALL_SECONDS = 10  # a viewer that takes nothing for so long is gone
+LINGER_SECONDS = 1  # for which an answered sender's rest is thrown away, so that it gets to see the answer
+SEND_BUFFER = 2**18  # bytes that the system holds for one viewer: more, and the slow ones see the past
+# Viewers --------------------------------------------------------------------------------------------------
+MAX_VIEWERS = 8  # of the live picture, and as many of the live state
+PICTURES_A_SECOND = 15  # pleasant to watch; each costs a few ms of a core, whoever many watch
+STATES_A_SECOND = 10
+PICTURE_AT_LEAST = 5.0  # seconds after which a picture that stays is sent again: proxies cut what is silent
+STATE_AT_LEAST = 1.0
+LIVE_SIDE = 1280  # px, the longer side of the live picture; the snapshot has all of them
+LIVE_QUALITY, SNAPSHOT_QUALITY = 80, 92  # of JPEG
+SOURCE_SECONDS = 10  # without a frame after which a source that says nothing counts as lost

@@ -1,0 +1,511 @@
+"""The server: what it shows, what it reads, and the routes to both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
+
+import cv2
+import prometheus_client
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from edge_runtime import __version__, display, manifest, preprocess
+from edge_runtime.errors import EdgeDigitsError, PictureError, SourceError
+from edge_runtime.reader import DigitReader
+from edge_runtime.web import bounds, connections, pages
+from edge_runtime.web.answers import REFUSALS, Answer, Health, ModelName, Problem, Refusal, answer, described
+from edge_runtime.web.figures import Metrics, Process
+from edge_runtime.web.guard import Guard
+from edge_runtime.web.viewers import Channel, Stream
+
+if TYPE_CHECKING:
+    from edge_runtime.live import View
+
+TOKEN_VARIABLE = "EDGE_DIGITS_TOKEN"
+_BOUNDARY = b"--frame\r\n"
+
+
+class Controls(Protocol):
+    """What the page may change of a live loop; both are called from other threads than the loop's."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model that reads."""
+
+    def switch_model(self, name: str) -> None:
+        """Read with another model from now on. Raises `ModelError` when it cannot be loaded."""
+
+
+class Server:
+    """A page and an HTTP API on an address: "8000", "0.0.0.0:8000", "[::1]:8000", ":8000" (all interfaces).
+
+    Binds when it is made, answers from `start` to `close`. `url` is what a person opens: it holds the token
+    that any address but a loopback one demands, from the environment variable EDGE_DIGITS_TOKEN or made up.
+    `controls` are those of the live loop whose views are published; None serves without a camera, and the
+    page then switches between `models` itself. Raises `SourceError` when the address cannot be used.
+    """
+
+    def __init__(
+        self,
+        reader: DigitReader,
+        address: str = "127.0.0.1:8000",
+        *,
+        controls: Controls | None,
+        models: tuple[str, ...] = ("int8", "float"),
+    ) -> None:
+        host, port = connections.parse(address)
+        given = os.environ.get(TOKEN_VARIABLE, "")
+        if given and len(given) < bounds.LEAST_TOKEN:
+            raise SourceError(
+                f"{TOKEN_VARIABLE} is shorter than {bounds.LEAST_TOKEN} characters; choose a longer one"
+            )
+        self._controls = controls
+        self._model = controls.model if controls else _name(reader, models)
+        self._models = tuple(dict.fromkeys((*models, self._model)))
+        self._readers = {self._model: reader}
+        self._socket = connections.listen(host, port, address)
+        self.port: int = self._socket.getsockname()[1]
+        loopback = ipaddress.ip_address(self._socket.getsockname()[0]).is_loopback
+        self.token = given or ("" if loopback else secrets.token_urlsafe(16))
+        self.url = f"http://{connections.reachable(host)}:{self.port}/"
+        if self.token:
+            self.url += f"?token={quote(self.token, safe='')}"
+
+        self._view: View | None = None
+        self._framed = time.monotonic()
+        self._waiting = self._held = 0
+        self._metrics = Metrics(
+            {
+                "frame_rate": ("Frames a second", lambda: self._view.rate if self._view else 0.0),
+                "viewers": ("Viewers of the live picture", lambda: self._pictures.viewers),
+                "waiting": ("Pictures that are read or wait for it", lambda: self._waiting),
+                "source_up": ("1 while the source gives frames, or rests", self._source_up),
+            }
+        )
+        self._process = Process()
+        self._pages = pages.load(self.live, self._models)
+        self._guard = Guard(
+            self.port, self.token, loopback=loopback, pages=self._pages, count=self._metrics.refused
+        )
+        # Reading has one thread, so that two pictures never take the cores and the memory of a live loop;
+        # drawing has another, so that a large picture does not stop the live one.
+        self._reading = ThreadPoolExecutor(1, "read", initializer=_step_back)
+        self._drawing = ThreadPoolExecutor(1, "draw", initializer=_step_back)
+        self._pictures = Channel(
+            self._draw_part, self._drawing, bounds.PICTURES_A_SECOND, bounds.PICTURE_AT_LEAST
+        )
+        self._states = Channel(
+            self._state_event, self._drawing, bounds.STATES_A_SECOND, bounds.STATE_AT_LEAST
+        )
+        self._uvicorn = uvicorn.Server(
+            uvicorn.Config(
+                self._guard.around(self._app()),
+                http=connections.Connection,
+                ws="none",
+                loop="asyncio",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                proxy_headers=False,  # or a sender says of itself which address it has
+                server_header=False,
+                timeout_keep_alive=5,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._started = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether there is a source whose views are published."""
+        return self._controls is not None
+
+    @property
+    def model(self) -> str:
+        """The name of the model that reads."""
+        return self._controls.model if self._controls else self._model
+
+    def start(self) -> None:
+        """Answer requests, in a thread of its own, until `close`."""
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="serve", daemon=True)
+        self._thread.start()
+        self._started.wait()
+
+    def publish(self, view: View) -> None:
+        """Show a view to whoever watches. Takes microseconds: the work is done in other threads."""
+        self._view = view
+        if not view.trouble:
+            self._framed = time.monotonic()
+            self._metrics.frames.inc()
+        self._pictures.wake()
+        self._states.wake()
+
+    def close(self) -> None:
+        """End all viewers, connections and threads; within two seconds."""
+        self._uvicorn.should_exit = True
+        if self._thread:
+            self._thread.join(2)
+        self._socket.close()
+        for pool in (self._reading, self._drawing):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def _serve(self) -> None:
+        channels = (self._pictures, self._states)
+        tasks = [asyncio.create_task(channel.run()) for channel in channels]
+        self._started.set()
+        serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
+        while not (self._uvicorn.should_exit or serving.done()):
+            await asyncio.sleep(0.1)
+        for channel in channels:
+            channel.end()
+        await serving
+        for connection in list(self._uvicorn.server_state.connections):
+            connection.transport.abort()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # The live picture and the live state ------------------------------------------------------------------
+
+    def _draw_part(self) -> bytes:
+        """The newest view as a part of a multipart stream."""
+        view = self._view
+        if view is None:
+            return b""
+        picture = display.annotate(view.picture, view.digits)
+        scale = bounds.LIVE_SIDE / max(picture.shape[:2])
+        if scale < 1:
+            picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        data = _jpeg(picture, bounds.LIVE_QUALITY)
+        # Browsers show a picture once they see the boundary behind it: it goes out with it.
+        head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
+        return head + data + b"\r\n" + _BOUNDARY
+
+    def _snapshot(self) -> bytes:
+        view = self._view
+        return _jpeg(display.annotate(view.picture, view.digits), bounds.SNAPSHOT_QUALITY) if view else b""
+
+    def _state_event(self) -> bytes:
+        return b"data: " + json.dumps(self._state(), separators=(",", ":")).encode() + b"\n\n"
+
+    def _state(self) -> dict[str, Any]:
+        cpu, memory = self._process.figures()
+        state: dict[str, Any] = {"live": self.live, "model": self.model, "cpu": cpu, "memory": memory}
+        view = self._view
+        if view is not None:
+            state |= {
+                "frame": view.frame,
+                "rate": round(view.rate, 1),
+                "stages": {name: round(seconds * 1000, 2) for name, seconds in view.stages.items()},
+                "numbers": [
+                    {
+                        "id": number.id,
+                        "text": number.text,
+                        "confidence": round(float(number.confidence), 3),
+                        "settled": number.settled,
+                    }
+                    for number in view.numbers
+                ],
+                "trouble": view.trouble,
+                "paused": view.paused,
+                "source": view.source,
+                "obtained": view.obtained,
+            }
+        return state
+
+    def _health(self) -> dict[str, Any]:
+        if not self.live:
+            return {"ok": True, "model": self.model, "source": None, "seconds_since_frame": None}
+        view, silent = self._view, time.monotonic() - self._framed
+        if view is None:
+            state = "starting" if silent < bounds.SOURCE_SECONDS else "lost"
+        elif view.paused:
+            state = "paused"
+        else:
+            state = "lost" if view.trouble or silent > bounds.SOURCE_SECONDS else "running"
+        source = {
+            "state": state,
+            "name": view.source if view else "",
+            "obtained": view.obtained if view else "",
+            "trouble": view.trouble if view else "",
+        }
+        since = round(silent, 3) if view else None
+        return {"ok": state != "lost", "model": self.model, "source": source, "seconds_since_frame": since}
+
+    def _source_up(self) -> float:
+        return float(self.live and self._health()["ok"])
+
+    # Reading ----------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _body(self, request: Request, limit: int) -> AsyncIterator[bytes]:
+        """A request's body, whole, counted as held until the end of the block.
+
+        What is too long or too slow is refused as soon as that is known.
+        """
+        too_long = Refusal(413, "size", f"more than {limit} bytes; send a smaller picture")
+        claimed = request.headers.get("content-length", "0")
+        if not claimed.isdecimal() or int(claimed) > limit:
+            raise too_long
+        body = bytearray()
+
+        async def receive() -> None:
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > limit:
+                    raise too_long
+                if self._held + len(chunk) > bounds.MAX_HELD:
+                    raise Refusal(503, "memory", "too many pictures at once; try again in a second", 1)
+                self._held += len(chunk)
+                body.extend(chunk)
+
+        try:
+            await asyncio.wait_for(receive(), bounds.BODY_SECONDS)
+            yield bytes(body)
+        except asyncio.TimeoutError:
+            text = f"the body did not arrive within {bounds.BODY_SECONDS} s; send a smaller picture"
+            raise Refusal(408, "slow", text) from None
+        except ClientDisconnect:
+            raise Refusal(400, "cut off", "the body did not arrive whole; send it again") from None
+        finally:
+            self._held -= len(body)
+
+    async def _queued(self, work: Callable[[], Any]) -> Any:
+        """Do something in the reading thread, where not too much waits for it already."""
+        if self._waiting > bounds.MAX_WAITING:
+            raise Refusal(503, "busy", "too many pictures wait to be read; try again in a second", 1)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reading, work)
+        finally:
+            self._waiting -= 1
+
+    def _reader(self) -> DigitReader:
+        """The reader of the model that is switched on. Only the reading thread calls this."""
+        name = self.model
+        if name not in self._readers:
+            self._readers[name] = DigitReader(name)
+        return self._readers[name]
+
+    def _read(self, data: bytes, tiles: bool) -> dict[str, Any]:
+        began = time.perf_counter()
+        try:
+            grey = preprocess.decode(data, max_pixels=bounds.MAX_PIXELS)
+            reading = self._reader().read(grey)
+        except PictureError as error:
+            hint = "" if "pixels" in str(error) else " (curl sends a file whole with --data-binary @FILE)"
+            raise Refusal(422, "picture", f"{error}{hint}") from error
+        except MemoryError as error:
+            raise Refusal(413, "memory", "too large for this machine's memory; reduce it") from error
+        seconds = time.perf_counter() - began
+        self._metrics.read_seconds.observe(seconds)
+        return answer(reading, grey.shape[1], grey.shape[0], seconds, tiles)
+
+    def _switch(self, name: str) -> None:
+        if self._controls:
+            self._controls.switch_model(name)
+        else:
+            previous, self._model = self._model, name
+            try:
+                self._reader()
+            except EdgeDigitsError:
+                self._model = previous
+                raise
+
+    # The routes -------------------------------------------------------------------------------------------
+
+    def _app(self) -> FastAPI:
+        app = FastAPI(
+            title="edge-digits",
+            version=__version__,
+            description="Handwritten digits, read on this device.",
+            docs_url=None,
+            redoc_url=None,
+        )
+        errors: dict[int | str, dict[str, Any]] = {
+            status: {"model": Problem, "description": text} for status, text in REFUSALS.items()
+        }
+
+        @app.post(
+            "/read",
+            response_model=Answer,
+            response_description="What was read",
+            responses={status: errors[status] for status in (400, 408, 413, 415, 422, 429, 503)},
+            openapi_extra={
+                "requestBody": {
+                    "required": True,
+                    "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+                }
+            },
+        )
+        async def read(request: Request, tiles: bool = False) -> Response:
+            """Read the digits in a picture. The body is its bytes: JPEG, PNG, WebP, BMP, TIFF ...
+
+            `tiles=1` adds what the network saw of every digit, as a PNG of 28x28 in base64.
+            """
+            if request.headers.get("content-type", "").startswith("multipart/"):
+                raise Refusal(
+                    415,
+                    "type",
+                    "send the picture's bytes as the body, not a form: "
+                    f"curl --data-binary @photo.jpg {self._base(request)}/read",
+                )
+            async with self._body(request, bounds.MAX_BODY) as data:
+                return JSONResponse(await self._queued(lambda: self._read(data, tiles)))
+
+        @app.post(
+            "/model",
+            response_model=ModelName,
+            response_description="The model that reads now",
+            responses={status: errors[status] for status in (422, 429, 503)},
+            openapi_extra={
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ModelName"}}},
+                }
+            },
+        )
+        async def switch_model(request: Request) -> Response:
+            """Read with another model from now on, live and in pictures."""
+            try:
+                async with self._body(request, bounds.MAX_COMMAND) as data:
+                    name = json.loads(data)["model"]
+            except (ValueError, TypeError, KeyError):
+                name = None
+            if name not in self._models:
+                choice = " or ".join(f'{{"model": "{each}"}}' for each in self._models)
+                raise Refusal(422, "model", f"send {choice}")
+            try:
+                await self._queued(lambda: self._switch(name))
+            except EdgeDigitsError as error:
+                raise Refusal(503, "model", str(error)) from error
+            self._states.wake()
+            return JSONResponse({"model": self.model})
+
+        @app.get(
+            "/health",
+            response_model=Health,
+            response_description="It does",
+            responses={503: {"model": Health, "description": "Its source is lost"}},
+        )
+        async def health(request: Request) -> Response:
+            """Whether the device does its work: 503 while its source is lost."""
+            state = self._health()
+            known = {"ok": state["ok"]} if not self._guard.knows(request.scope) else state
+            return JSONResponse(known, 200 if state["ok"] else 503)
+
+        @app.get("/metrics", response_class=Response, responses=described("text/plain", "The figures"))
+        async def metrics() -> Response:
+            """Counters and gauges for Prometheus."""
+            text = prometheus_client.generate_latest(self._metrics.registry)
+            return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+        @app.get(
+            "/events",
+            response_class=Response,
+            responses=described("text/event-stream", "One JSON object an event"),
+        )
+        async def events() -> Response:
+            """What there is to know of every moment, as Server-Sent Events: numbers, rate, stages, model."""
+            return Stream(self._states, b"retry: 1000\n\n", "text/event-stream")
+
+        if self.live:
+
+            @app.get(
+                "/live.mjpg",
+                response_class=Response,
+                responses=described("multipart/x-mixed-replace", "Motion JPEG") | {503: errors[503]},
+            )
+            async def live() -> Response:
+                """The live picture with boxes and digits, without an end: for an <img>, or a video player."""
+                return Stream(self._pictures, _BOUNDARY, "multipart/x-mixed-replace; boundary=frame")
+
+            @app.get(
+                "/snapshot.jpg",
+                response_class=Response,
+                responses=described("image/jpeg", "The picture") | {503: errors[503]},
+            )
+            async def snapshot() -> Response:
+                """The newest picture with boxes and digits, in full size."""
+                data = await asyncio.get_running_loop().run_in_executor(self._drawing, self._snapshot)
+                if not data:
+                    raise Refusal(503, "source", "no frame has come yet; try again in a second", 1)
+                name = time.strftime("edge-digits-%Y%m%d-%H%M%S.jpg")
+                return Response(
+                    data,
+                    media_type="image/jpeg",
+                    headers={"content-disposition": f'attachment; filename="{name}"'},
+                )
+
+        for path, (content, kind) in self._pages.items():
+            app.add_route(path, pages.endpoint(content, kind), include_in_schema=False)
+
+        @app.exception_handler(Refusal)
+        async def refuse(request: Request, error: Refusal) -> Response:
+            self._metrics.refused(error.reason)
+            return error.response()
+
+        @app.exception_handler(HTTPException)
+        async def miss(request: Request, error: HTTPException) -> Response:
+            told = {404: "nothing here", 405: f"{request.method} is not answered here"}
+            text = (
+                f"{told.get(error.status_code, error.detail)}; {self._base(request)}/docs tells what there is"
+            )
+            return JSONResponse({"error": text}, error.status_code, headers=error.headers)
+
+        @app.exception_handler(RequestValidationError)
+        async def misuse(request: Request, error: Exception) -> Response:
+            text = f"a parameter cannot be understood; {self._base(request)}/docs tells what there is"
+            return JSONResponse({"error": text}, 422)
+
+        @app.exception_handler(Exception)
+        async def fail(request: Request, error: Exception) -> Response:
+            return JSONResponse({"error": "a fault of this program; its log says more"}, 500)
+
+        return app
+
+    def _base(self, request: Request) -> str:
+        return str(request.base_url).rstrip("/")
+
+
+def _step_back() -> None:
+    """Let the camera's thread go first: on Linux every thread has a priority of its own."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+def _jpeg(picture: Any, quality: int) -> bytes:
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def _name(reader: DigitReader, models: tuple[str, ...]) -> str:
+    """What a reader's model is called among these, or by its file."""
+    path = reader.classifier.path
+    return next((name for name in models if manifest.find(name) == path), str(path))
