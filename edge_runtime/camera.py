@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ OPEN_TIMEOUT = 10.0  # s, to the first picture
 FRAME_TIMEOUT = 1.8  # s, from one picture to the next
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 3.0  # s before a lost source is tried again, doubled every time
 MOST_HANGING = 3  # threads that a driver may hold for ever before no more are risked
+_STEADY = 5.0  # s that a connection must have given pictures for the pauses to begin anew
 FOLDER_RATE = 10.0  # pictures/s of a folder that is played, unless told
 PICAMERA = "picamera"
 
@@ -61,7 +63,8 @@ class Wish:
 
 
 _ANYTHING = Wish()
-_FILMS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")  # on a server too, they end as files do
+_Result = TypeVar("_Result")
+_FILMS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")  # on a web server too, they end as files do
 
 
 def open_frames(source: str, wish: Wish = _ANYTHING, *, paced: bool = False) -> Frames:
@@ -74,6 +77,8 @@ def open_frames(source: str, wish: Wish = _ANYTHING, *, paced: bool = False) -> 
     if source == PICAMERA:
         return LiveFrames(source, lambda: _Picamera(wish), wish)
     device = f"/dev/video{source}" if source.isdecimal() and sys.platform == "linux" else source
+    if source.isdecimal() and len(source) > 4:
+        raise SourceError(f"camera {source}: no camera has that number; edge-digits cameras lists them")
     if source.isdecimal() or source.startswith("/dev/"):
         name = f"camera {source}" if source.isdecimal() else source
         target = int(source) if source.isdecimal() else source
@@ -85,13 +90,18 @@ def open_frames(source: str, wish: Wish = _ANYTHING, *, paced: bool = False) -> 
         return FolderFrames(source, wish.rate or FOLDER_RATE, paced=paced)
     if wish.size or wish.rate:
         raise SourceError(f"{source}: size and rate are a camera's to choose; leave out --size and --fps")
-    if "://" in source and not source.lower().endswith(_FILMS):
-        return LiveFrames(source, lambda: _Stream(source), wish)
-    if "://" not in source and not os.path.isfile(source):
+    if "://" in source:
+        address = urlsplit(source)
+        # Neither passwords nor keys are for the screen, the log or the page.
+        name = urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
+        if address.scheme in ("http", "https") and address.path.lower().endswith(_FILMS):
+            return VideoFrames(source, name, paced=paced)
+        return LiveFrames(name, lambda: _Stream(source))
+    if not os.path.isfile(source):
         raise SourceError(
             f"{source}: no such video or folder, nor a camera's number, device, URL or {PICAMERA}"
         )
-    return VideoFrames(source, paced=paced)
+    return VideoFrames(source, source, paced=paced)
 
 
 class Frames(ABC):
@@ -125,57 +135,94 @@ class Frames(ABC):
 
 
 class _Played(Frames):
-    """What is on disk: every frame, in order, at `rate` frames/s if paced."""
+    """What is not live: every frame, in order; if paced, in its own time."""
 
     def __init__(self, name: str, rate: float, *, paced: bool) -> None:
         self.name, self._rate, self._paced = name, rate, paced
         self._number = 0
-        self._due: float | None = None
+        self._started: float | None = None  # when, by time.perf_counter, its first frame would have been due
+        self._waiting: tuple[NDArray[np.uint8], float] | None = None
 
     def next(self, timeout: float) -> Frame | None:
         """As `Frames.next`; a paced frame comes when it is due, and late rather than not at all."""
-        now = time.perf_counter()
-        if self._paced and self._due is not None and self._due > now:
-            time.sleep(min(self._due - now, timeout))
-            if self._due > now + timeout:
-                return None
-        picture = self._read()
-        if picture is None:
+        if self._waiting is None:
+            self._waiting = self._read()
+        if self._waiting is None:
             return None
-        arrived = time.perf_counter()
+        picture, seconds = self._waiting
+        now = time.perf_counter()
+        if self._started is None:
+            self._started = now - seconds
+        due = self._started + seconds
+        if self._paced and due > now:
+            time.sleep(min(due - now, timeout))
+            if due > now + timeout:
+                return None
         # Whoever was held up goes on from now: no burst of frames to make up for it.
-        due = max(self._due or arrived, arrived - 1 / self._rate)
-        self._due = due + 1 / self._rate
-        self.trouble = ""
-        frame = Frame(picture, self._number, self._number / self._rate, arrived)
+        self._started = max(self._started, now - seconds - 1 / self._rate)
+        self.trouble, self._waiting = "", None
+        frame = Frame(picture, self._number, seconds, time.perf_counter())
         self._number += 1
         return frame
 
     @abstractmethod
-    def _read(self) -> NDArray[np.uint8] | None:
-        """The next picture; None where there is none, with `trouble` or `ended` set."""
+    def _read(self) -> tuple[NDArray[np.uint8], float] | None:
+        """The next picture and its time in s; None where there is none, with `trouble` or `ended` set."""
 
 
 class VideoFrames(_Played):
-    """Every frame of a video file."""
+    """Every frame of a video file, on this machine or a web server."""
 
-    def __init__(self, path: str, *, paced: bool = False) -> None:
-        self._capture = cv2.VideoCapture(path)
-        if not self._capture.isOpened():
-            raise SourceError(f"{path} cannot be opened as a video")
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        super().__init__(path, rate if 1 <= rate <= 1000 else 30.0, paced=paced)
-        size = [round(self._capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
+    def __init__(self, source: str, name: str, *, paced: bool = False) -> None:
+        capture = _in_time(lambda: _open_film(source))
+        if capture is None:
+            raise SourceError(f"{name} cannot be opened as a video")
+        self._capture = capture
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        super().__init__(name, rate if 0 < rate <= 1000 else 30.0, paced=paced)
+        self._first: float | None = None  # s, as the file counts
+        self._last = -1 / self._rate
+        size = [round(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
         self.obtained = _described(size[0], size[1], self._rate)
 
-    def _read(self) -> NDArray[np.uint8] | None:
+    def _read(self) -> tuple[NDArray[np.uint8], float] | None:
         good, picture = self._capture.read()
-        self.ended = not good
-        return np.asarray(picture, np.uint8) if good else None
+        if not good:
+            claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            # What a file claims is seldom exact, but a tenth is missing only where it was cut off.
+            if self._number < 0.9 * claimed:
+                self.trouble = f"ends after {self._number} of {claimed:.0f} frames; is it damaged?"
+            self.ended = True
+            return None
+        # Phones and recordings have frames of their own times; not every kind of file tells them.
+        moment = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if self._first is None:
+            self._first = moment
+        told = moment - self._first
+        self._last = told if told > self._last else self._last + 1 / self._rate
+        return np.asarray(picture, np.uint8), self._last
 
     def close(self) -> None:
         """Let go of the file."""
         self._capture.release()
+
+
+def _open_film(source: str) -> cv2.VideoCapture | None:
+    limits = _limits() if "://" in source else ()
+    capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits) if limits else cv2.VideoCapture(source)
+    if capture.isOpened():
+        return capture
+    capture.release()
+    return None
+
+
+def _in_time(work: Callable[[], _Result]) -> _Result | None:
+    """What `work` returns, or None if that takes too long; in a thread, so that Ctrl-C need not wait."""
+    done: list[_Result] = []
+    thread = threading.Thread(target=lambda: done.append(work()), daemon=True)
+    thread.start()
+    thread.join(OPEN_TIMEOUT)
+    return done[0] if done else None
 
 
 class FolderFrames(_Played):
@@ -186,13 +233,13 @@ class FolderFrames(_Played):
         self._paths = sources.expand([folder], recursive=False)
         self.obtained = f"pictures at {rate:g} fps"
 
-    def _read(self) -> NDArray[np.uint8] | None:
+    def _read(self) -> tuple[NDArray[np.uint8], float] | None:
         path = next(self._paths, None)
         if path is None:
-            self.ended = True
+            self.trouble, self.ended = "", True
             return None
         try:
-            return preprocess.decode_colour(sources.read_file(path))
+            return preprocess.decode_colour(sources.read_file(path)), self._number / self._rate
         except PictureError as error:
             self.trouble = f"{path} is passed over: {error}"
             return None
@@ -246,7 +293,7 @@ class LiveFrames(Frames):
             self.close()
             if isinstance(failure, MissingDependencyError):
                 raise failure
-            raise SourceError(f"{name}: {failure or f'gave no picture within {OPEN_TIMEOUT:.0f} s'}")
+            raise SourceError(f"{name}: {_reason(failure) or f'gave no picture within {OPEN_TIMEOUT:.0f} s'}")
         self._describe(connection.fresh[0], connection.rate)
 
     def next(self, timeout: float) -> Frame | None:
@@ -257,7 +304,7 @@ class LiveFrames(Frames):
                 self._changed.wait_for(lambda: connection.fresh or connection.failure, timeout)
                 if connection.fresh:
                     return self._take(connection)
-                failure = str(connection.failure or "") or self._stalled(connection)
+                failure = _reason(connection.failure) or self._stalled(connection)
                 if failure:
                     self._lose(connection, failure)
                 return None
@@ -269,7 +316,7 @@ class LiveFrames(Frames):
     def _take(self, connection: _Connection) -> Frame:
         picture, arrived = connection.take()
         if self.trouble:
-            self.trouble, self._pause = "", FIRST_PAUSE
+            self.trouble = ""
             self._describe(picture, connection.rate)
         if self._first_arrival is None:
             self._first_arrival = arrived
@@ -288,6 +335,8 @@ class LiveFrames(Frames):
 
     def _lose(self, connection: _Connection, failure: str) -> None:
         connection.given_up = True
+        if connection.opened and connection.heard - connection.began > _STEADY:
+            self._pause = FIRST_PAUSE
         self._hanging = [each for each in (*self._hanging, connection) if each.is_alive()]
         self._connection = None
         self._retry_at = time.monotonic() + self._pause
@@ -317,6 +366,11 @@ class LiveFrames(Frames):
             connection.join(timeout=FRAME_TIMEOUT)
 
 
+def _reason(error: Exception | None) -> str:
+    """An error in a line; of OpenCV's, which go on for long, the first."""
+    return "" if error is None else (str(error).splitlines() or [""])[0] or type(error).__name__
+
+
 def _described(width: int, height: int, rate: float) -> str:
     return f"{width}x{height}" + (f" at {rate:.0f} fps" if rate >= 1 else "")
 
@@ -333,7 +387,7 @@ class _Connection(threading.Thread):
         self.fresh: tuple[NDArray[np.uint8], float] | None = None
         self.failure: Exception | None = None
         self.opened, self.given_up = False, False
-        self.heard = time.perf_counter()
+        self.began = self.heard = time.perf_counter()
         self.rate = 0.0
 
     def run(self) -> None:
@@ -389,10 +443,7 @@ class _Device(_OpenCVCapture):
     """A webcam by its number or device path."""
 
     def __init__(self, target: int | str, path: str, wish: Wish) -> None:
-        try:
-            capture = cv2.VideoCapture(target)
-        except cv2.error as error:  # a number too large for OpenCV
-            raise SourceError(f"cannot be opened: {error.err}") from error
+        capture = cv2.VideoCapture(target)
         if not capture.isOpened():
             capture.release()
             if path.startswith("/dev/") and not os.path.exists(path):
@@ -416,14 +467,17 @@ class _Stream(_OpenCVCapture):
     """An HTTP or RTSP stream, through FFmpeg, which gives up by itself when the other side falls silent."""
 
     def __init__(self, url: str) -> None:
-        # FFmpeg's own patience is a little longer: the word on a silent stream is ours.
-        to_open, to_read = round(1000 * OPEN_TIMEOUT), round(1200 * FRAME_TIMEOUT)
-        limits = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, to_open, cv2.CAP_PROP_READ_TIMEOUT_MSEC, to_read)
-        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
+        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, _limits())
         if not capture.isOpened():
             capture.release()
             raise SourceError("cannot be opened; is the address right, and does it serve a stream?")
         super().__init__(capture)
+
+
+def _limits() -> tuple[int, ...]:
+    """For how long FFmpeg waits for a server; longer than we do: the word on a silent one is ours."""
+    to_open, to_read = round(1000 * OPEN_TIMEOUT), round(1200 * FRAME_TIMEOUT)
+    return cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, to_open, cv2.CAP_PROP_READ_TIMEOUT_MSEC, to_read
 
 
 class _Picamera:
@@ -443,8 +497,12 @@ class _Picamera:
         controls = {"FrameRate": wish.rate} if wish.rate else {}
         # "RGB888" is blue, green, red in memory: the order that OpenCV has (picamera2 issue 191).
         main = {"format": "RGB888", "size": wish.size or (640, 480)}
-        self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
-        self._camera.start()
+        try:
+            self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
+            self._camera.start()
+        except BaseException:
+            self._camera.close()
+            raise
         self.rate = float(wish.rate or 30)
 
     def read(self) -> NDArray[np.uint8] | None:

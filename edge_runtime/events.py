@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.locate import reading_order
 from edge_runtime.results import Box, Digit
@@ -17,6 +20,7 @@ LINGER = 0.4  # s for which it must have been away
 _GAP = 0.9  # heights; digits that are farther apart are two numbers
 _OVERLAP = -0.4  # heights by which neighbours may run into each other
 _RISE = 0.5  # heights by which a neighbour may stand higher or lower
+_SIDES = ("x", "y", "width", "height")
 _SAME = 0.3  # share of its place in which a number of other tracks is still the same
 _ALIKE = 2.0  # how many times a neighbour may be as high
 
@@ -54,7 +58,7 @@ class Event:
     reason: str = ""
 
     def as_json(self) -> str:
-        """One line of JSON, as `docs/events.md` describes it."""
+        """One line of JSON, as `docs/live.md` describes it."""
         moment = datetime.fromtimestamp(self.time, timezone.utc).isoformat(timespec="milliseconds")
         row: dict[str, Any] = {
             "event": self.kind,
@@ -68,7 +72,7 @@ class Event:
             if self.previous is not None:
                 row["previous"] = self.previous
             row |= {"confidence": round(self.number.confidence, 4)}
-            row |= {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
+            row |= {side: getattr(box, side) for side in _SIDES}
             row["digits"] = [_digit_row(digit) for digit in self.number.digits]
         if self.reason:
             row["reason"] = self.reason
@@ -80,11 +84,19 @@ def _digit_row(digit: Digit) -> dict[str, Any]:
     return {
         "digit": digit.value,
         "confidence": round(digit.confidence, 4),
-        **{"x": box.x, "y": box.y, "width": box.width, "height": box.height},
+        **{side: getattr(box, side) for side in _SIDES},
     }
 
 
-@dataclass(slots=True)
+class Change(NamedTuple):
+    """What has become of a number: `kind` is "appeared", "changed" from `previous`, or "left"."""
+
+    kind: str
+    number: Number
+    previous: str | None = None
+
+
+@dataclass(slots=True, eq=False)
 class _Known:
     """A number as it was last seen, and what was last told of it."""
 
@@ -93,7 +105,7 @@ class _Known:
     seen: float
     candidate: str = ""
     since: float = 0.0
-    told: str | None = None
+    told: Number | None = None  # as it was when it was steady last
 
 
 class Numbers:
@@ -101,18 +113,25 @@ class Numbers:
 
     def __init__(self) -> None:
         self._known: list[_Known] = []
+        self._leaving: list[_Known] = []
         self._count = 0
 
-    def update(
-        self, tracked: Sequence[Tracked], seconds: float, time: float, frame: int
-    ) -> tuple[tuple[Number, ...], tuple[Event, ...]]:
-        """The numbers of a frame in reading order, and what has happened by it.
+    def clear(self) -> None:
+        """Forget all numbers: those that were told leave with the next frame, and none comes back."""
+        self._leaving = [known for known in (*self._leaving, *self._known) if known.told]
+        self._known = []
 
-        `seconds` is the source's time, `time` seconds since the epoch, `frame` the frame's number.
-        """
+    def update(
+        self, tracked: Sequence[Tracked], seconds: float
+    ) -> tuple[tuple[Number, ...], tuple[Change, ...]]:
+        """The numbers of a frame in reading order, and what has happened by it; `seconds` only grow."""
         groups = [(frozenset(each.id for each in group), group) for group in neighbours(tracked)]
         kept = self._recognised(groups)
-        told: list[tuple[str, Number, str | None]] = []
+        gone = [
+            known for known in self._known if seconds - known.seen > LINGER and known not in kept.values()
+        ]
+        leaving, self._leaving = [*self._leaving, *(known for known in gone if known.told)], []
+        changes = [Change("left", known.told) for known in leaving if known.told]
         numbers = []
         for index, (members, group) in enumerate(groups):
             known = kept.get(index)
@@ -126,28 +145,21 @@ class Numbers:
                 known.candidate, known.since = number.text if number.settled else "", seconds
             number = replace(number, settled=steady)
             known.number = number
-            if steady and known.told != number.text:
-                told.append(("changed" if known.told is not None else "appeared", number, known.told))
-                known.told = number.text
+            if steady and known.told is None:
+                changes.append(Change("appeared", number))
+            elif steady and known.told and known.told.text != number.text:
+                changes.append(Change("changed", number, known.told.text))
+            if steady:
+                known.told = number
             numbers.append(number)
-        for known in self._known:
-            if seconds - known.seen > LINGER and known.told is not None:
-                told.append(("left", replace(known.number, text=known.told), None))
-        self._known = [known for known in self._known if seconds - known.seen <= LINGER]
+        self._known = [known for known in self._known if known not in gone]
         order = reading_order([number.box for number in numbers])
         lined = tuple(
             replace(numbers[i], digits=tuple(replace(digit, line=line) for digit in numbers[i].digits))
             for line, row in enumerate(order)
             for i in row
         )
-        events = [Event(kind, seconds, time, frame, number, previous) for kind, number, previous in told]
-        return lined, tuple(events)
-
-    def pause(self, seconds: float) -> None:
-        """Let time pass in which nothing could be seen: no number leaves or settles by it."""
-        for known in self._known:
-            known.seen += seconds
-            known.since += seconds
+        return lined, tuple(changes)
 
     def _next_id(self) -> int:
         self._count += 1
@@ -182,15 +194,13 @@ def _sameness(members: frozenset[int], group: list[Tracked], known: _Known) -> f
 def neighbours(tracked: Sequence[Tracked]) -> list[list[Tracked]]:
     """Digits that stand side by side, each group from the left: every digit follows its nearest left one."""
     follower: dict[int, int] = {}
-    nearest: dict[int, tuple[float, int]] = {}
-    for right, each in enumerate(tracked):
-        for left, other in enumerate(tracked):
-            gap = _gap(other.digit.box, each.digit.box)
-            if left != right and gap is not None and gap < nearest.get(right, (9.0, 0))[0]:
-                nearest[right] = gap, left
-    # Two that claim the same left neighbour: the nearer one follows it.
-    for right, (_, left) in sorted(nearest.items(), key=lambda item: item[1][0]):
-        follower.setdefault(left, right)
+    if len(tracked) > 1:
+        gaps = _gaps([each.digit.box for each in tracked])
+        nearest = gaps.argmin(axis=0)
+        # Two that claim the same left neighbour: the nearer one follows it.
+        for right in gaps.min(axis=0).argsort(kind="stable").tolist():
+            if np.isfinite(gaps[nearest[right], right]):
+                follower.setdefault(int(nearest[right]), right)
     followed = set(follower.values())
     return [
         [tracked[i] for i in _chain(first, follower)]
@@ -206,17 +216,21 @@ def _chain(first: int, follower: dict[int, int]) -> Iterator[int]:
         current = follower.get(current)
 
 
-def _gap(left: Box, right: Box) -> float | None:
-    """Heights between two boxes, where the second stands beside the first on its right; None where not."""
-    height = max(left.height, right.height)
-    if max(left.height, right.height) > _ALIKE * min(left.height, right.height):
-        return None
-    if abs((left.y + left.height / 2) - (right.y + right.height / 2)) > _RISE * height:
-        return None
-    if right.x + right.width / 2 <= left.x + left.width / 2:
-        return None
-    gap = (right.x - left.x - left.width) / height
-    return gap if _OVERLAP <= gap <= _GAP else None
+def _gaps(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """Heights between every two boxes `[left, right]`, infinite where they do not stand side by side."""
+    x, y, width, height = (np.array([getattr(box, side) for box in boxes], float) for side in _SIDES)
+    higher = np.maximum(height[:, None], height[None])
+    lower = np.minimum(height[:, None], height[None])
+    middle, centre = y + height / 2, x + width / 2
+    gaps = (x[None] - (x + width)[:, None]) / higher
+    beside = (
+        (higher <= _ALIKE * lower)
+        & (np.abs(middle[:, None] - middle[None]) <= _RISE * higher)
+        & (centre[None] > centre[:, None])
+        & (gaps >= _OVERLAP)
+        & (gaps <= _GAP)
+    )
+    return np.where(beside, gaps, np.inf)
 
 
 def _number(number: int, group: Sequence[Tracked]) -> Number:

@@ -75,7 +75,10 @@ class Live:
         self._numbers = Numbers()
         self._rate = FrameRate()
         self._trouble = ""
+        self._last: Frame | None = None  # that came, whether it was looked at or not
+        self._clock = 0.0  # s in which frames were looked at: nothing ages in the others
         self._reading, self._read_at = Reading(""), -_REREAD
+        self._read_by: DigitReader | None = None
         self._glance: NDArray[np.uint8] | None = None
         self._unsettled = False
 
@@ -107,15 +110,17 @@ class Live:
         view: View | None = None
         drawing = 0.0
         while not self._stopping.is_set():
-            halted = self.paused and view is not None
+            halted = self.paused and view is not None  # there has to be something to hold
             if halted and not self._frames.live:
                 time.sleep(_PATIENCE / 2)
                 frame = None
             else:
                 frame = self._frames.next(_PATIENCE)
+            events = self._watch(frame)
             if frame is None and self._frames.ended:
                 return
-            events = self._watch(frame, view)
+            if frame is not None:
+                self._pass_time(frame, unseen=halted or any(event.kind == "back" for event in events))
             if frame is not None and not halted:
                 view = self._look(frame, view, drawing, events)
             elif view is not None:
@@ -126,24 +131,25 @@ class Live:
                 yield view
                 drawing = time.perf_counter() - start
 
-    def _watch(self, frame: Frame | None, view: View | None) -> tuple[Event, ...]:
+    def _watch(self, frame: Frame | None) -> tuple[Event, ...]:
         """Say what has become of the source, in the log and, where it is live, as an event."""
-        trouble = self._frames.trouble
-        if trouble == self._trouble:
+        before, self._trouble = self._trouble, self._frames.trouble
+        if self._trouble == before:
             return ()
-        came_back = not trouble and self._frames.live
-        self._tell(f"{self._frames.name}: {trouble}" if trouble else f"{self._frames.name} is back")
-        kind = "back" if came_back else "lost" if not self._trouble else ""
-        self._trouble = trouble
-        if not self._frames.live or not kind or view is None:
+        if self._trouble:
+            self._tell(f"{self._frames.name}: {self._trouble}")
+        elif self._frames.live:
+            self._tell(f"{self._frames.name} is back")
+        last = frame or self._last
+        if not self._frames.live or last is None or (before and self._trouble):
             return ()
-        if came_back and frame is not None:
-            # What was there may still be: nothing ages while nobody could see it.
-            away = frame.seconds - view.seconds
-            self._tracks.pause(away)
-            self._numbers.pause(away)
-        seconds = frame.seconds if frame else view.seconds
-        return (Event(kind, seconds, time.time(), view.frame, reason=trouble),)
+        kind = "lost" if self._trouble else "back"
+        return (Event(kind, last.seconds, time.time(), last.number, reason=self._trouble),)
+
+    def _pass_time(self, frame: Frame, *, unseen: bool) -> None:
+        if self._last is not None and not unseen:
+            self._clock += max(0.0, frame.seconds - self._last.seconds)
+        self._last = frame
 
     def _look(self, frame: Frame, before: View | None, drawing: float, events: tuple[Event, ...]) -> View:
         """Read a frame, unless it shows what the one before did, and follow the digits into it."""
@@ -151,17 +157,20 @@ class Live:
         height, width = frame.picture.shape[:2]
         if before is not None and before.picture.shape != frame.picture.shape:
             # Places in a picture of another size mean nothing.
-            self._tracks, self._glance = Tracks(self._tracks.refuse_below), None
+            self._tracks.clear()
+            self._numbers.clear()
         fresh = self._is_news(frame)
         split: dict[str, float] = {}
-        reader = self.reader
-        if fresh:
+        reader, model = self.reader, self._model
+        if fresh or reader is not self._read_by:
             self._reading, split = reader.read_timed(frame.picture)
+            self._read_by, fresh = reader, True
         followed = time.perf_counter()
         self._tracks.refuse_below = reader.classifier.info.refuse_below
-        tracked = self._tracks.update(self._reading.digits, frame.seconds, (width, height))
+        tracked = self._tracks.update(self._reading.digits, self._clock, (width, height))
         now = time.time()
-        numbers, news = self._numbers.update(tracked, frame.seconds, now, frame.number)
+        numbers, changes = self._numbers.update(tracked, self._clock)
+        news = [Event(c.kind, frame.seconds, now, frame.number, c.number, c.previous) for c in changes]
         self._unsettled = not all(number.settled for number in numbers)
         done = time.perf_counter()
         stages = {
@@ -178,12 +187,12 @@ class Live:
             digits=tuple(digit for number in numbers for digit in number.digits),
             numbers=numbers,
             tracks=tracked,
-            events=events + news,
+            events=(*events, *news),
             stages=stages,
             rate=self._rate.tick(),
             fresh=fresh,
             trouble=self._trouble,
-            model=self._model,
+            model=model,
             source=self._frames.name,
             obtained=self._frames.obtained,
         )

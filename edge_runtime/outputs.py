@@ -27,7 +27,8 @@ from edge_runtime.results import Reading
 
 COLUMNS = ("source", "digit", "confidence", "x", "y", "width", "height", "status")
 Row = tuple[Any, ...]
-_BLOCK = 1 << 16  # bytes of a file that are searched at a time for the end of its last line
+_EVENT = b'{"event": '  # how every line of a file of events begins
+_BLOCK = 1 << 16  # bytes, more than any line of it
 _ROW_GROUP = 50_000  # rows of a Parquet file that are in memory at a time
 
 
@@ -284,53 +285,55 @@ class ParquetFile(JsonLinesFile):
 class EventFile:
     """A file of JSON lines, one an event, that a camera's events are added to.
 
-    What it holds stays: a service that starts again goes on with it. Raises `OutputError` when it cannot
-    be written; the lines in it are whole even then.
+    What it holds stays: a service that starts again goes on with it, and it may be rotated meanwhile. Raises
+    `OutputError` when it cannot be written, or is another kind of file.
     """
 
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() != ".jsonl":
             raise OutputError(f"{path}: events are written as JSON lines; name a file that ends in .jsonl")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OutputError(f"{path} is not a regular file; name another")
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("r+b" if os.path.exists(path) else "w+b", buffering=0)
-            self._end = self._whole()
+            self._file = path.open("a+b", buffering=0)
+            self._mend()
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
-    def _whole(self) -> int:
-        """Where the last whole line ends; what a killed process left behind it is cut off."""
-        end = size = self._file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - _BLOCK)
-            self._file.seek(start)
-            newline = self._file.read(end - start).rfind(b"\n")
-            end = start + newline + 1
-            if newline >= 0:
-                break
-        if end < size:
-            self._file.truncate(end)
-        self._file.seek(end)
-        return end
+    def _mend(self) -> None:
+        """See that the file ends with a whole line: what a killed process began is cut off."""
+        end = self._file.seek(0, os.SEEK_END)
+        self._file.seek(0)
+        begins = self._file.read(len(_EVENT))
+        self._file.seek(max(0, end - _BLOCK))
+        last = self._file.read(_BLOCK).rpartition(b"\n")[2]
+        if not last:
+            return
+        if not _EVENT.startswith(begins) or not (last.startswith(_EVENT) or _EVENT.startswith(last)):
+            self._file.close()
+            raise OutputError(f"{self.path} is not a file of events; name another")
+        try:
+            json.loads(last)
+        except ValueError:
+            self._file.truncate(end - len(last))
+        else:
+            self._file.write(b"\n")
 
     def write(self, events: Iterable[Event]) -> None:
         """Append the events, all of them or none."""
-        data = "".join(event.as_json() + "\n" for event in events).encode()
-        if not data:
-            return
+        rest = memoryview("".join(event.as_json() + "\n" for event in events).encode())
+        before = os.fstat(self._file.fileno()).st_size
         try:
-            rest = memoryview(data)
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             with contextlib.suppress(OSError):
-                self._file.truncate(self._end)
-                self._file.seek(self._end)
+                self._file.truncate(before)
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror or error}; the events so far are whole"
             ) from error
-        self._end += len(data)
 
     def __enter__(self) -> EventFile:
         return self

@@ -14,6 +14,7 @@ import queue
 import shutil
 import threading
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,7 @@ from edge_runtime.errors import MissingDependencyError, OutputError
 SUFFIX = ".mp4"
 ROOM = 64 * 2**20  # bytes that a recording leaves free on the disk: results are to be written there too
 _WAITING = 8  # frames in the queue; more would only mean that the disk is too slow
-_PATIENCE = 10.0  # seconds that closing waits for a disk which does not answer
+_PATIENCE = 2.0  # seconds, twice, that closing waits for a disk which does not answer
 _KEY_SECONDS = 2.0  # from one picture that stands for itself to the next: where players can jump to
 _RATE = 30  # frames/s that the file claims; every frame has its own time
 _MILLISECOND = Fraction(1, 1000)
@@ -86,12 +87,11 @@ class Recording:
 
     def close(self) -> None:
         """Wait for what was handed over to be written; a file without a picture is removed."""
-        try:
+        with suppress(queue.Full):
             self._queue.put(None, timeout=_PATIENCE)
-        except queue.Full:
-            self.failure = self.failure or f"{self.path}: the disk does not answer"
-            return
         self._thread.join(_PATIENCE)
+        if self._thread.is_alive():
+            self.failure = self.failure or f"cannot record {self.path}: the disk does not answer"
 
     def __enter__(self) -> Recording:
         return self
@@ -106,8 +106,9 @@ class Recording:
         with self._file:
             try:
                 self._encode()
-            except (OSError, self._av.FFmpegError) as error:
-                reason = getattr(error, "strerror", "") or str(error)
+            # In this thread an error would reach nobody.
+            except Exception as error:
+                reason = getattr(error, "strerror", "") or str(error) or type(error).__name__
                 kept = "; what was recorded so far plays" if self._shape else ""
                 self.failure = f"cannot record {self.path}: {reason}{kept}"
                 while self._queue.get() is not None:
@@ -180,19 +181,25 @@ def _fit(picture: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8
     return frame
 
 
+def named_by_time(folder: Path, suffix: str) -> Path:
+    """A path in `folder` that nothing has yet: "edge-digits-20261120-130501.png", then with -2, -3, ..."""
+    stem, count = time.strftime("edge-digits-%Y%m%d-%H%M%S"), 1
+    path = folder / f"{stem}{suffix}"
+    while os.path.lexists(path):
+        count += 1
+        path = folder / f"{stem}-{count}{suffix}"
+    return path
+
+
 def save_snapshot(folder: Path, picture: NDArray[np.uint8]) -> Path:
     """Save a picture, BGR uint8 `(H, W, 3)`, as a PNG file named by the time; returns its path.
 
     No file is ever overwritten. Raises `OutputError` where it cannot be written.
     """
-    stem = time.strftime("edge-digits-%Y%m%d-%H%M%S")
-    path, count = folder / f"{stem}.png", 1
+    path = named_by_time(folder, ".png")
+    partial = path.with_name(path.name + ".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        while os.path.lexists(path):
-            count += 1
-            path = folder / f"{stem}-{count}.png"
-        partial = path.with_name(path.name + ".partial")
         try:
             partial.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
             partial.replace(path)

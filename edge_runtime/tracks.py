@@ -22,7 +22,8 @@ _SURE = 0.75  # probability without which nothing settles
 _LEAST_PRESENCE = 0.6  # share of the late frames in which a digit was found, to count as settled
 _LEAST_PROBABILITY = 1e-3  # no single frame has more of a say than that
 _SWITCH = 0.15  # by how much another digit must be more probable than the one that is shown
-_JERK, _LEAST_PULL = 0.15, 0.2  # sizes off its way from which on a digit is followed at once; else, the share
+_JERK = 0.15  # sizes off its way from which on a digit is followed at once
+_LEAST_PULL = 0.2  # share of the way for one that is hardly off it
 _REACH = 0.7  # sizes that a digit may be from where it was expected
 _RESIZE = 0.35  # of its longer side, by which either side may change from frame to frame
 _DISMISSED = 0.7  # probability of no digit from which on a track is not shown
@@ -42,7 +43,7 @@ class _Track:
 
     __slots__ = (
         *("id", "centre", "size", "velocity", "evidence", "weight", "presence", "count", "misses"),
-        *("seen", "label", "label_since", "probabilities", "tile", "last"),
+        *("seen", "ahead", "label", "label_since", "probabilities", "tile", "last"),
     )
 
     def __init__(self, number: int, digit: Digit, seconds: float) -> None:
@@ -52,22 +53,24 @@ class _Track:
         self.evidence, self.weight = np.zeros(NO_DIGIT + 1), 0.0
         self.presence, self.count, self.misses = 1.0, 0, 0
         self.seen, self.label_since = seconds, seconds
+        self.ahead = 0.0  # s for which it has moved on since it was seen
         self.label: int | None = None
 
-    def expected(self, seconds: float) -> NDArray[np.float64]:
-        return self.centre + self.velocity * min(seconds - self.seen, _GONE)
+    @property
+    def expected(self) -> NDArray[np.float64]:
+        return self.centre + self.velocity * min(self.ahead, _GONE)
 
     def observe(self, digit: Digit, seconds: float, refuse_below: float) -> None:
-        passed = seconds - self.seen
+        passed = max(0.0, seconds - self.seen)
         centre, size = _place(digit.box)
-        if self.count and passed > 0:
-            expected = self.expected(seconds)
+        if self.ahead:
+            expected = self.expected
             off = centre - expected
             # A digit that is held still does not tremble with its box; one that moves is followed at once.
             pull = float(np.clip(np.abs(off).max() / (_JERK * self.size.max()), _LEAST_PULL, 1))
             self.centre = expected + pull * off
             # An alpha-beta filter, near critical damping.
-            self.velocity = self.velocity + 0.5 * pull * pull * off / passed
+            self.velocity = self.velocity + 0.5 * pull * pull * off / self.ahead
             self.size = self.size + max(pull, 0.3) * (size - self.size)
         assert digit.probabilities is not None
         observed = np.log(np.maximum(digit.probabilities, _LEAST_PROBABILITY))
@@ -80,7 +83,7 @@ class _Track:
         pooled = np.exp(self.evidence / self.weight)
         self.probabilities = pooled / pooled.sum()
         self.presence = fade * self.presence + 1 - fade
-        self.count, self.misses, self.seen = self.count + 1, 0, seconds
+        self.count, self.misses, self.seen, self.ahead = self.count + 1, 0, seconds, 0.0
         self.tile, self.last = digit.tile, int(observed[:NO_DIGIT].argmax())
         self._choose_label(seconds, refuse_below)
 
@@ -105,7 +108,7 @@ class _Track:
         return self.misses >= _MISSES and seconds - self.seen > _GONE
 
     def settled(self, seconds: float, size: tuple[int, int]) -> bool:
-        box = self.box(seconds)
+        box = self.box()
         return (
             self.label is not None
             and self.label == self.last
@@ -120,8 +123,8 @@ class _Track:
     def shown(self) -> bool:
         return self.count >= _SHOWN and self.probabilities[NO_DIGIT] < _DISMISSED
 
-    def box(self, seconds: float) -> Box:
-        x, y = np.rint(self.expected(seconds) - self.size / 2).astype(int).tolist()
+    def box(self) -> Box:
+        x, y = np.rint(self.expected - self.size / 2).astype(int).tolist()
         width, height = np.rint(self.size).astype(int).tolist()
         return Box(x, y, max(1, width), max(1, height))
 
@@ -137,16 +140,24 @@ class Tracks:
         self._tracks: list[_Track] = []
         self._count = 0
         self._seconds: float | None = None
+        self._interval = 0.0  # s between frames, on the average
+
+    def clear(self) -> None:
+        """Give up all tracks; their ids are not used again."""
+        self._tracks = []
 
     def update(self, digits: Sequence[Digit], seconds: float, size: tuple[int, int]) -> tuple[Tracked, ...]:
         """Follow the tracks into the next frame.
 
-        `digits` is what was read in it, with their probabilities; `seconds` the source's time; `size` the
-        frame's width and height in px. Returns the digits to show, in no order.
+        `digits` is what was read in it, with their probabilities; `seconds` a time that only grows; `size`
+        the frame's width and height in px. Returns the digits to show, in no order.
         """
         passed = 0.0 if self._seconds is None else max(0.0, seconds - self._seconds)
         self._seconds = seconds
-        pairs = self._matched(digits, seconds)
+        step = self._step(passed)
+        for track in self._tracks:
+            track.ahead += step
+        pairs = self._matched(digits)
         found = dict(pairs)
         for index, track in enumerate(self._tracks):
             if index in found:
@@ -163,26 +174,25 @@ class Tracks:
         self._tracks = [track for track in self._tracks if not track.gone(seconds)]
         self._drop_covered()
         return tuple(
-            Tracked(track.id, self._digit(track, seconds, size), track.settled(seconds, size))
+            Tracked(track.id, self._digit(track, size), track.settled(seconds, size))
             for track in self._tracks
             if track.shown()
         )
 
-    def pause(self, seconds: float) -> None:
-        """Let time pass in which nothing could be seen: no track ages by it."""
-        if self._seconds is not None:
-            self._seconds += seconds
-        for track in self._tracks:
-            track.seen += seconds
-            track.label_since += seconds
+    def _step(self, passed: float) -> float:
+        """For how long digits have moved on: a network brings frames in bursts, which were not taken so."""
+        if passed:
+            self._interval = self._interval or passed
+            self._interval += 0.1 * (min(passed, 4 * self._interval) - self._interval)
+        return float(np.clip(passed, self._interval / 2, 2 * self._interval))
 
-    def _matched(self, digits: Sequence[Digit], seconds: float) -> list[tuple[int, int]]:
+    def _matched(self, digits: Sequence[Digit]) -> list[tuple[int, int]]:
         """Pairs of track and digit, best first: near where it was expected, of its size, and alike."""
         if not self._tracks or not digits:
             return []
         places = [_place(digit.box) for digit in digits]
         centres, sizes = (np.array(part) for part in zip(*places, strict=True))
-        expected = np.array([track.expected(seconds) for track in self._tracks])
+        expected = np.array([track.expected for track in self._tracks])
         known = np.array([track.size for track in self._tracks])
         longest = np.maximum(known.max(axis=1)[:, None], sizes.max(axis=1)[None])
         apart = np.sqrt(((expected[:, None] - centres[None]) ** 2).sum(axis=2))
@@ -213,12 +223,12 @@ class Tracks:
             or all(np.abs(track.centre - other.centre).max() > 0.5 * other.size.max() for other in present)
         ]
 
-    def _digit(self, track: _Track, seconds: float, size: tuple[int, int]) -> Digit:
+    def _digit(self, track: _Track, size: tuple[int, int]) -> Digit:
         value = track.label
         best = int(track.probabilities[:NO_DIGIT].argmax()) if value is None else value
         confidence = float(track.probabilities[best])
         status = OK if value is not None else "refused: not sure yet"
-        box = _inside(track.box(seconds), size)
+        box = _inside(track.box(), size)
         return Digit(
             value,
             confidence,

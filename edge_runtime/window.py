@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -33,7 +34,13 @@ _QUIET = "default.warning=false;qt.qpa.plugin.warning=false"
 def can_open() -> bool:
     """Whether a window can be opened, tried in a process of its own: without a screen Qt ends it."""
     program = "import cv2; cv2.namedWindow('edge-digits'); cv2.destroyAllWindows()"
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        # Not in the present folder, whose files the program would import.
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=sys.prefix, capture_output=True, timeout=20, check=False
+        )
+        return done.returncode == 0
+    return False
 
 
 class Window:

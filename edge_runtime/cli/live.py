@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from edge_runtime.cli.terminal import complain, open_reader
-from edge_runtime.errors import OutputError, SourceError
+from edge_runtime.errors import EdgeDigitsError, OutputError, SourceError
 
 if TYPE_CHECKING:
     from edge_runtime.events import Event
@@ -70,9 +70,18 @@ def camera(options: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     quiet = options.no_window or options.serve is not None
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_ended_by_sigterm())
         # What cannot be written or shown is said before a camera is started.
-        sinks = _sinks(options, stack)
-        window = None if quiet else stack.enter_context(_Window())
+        recorder = stack.enter_context(_Recorder(raw=options.raw))
+        sinks: list[Callable[[View], None]] = [recorder]
+        if options.out:
+            from edge_runtime.outputs import EventFile
+
+            file = stack.enter_context(EventFile(options.out))
+            sinks.append(lambda view: file.write(view.events))
+        if options.record:
+            recorder.begin(options.record)
+        window = None if quiet else stack.enter_context(_Window(recorder, _choice(options.model)))
         watched = window is not None or options.serve is not None
         frames = stack.enter_context(
             open_frames(options.source, Wish(options.size, options.fps), paced=watched)
@@ -83,7 +92,7 @@ def camera(options: argparse.Namespace) -> int:
         if options.no_window or options.json:
             sinks.append(_print_json if options.json else _EventPrinter(frames.live))
         complain(f"{frames.name}: {frames.obtained}")
-        started, count, code = time.perf_counter(), 0, 0
+        started, count, failed = time.perf_counter(), 0, False
         try:
             with _on_signals(live.stop):
                 for view in live.views():
@@ -94,11 +103,26 @@ def camera(options: argparse.Namespace) -> int:
                         break
         except OutputError as error:
             complain(str(error))
-            code = 1
+            failed = True
         if not count and frames.ended:
             raise SourceError(f"{frames.name} holds no pictures")
-    complain(f"{count} frames in {time.perf_counter() - started:.1f} s")
-    return code
+        took = time.perf_counter() - started
+    complain(f"{count} frames in {took:.1f} s")
+    # A film that is cut off is done as far as it goes; a recording that was asked for and failed is not.
+    return 1 if failed or recorder.failed or (frames.ended and frames.trouble) else 0
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: everything is closed on the way out."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager
@@ -125,20 +149,6 @@ def _on_signals(end: Callable[[], None]) -> Iterator[None]:
 def _choice(model: str) -> tuple[str, ...]:
     """The models to switch between: the one that was asked for first."""
     return (model, *(name for name in _MODELS if name != model))
-
-
-def _sinks(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[Callable[[View], None]]:
-    sinks: list[Callable[[View], None]] = []
-    if options.out:
-        from edge_runtime.outputs import EventFile
-
-        file = stack.enter_context(EventFile(options.out))
-        sinks.append(lambda view: file.write(view.events))
-    if options.record:
-        recorder = stack.enter_context(_Recorder(raw=options.raw))
-        recorder.begin(options.record)
-        sinks.append(recorder)
-    return sinks
 
 
 def _served(live: Live, options: argparse.Namespace, stack: contextlib.ExitStack) -> Callable[[View], None]:
@@ -190,25 +200,32 @@ class _Recorder:
 
         self._display, self._recording, self._raw = display, recording, raw
         self._current: recording.Recording | None = None
+        self.failed = False
 
     @property
     def running(self) -> bool:
         return self._current is not None
 
-    def begin(self, path: Path) -> None:
-        self._current = self._recording.Recording(path)
+    def begin(self, path: Path | None = None) -> None:
+        """Begin a file: of this path, or of a name by the time."""
+        recording = self._recording
+        self._current = recording.Recording(path or recording.named_by_time(Path(), recording.SUFFIX))
 
     def end(self) -> None:
-        recording, self._current = self._current, None
-        if recording:
-            recording.close()
-            complain(f"recorded {recording.path}")
+        current, self._current = self._current, None
+        if not current:
+            return
+        current.close()
+        if current.failure:
+            complain(current.failure)
+            self.failed = True
+        elif current.path.exists():
+            complain(f"recorded {current.path}")
 
     def __call__(self, view: View) -> None:
         if self._current is None or view.trouble or view.paused:
             return
         if self._current.failure:
-            complain(self._current.failure)
             self.end()
             return
         picture = view.picture if self._raw else self._display.annotate(view.picture, view.digits)
@@ -224,22 +241,28 @@ class _Recorder:
 class _Window:
     """The window of the live view, and what its keys do."""
 
-    def __init__(self) -> None:
+    def __init__(self, recorder: _Recorder, models: tuple[str, ...]) -> None:
         from edge_runtime import display, recording, window
 
-        self._display, self._recording = display, recording
+        self._display, self._save_snapshot = display, recording.save_snapshot
         self._window = window.Window("edge-digits")
-        self._recorder = _Recorder(raw=False)
+        self._recorder, self._models = recorder, models
         self._tiles, self._help = True, False
 
     def take(self, view: View, live: Live) -> bool:
         """Show a view and do what is asked by a key; False where that is to end."""
-        self._recorder(view)
         key = self._window.show(
             self._display.compose(view, tiles=self._tiles, help=self._help, recording=self._recorder.running)
         )
         if key in ("q", "closed"):
             return False
+        try:
+            self._obey(key, view, live)
+        except EdgeDigitsError as error:  # no reason to end what is seen
+            complain(str(error))
+        return True
+
+    def _obey(self, key: str | None, view: View, live: Live) -> None:
         if key == " ":
             live.paused = not live.paused
         elif key == "t":
@@ -247,29 +270,20 @@ class _Window:
         elif key == "h":
             self._help = not self._help
         elif key == "m":
-            choice = _choice(live.model)
-            live.switch_model(choice[1])
-        elif key in ("s", "r"):
-            try:
-                self._snapshot(view) if key == "s" else self._record()
-            except OutputError as error:
-                complain(str(error))
-        return True
-
-    def _snapshot(self, view: View) -> None:
-        picture = self._display.annotate(view.picture, view.digits)
-        complain(f"saved {self._recording.save_snapshot(Path(), picture)}")
-
-    def _record(self) -> None:
-        if self._recorder.running:
-            self._recorder.end()
-        else:
-            self._recorder.begin(Path(f"edge-digits-{datetime.now():%Y%m%d-%H%M%S}.mp4"))
+            following = self._models.index(live.model) + 1
+            live.switch_model(self._models[following % len(self._models)])
+        elif key == "s":
+            picture = self._display.annotate(view.picture, view.digits)
+            complain(f"saved {self._save_snapshot(Path(), picture)}")
+        elif key == "r":
+            if self._recorder.running:
+                self._recorder.end()
+            else:
+                self._recorder.begin()
 
     def __enter__(self) -> _Window:
         self._window.__enter__()
         return self
 
-    def __exit__(self, *details: object) -> None:
-        self._recorder.end()
+    def __exit__(self, *_: object) -> None:
         self._window.__exit__(None, None, None)

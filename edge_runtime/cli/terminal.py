@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ if TYPE_CHECKING:
 
 
 def complain(message: str) -> None:
-    """Say something to the person at the terminal, or to the log, in one line."""
-    print(f"edge-digits: {one_line(message)}", file=sys.stderr)
+    """Say something to the person at the terminal, or to the log, in one line; nobody need be there."""
+    if sys.stderr is not None:  # where it is closed, print would take standard output
+        with contextlib.suppress(OSError):
+            print(f"edge-digits: {one_line(message)}", file=sys.stderr, flush=True)
 
 
 def one_line(text: str) -> str:

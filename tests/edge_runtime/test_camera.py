@@ -126,6 +126,29 @@ def test_a_video_gives_every_frame_in_order_and_its_own_time(video):
     assert levels[-1] - levels[0] > 200
 
 
+def test_frames_of_their_own_times_keep_them(tmp_path):
+    """As phones and our own recordings have them."""
+    pytest.importorskip("av", reason="recording needs the extra record")
+    from edge_runtime.recording import Recording
+
+    moments = [0.0, 0.1, 0.5, 2.5, 2.6]
+    with Recording(tmp_path / "a.mp4") as kept:
+        for moment in moments:
+            kept.write(np.zeros((48, 64, 3), np.uint8), 7 + moment)
+    with open_frames(str(tmp_path / "a.mp4")) as frames:
+        assert [frame.seconds for frame in taken(frames)[0]] == pytest.approx(moments, abs=0.002)
+
+
+def test_a_slow_film_is_slow(tmp_path):
+    path = tmp_path / "slow.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 0.5, (64, 48))
+    for _ in range(4):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    with open_frames(str(path)) as frames:
+        assert [frame.seconds for frame in taken(frames)[0]] == pytest.approx([0, 2, 4, 6])
+
+
 def test_a_paced_video_keeps_every_frame_and_takes_its_time(video):
     with open_frames(str(video), paced=True) as frames:
         start = time.monotonic()
@@ -162,6 +185,8 @@ def test_a_folder_is_played_in_the_order_of_names_and_a_broken_picture_stops_not
         ("http://127.0.0.1:9/x", Wish(size=(640, 480)), "camera's to choose"),
         (".", Wish(size=(640, 480)), "leave out --size"),
         ("text.avi", Wish(), "cannot be opened as a video"),
+        ("http://127.0.0.1:9/a.mp4?key=1", Wish(), "http://127.0.0.1:9/a.mp4 cannot be opened as a video"),
+        ("99999999999999999999", Wish(), "no camera has that number"),
     ],
 )
 def test_what_cannot_be_opened_is_said(source, wish, message, tmp_path, monkeypatch):
@@ -285,6 +310,28 @@ def test_a_stream_that_stalls_and_drops_comes_back(monkeypatch):
             server.state = streams.LIVE
             assert first(frames, 20).picture.shape == (48, 64, 3)
             assert frames.trouble == ""
+
+
+def test_an_error_without_words_is_one_all_the_same(fake, monkeypatch):
+    capture = fake()
+
+    def fails():
+        raise MemoryError
+
+    with open_frames("0") as frames:
+        first(frames)
+        capture.read = fails
+        assert until_trouble(frames).startswith("MemoryError; trying again")
+
+
+def test_a_source_that_gives_one_picture_a_time_is_tried_less_and_less(fake):
+    capture = fake(frames=1)
+    with open_frames("0") as frames:
+        end = time.monotonic() + 1.2
+        while time.monotonic() < end:
+            frames.next(0.02)
+            capture.count = 0
+    assert capture.openings <= 6  # after 0.05, 0.1, 0.2, 0.4, 0.8 s
 
 
 def test_a_stream_that_is_not_there_is_one_error():

@@ -11,7 +11,9 @@ import cv2
 import pytest
 
 from benchmarks import streams
-from edge_runtime import camera, cli
+from edge_runtime import ModelError, OutputError, camera, cli
+from edge_runtime.events import Event
+from edge_runtime.outputs import EventFile
 from tests import drawing
 
 
@@ -64,24 +66,65 @@ def test_events_are_lines_of_json_on_standard_output_and_in_a_file(video, tmp_pa
     assert path.read_text() == output
 
 
-def test_a_file_of_events_is_continued_and_a_half_line_is_cut_off(video, tmp_path):
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [
+        ('{"event": "left"}\n', ["left"]),
+        ('{"event": "left"}\n{"event": "cha', ["left"]),
+        ('{"event": "left"}\n{"eve', ["left"]),
+        ('{"event": "left"}\n{"event": "back"}', ["left", "back"]),
+        ('{"eve', []),
+        ("", []),
+    ],
+    ids=["whole", "cut", "cut early", "without its newline", "one cut line", "empty"],
+)
+def test_a_file_of_events_is_continued_and_a_half_line_is_cut_off(tmp_path, before, kept):
     path = tmp_path / "events.jsonl"
-    path.write_text('{"event": "appeared"}\n{"event": "cha')
-    run("camera", video, "--no-window", "--out", path)
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [row["event"] for row in rows] == ["appeared", "appeared", "changed"]
-    path.write_text("x" * 200_000)  # no line at all
-    run("camera", video, "--no-window", "--out", path)
-    assert len(path.read_text().splitlines()) == 2
+    path.write_text(before)
+    with EventFile(path) as file:
+        file.write([Event("lost", 1.0, 1.0, 3, reason="x")])
+    assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == [*kept, "lost"]
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    "content",
+    ["x" * 200_000, '{"mine": 1}', "a\nb", '{"event": "left"}\nnot mine'],
+    ids=lambda text: text[:12],
+)
+def test_a_file_of_somebody_elses_is_left_alone(tmp_path, content):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(content)
+    with pytest.raises(OutputError, match="is not a file of events"):
+        EventFile(path)
+    assert path.read_text() == content
+
+
+def test_a_file_of_events_may_be_rotated_meanwhile(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with EventFile(path) as file, EventFile(path) as other:
+        for each in (file, other):
+            each.write([Event("lost", 1.0, 1.0, 3)])
+        os.truncate(path, 0)
+        file.write([Event("back", 1.0, 1.0, 3)])
+        assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["back"]
+    with pytest.raises(OutputError, match="not a regular file"):
+        EventFile(tmp_path.rename(tmp_path.with_name("folder.jsonl")))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no limits there")
 def test_a_full_disk_ends_the_work_in_one_line(video, tmp_path):
     path = tmp_path / "events.jsonl"
-    path.symlink_to("/dev/full")
-    _, errors = run("camera", video, "--no-window", "--out", path, code=1)
-    assert "cannot write" in errors
-    assert "No space left" in errors
+    path.write_text('{"event": "left"}\n')
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 0; "$@"', "sh", *command("camera", video, "--no-window", "--out", path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert path.read_text() == '{"event": "left"}\n'
 
 
 @pytest.mark.parametrize(
@@ -269,10 +312,67 @@ def test_the_window_ends_the_show(pressed, key):
 
 def test_keys_of_the_window(pressed, tmp_path, capsys):
     pytest.importorskip("av", reason="recording needs the extra record")
-    shown = pressed("r", "t", "h", "h", "m", None, "s", "r", " ", " ", "q")
-    assert len(shown) == 11
+    shown = pressed("r", None, None, "t", "h", "h", "m", "s", "r", "r", None, "r", " ", " ", "q")
+    assert len(shown) == 15
     said = capsys.readouterr().err
     (snapshot,) = tmp_path.glob("*.png")
-    assert snapshot.name in said
+    assert f"saved {snapshot.name}" in said
     assert cv2.imread(str(snapshot)).shape == (240, 320, 3)
-    assert [path for path in tmp_path.iterdir() if path.name in said and path != snapshot]
+    films = sorted(tmp_path.glob("*.mp4"))
+    assert len(films) == 2
+    assert all(f"recorded {film.name}" in said for film in films)
+
+
+def test_what_a_key_cannot_do_does_not_end_the_view(pressed, tmp_path, capsys, monkeypatch):
+    from edge_runtime.live import Live
+
+    def broken(self, name):
+        raise ModelError("no such model")
+
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setattr(Live, "switch_model", broken)
+    assert len(pressed("r", "m", None, "q")) == 4
+    said = capsys.readouterr().err
+    assert "pip install 'edge-digits[record]'" in said
+    assert "no such model" in said
+
+
+def test_a_recording_that_fails_is_said_and_tells_by_the_exit_code(video, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("av", reason="recording needs the extra record")
+    monkeypatch.setattr("edge_runtime.recording.ROOM", 1 << 62)
+    assert cli.main(["camera", str(video), "--no-window", "--record", str(tmp_path / "a.mp4")]) == 1
+    output, errors = capsys.readouterr()
+    assert "MB are free" in errors
+    assert "recorded " not in errors
+    assert "42  appeared" in output
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_a_film_that_is_cut_off_is_read_as_far_as_it_goes(video, tmp_path):
+    path = tmp_path / "cut.avi"
+    path.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    output, errors = run("camera", path, "--no-window", code=1)
+    assert "appeared" in output
+    assert "of 60 frames; is it damaged?" in errors
+
+
+def test_a_closed_standard_error_leaves_standard_output_alone(video):
+    done = subprocess.run(
+        ["sh", "-c", '"$@" 2>&-', "sh", *command("camera", video, "--no-window", "--json")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == ["appeared", "changed"]
+
+
+def test_passwords_of_streams_are_not_shown(stream):
+    url = stream.url.replace("//", "//admin:secret@") + "?key=hidden"
+    process = subprocess.Popen(
+        command("camera", url, "--no-window"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    _, _, errors = ended(process, signal.SIGTERM)
+    assert stream.url in errors
+    assert "secret" not in errors
+    assert "hidden" not in errors

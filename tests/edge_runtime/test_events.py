@@ -26,17 +26,17 @@ def tracked(text, x=100, y=100, height=60, first=1, settled=True, gap=0.25):
 
 
 def run(frames, numbers=None, start=0):
-    """All events of frames, and the numbers of the last one."""
+    """All changes of frames, and the numbers of the last one."""
     numbers = numbers or Numbers()
     told, last = [], ()
     for index, frame in enumerate(frames):
-        last, news = numbers.update(frame, (start + index) / FPS, 1e9 + index / FPS, index)
-        told += news
+        last, changes = numbers.update(frame, (start + index) / FPS)
+        told += changes
     return told, last
 
 
 def said(told):
-    return [(event.kind, event.number.text, event.previous) for event in told]
+    return [(change.kind, change.number.text, change.previous) for change in told]
 
 
 def test_neighbours_are_one_number_and_what_is_apart_is_another():
@@ -114,18 +114,35 @@ def test_a_number_that_moves_stays_the_same():
     assert said(told) == [("appeared", "42", None)]
 
 
-def test_nothing_leaves_while_nobody_could_see():
+def test_a_number_leaves_as_it_was_told():
+    """Its digits go one after the other."""
+    told, _ = run([tracked("42")] * 20 + [tracked("4")] * 3 + [[]] * 20)
+    assert said(told) == [("appeared", "42", None), ("left", "42", None)]
+    assert len(told[-1].number.digits) == 2
+    assert told[-1].number.box == told[0].number.box
+
+
+def test_what_is_forgotten_leaves_and_does_not_come_back():
     numbers = Numbers()
     run([tracked("42")] * 20, numbers)
-    numbers.pause(10)
-    told, _ = run([tracked("42")] * 20, numbers, start=20 + 10 * FPS)
-    assert told == []
+    numbers.clear()
+    told, last = run([tracked("42", first=10)] * 20, numbers, start=20)
+    assert said(told) == [("left", "42", None), ("appeared", "42", None)]
+    assert last[0].id == 2
+
+
+def test_hundreds_of_digits_are_grouped_in_lines():
+    frame = [each for row in range(10) for each in tracked("1234567890" * 3, y=80 * row, first=100 * row)]
+    assert [len(group) for group in neighbours(frame)] == [30] * 10
 
 
 def test_an_event_is_one_line_of_json_with_all_that_another_program_needs():
     told, _ = run([tracked("42")] * 20 + [tracked("43")] * 20)
-    rows = [json.loads(event.as_json()) for event in told]
-    assert "\n" not in told[0].as_json()
+    lines = [
+        Event(change.kind, 0.3, 1e9 + 0.3, 9, change.number, change.previous).as_json() for change in told
+    ]
+    assert "\n" not in lines[0]
+    rows = [json.loads(line) for line in lines]
     assert rows[0] == {
         **{"event": "appeared", "time": "2001-09-09T01:46:40.300Z", "seconds": 0.3, "frame": 9, "id": 1},
         **{"number": "42", "confidence": 0.9, "x": 100, "y": 100, "width": 87, "height": 60},

@@ -136,13 +136,33 @@ def test_boxes_stay_inside_the_picture():
             assert 0 <= box.x < box.x + box.width <= SIZE[0]
 
 
-def test_nothing_ages_while_nobody_could_see():
+def test_time_that_stands_still_harms_nothing():
     tracks = Tracks(0.5)
     follow([[digit(7)]] * 20, tracks)
-    tracks.pause(5.0)
-    (track,) = tracks.update([digit(7)], 20 / FPS + 5, SIZE)
-    assert track.id == 1
-    assert track.settled
+    for seconds in (19 / FPS, 19 / FPS, 3 / FPS):
+        (track,) = tracks.update([digit(7)], seconds, SIZE)
+    assert (track.id, track.digit.value) == (1, 7)
+
+
+def test_ids_are_not_used_again():
+    tracks = Tracks(0.5)
+    follow([[digit(7)]] * 5, tracks)
+    tracks.clear()
+    assert {track.id for frame in follow([[digit(7)]] * 5, tracks, 5) for track in frame} == {2}
+
+
+@pytest.mark.parametrize("burst", [2, 3, 5])
+@pytest.mark.parametrize("speed", [150, 300])
+def test_frames_that_come_in_bursts_were_not_taken_in_bursts(burst, speed):
+    """Of a network: several at once, and then none for a while."""
+    tracks, ids = Tracks(0.5), set()
+    for index in range(60):
+        seconds = (index // burst) * burst / FPS + (index % burst) * 0.002
+        found = [
+            digit(value, x=20 + 50 * place + speed * index / FPS) for place, value in enumerate((5, 3, 0))
+        ]
+        ids |= {track.id for track in tracks.update(found, seconds, SIZE)}
+    assert ids == {1, 2, 3}
 
 
 def test_slow_sources_settle_too():
