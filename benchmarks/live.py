@@ -5,24 +5,24 @@ What is timed runs in processes of its own, the programs at the end.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks import films, streams
 from edge_runtime.camera import Frame, Frames, open_frames
@@ -72,23 +72,27 @@ class Judge:
     wrong: list[str] = field(default_factory=list)
     plain: Counter[int] = field(default_factory=Counter)  # by digit: frames in which it could be read
     found: set[int] = field(default_factory=set)
-    _last: dict[int, tuple[int, int | None]] = field(default_factory=dict)
+    delays: dict[int, int] = field(
+        default_factory=dict
+    )  # by number: frames from when it was whole to its event
+    _values: dict[int, int] = field(default_factory=dict)  # by digit: as it was shown last
+    _whole: Counter[int] = field(default_factory=Counter)  # by number: frames in a row, all of it plain
+    _lasting: set[int] = field(default_factory=set)  # numbers that were whole for long enough
 
     def see(self, view: View, shown: Sequence[films.Shown]) -> None:
         """Judge one view by the digits that are in its frame."""
         self.frames += 1
         self.past.append(shown)
         self.plain.update(each.id for each in shown if each.visible >= _PLAIN)
+        self._see_numbers(shown)
         for track in view.tracks:
             under = _under(track.digit.box, shown)
-            value, truth = track.digit.value, under.value if under else None
+            value = track.digit.value
             if value is None:
                 continue
-            before = self._last.get(track.id)
-            # Where the truth has changed, a change is what is asked for.
-            if before and before[0] != value and before[1] == truth:
-                self.changes += 1
-            self._last[track.id] = value, truth
+            if under:
+                self.changes += self._values.get(under.id, value) != value
+                self._values[under.id] = value
             if track.settled and (under is None or under.visible >= _PLAIN):
                 right = any(
                     each.value == value and _overlap(each.box, track.digit.box) > _ON
@@ -99,10 +103,33 @@ class Judge:
                 if right and under:
                     self.found.add(under.id)
         for event in view.events:
-            if event.kind in ("appeared", "changed"):
-                self.told += 1
-                if not any(_tells(event, moment) for moment in self.past):
-                    self.wrong.append(f"frame {event.frame}: {event.number.text if event.number else ''}")
+            self._hear(event)
+
+    def _see_numbers(self, shown: Sequence[films.Shown]) -> None:
+        whole = {number for number, digits in _by_number(shown).items() if _is_whole(digits)}
+        for number in list(self._whole):
+            if number not in whole:
+                del self._whole[number]
+        self._whole.update(whole)
+        self._lasting |= {number for number, frames in self._whole.items() if frames >= 2 * films.FPS}
+
+    def _hear(self, event: Event) -> None:
+        if event.number is None:
+            return
+        name = f"frame {event.frame}: {event.kind} {event.number.text}"
+        if event.kind == "left":
+            # Wrong where all of it has been there, plainly, for as long as tracks may last.
+            late = list(self.past)[-_GRACE:]
+            if len(late) == _GRACE and all(_teller(event, moment, plainly=True) for moment in late):
+                self.wrong.append(name)
+            return
+        self.told += 1
+        tellers = [_teller(event, moment) for moment in self.past]
+        if not any(tellers):
+            self.wrong.append(name)
+        now = tellers[-1] if tellers else None
+        if now and now in self._whole:
+            self.delays.setdefault(now, self._whole[now])
 
     def figures(self) -> dict[str, Any]:
         """Counts, to be added up over films."""
@@ -116,7 +143,25 @@ class Judge:
             "wrong_events": len(self.wrong),
             "lasting_digits": len(lasting),
             "found_digits": len(lasting & self.found),
+            "lasting_numbers": len(self._lasting),
+            "told_numbers": len(self._lasting & set(self.delays)),
         }
+
+
+def _by_number(shown: Sequence[films.Shown]) -> dict[int, list[films.Shown]]:
+    """The digits of each number that is in a frame, from the left."""
+    numbers: dict[int, list[films.Shown]] = defaultdict(list)
+    for each in sorted(shown, key=lambda each: each.box.x):
+        numbers[each.number].append(each)
+    return numbers
+
+
+def _is_whole(digits: Sequence[films.Shown]) -> bool:
+    inside = all(
+        min(box.x, box.y, films.WIDTH - box.x - box.width, films.HEIGHT - box.y - box.height) > 2
+        for box in (each.box for each in digits)
+    )
+    return inside and all(each.visible >= _PLAIN for each in digits)
 
 
 def _under(box: Box, shown: Sequence[films.Shown]) -> films.Shown | None:
@@ -135,14 +180,15 @@ def _overlap(one: Box, other: Box) -> float:
     return shared / max(1, one.width * one.height + other.width * other.height - shared)
 
 
-def _tells(event: Event, shown: Sequence[films.Shown]) -> bool:
-    """Whether an event tells a number of this moment: all digits that are plainly seen, of others any."""
-    numbers: dict[int, list[films.Shown]] = defaultdict(list)
-    for each in shown:
-        numbers[each.number].append(each)
+def _teller(event: Event, shown: Sequence[films.Shown], *, plainly: bool = False) -> int | None:
+    """The number of this moment that an event tells: all digits that are plainly seen, of others any.
+
+    With `plainly`, only one of which all is plainly seen.
+    """
     assert event.number
-    for digits in numbers.values():
-        digits.sort(key=lambda each: each.box.x)
+    for number, digits in _by_number(shown).items():
+        if plainly and not _is_whole(digits):
+            continue
         pattern = "".join(
             f"{each.value}" if each.visible >= _PLAIN else f"{each.value}?"
             for each in digits
@@ -150,32 +196,38 @@ def _tells(event: Event, shown: Sequence[films.Shown]) -> bool:
         )
         touched = any(_shared(each.box, event.number.box) for each in digits)
         if touched and re.fullmatch(pattern, event.number.text):
-            return True
-    return False
+            return number
+    return None
 
 
 def steadiness(seeds: Sequence[int] = SEEDS, model: str = "int8") -> Iterator[dict[str, Any]]:
     """Follow every kind of film; a result a kind, and one of all."""
     total: Counter[str] = Counter()
+    every: list[int] = []
     for kind in films.FILMS:
         counts: Counter[str] = Counter()
         wrong: list[str] = []
+        delays: list[int] = []
         for seed in seeds:
             frames = FilmFrames(films.film(kind, seed))
             judge = Judge()
             for view in Live(frames, model, lambda _: None).views():
                 judge.see(view, frames.scene.shown)
             counts.update(judge.figures())
+            delays += judge.delays.values()
             wrong += [f"seed {seed}, {each}" for each in judge.wrong]
         total.update(counts)
-        yield {"kind": "film", "film": kind, "seeds": list(seeds), **counts, "wrong": wrong}
+        yield {"kind": "film", "film": kind, "seeds": list(seeds), **counts, "wrong": wrong, "delays": delays}
+        every += delays
     yield {
         "kind": "films",
         "model": model,
         **total,
         "track_accuracy": round(total["right_tracks"] / max(1, total["settled_tracks"]), 4),
         "wrong_events_per_1000_frames": round(1000 * total["wrong_events"] / total["frames"], 3),
-        "label_changes_per_track": round(total["label_changes"] / max(1, total["settled_tracks"]), 4),
+        "label_changes_per_digit": round(total["label_changes"] / max(1, total["lasting_digits"]), 4),
+        "told": round(total["told_numbers"] / max(1, total["lasting_numbers"]), 4),
+        "delay_frames": {f"p{share}": int(np.percentile(every or [0], share)) for share in (50, 90)},
         "found": round(total["found_digits"] / max(1, total["lasting_digits"]), 4),
     }
 
@@ -186,22 +238,32 @@ def steadiness(seeds: Sequence[int] = SEEDS, model: str = "int8") -> Iterator[di
 def delays(seconds: float) -> Iterator[dict[str, Any]]:
     """From a frame's arrival to its result, and the share of one core, at 30 frames/s and 640x480.
 
-    The frames come from Motion JPEG films, as most webcams give them; decoding is part of the cost. The
-    process is held to one core, where the system can do that.
+    The frames come from a camera of another process, as a Motion JPEG stream; receiving and decoding it is
+    part of the cost. Where the system can do that, the process is held to one core.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        for kind in ("still", "moving", "hand", "crowd"):
-            path = Path(folder) / f"{kind}.avi"
-            films.write(films.film(kind, SEEDS[0]), path)
-            yield {"kind": "delay", "film": kind, **_measured("paced", str(path), str(seconds))}
+    for kind in ("still", "moving", "hand", "crowd"):
+        with _camera(kind) as url:
+            yield {"kind": "delay", "film": kind, **_measured("paced", url, str(seconds))}
+
+
+@contextlib.contextmanager
+def _camera(kind: str) -> Iterator[str]:
+    """A process that streams a film, again and again; its URL."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.live", "camera", kind],
+        cwd=_CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin and process.stdout
+        yield process.stdout.readline().strip()
+        process.stdin.close()
 
 
 def memory(frames: int) -> Iterator[dict[str, Any]]:
-    """Peak and growth of memory over many frames, of a film that is shown again and again."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "moving.avi"
-        films.write(films.film("moving", SEEDS[0]), path)
-        yield {"kind": "memory", **_measured("endless", str(path), str(frames))}
+    """Memory over many frames, of a film that is shown again and again, as fast as it can be read (Linux)."""
+    yield {"kind": "memory", **_measured("endless", str(frames))}
 
 
 def _measured(what: str, *arguments: str) -> dict[str, Any]:
@@ -217,43 +279,54 @@ def _measured(what: str, *arguments: str) -> dict[str, Any]:
     return result
 
 
-def _paced(path: str, seconds: float) -> dict[str, Any]:
+def _paced(url: str, seconds: float) -> dict[str, Any]:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     cv2.setNumThreads(1)
-    waits: list[float] = []
-    fresh = 0
-    before: tuple[float, float] | None = None
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        with open_frames(path, paced=True) as frames:
-            for view in Live(frames, "int8", lambda _: None).views():
-                # The first frame of all warms the networks up.
-                if before is None:
-                    before = time.perf_counter(), time.process_time()
-                    continue
-                waits.append(sum(view.stages[stage] for stage in ("capture", "locate", "classify")))
-                fresh += view.fresh
-    assert before is not None
-    passed, used = time.perf_counter() - before[0], time.process_time() - before[1]
-    p50, p90, p99 = np.percentile(np.array(waits) * 1000, (50, 90, 99))
+    with open_frames(url) as frames:
+        gauge = _Gauge()
+        began: tuple[float, float] | None = None
+        for view in Live(frames, "int8", lambda _: None).views():
+            if began is None:
+                # The first frames warm the networks up.
+                if view.frame >= films.FPS:
+                    began = time.perf_counter(), time.process_time()
+                continue
+            gauge.take(view)
+            if time.perf_counter() - began[0] > seconds:
+                break
+        assert began
+        passed, used = time.perf_counter() - began[0], time.process_time() - began[1]
+    waits = np.array(gauge.waits) * 1000
     return {
-        "frames": len(waits),
-        "read": fresh,
-        "fps": round(len(waits) / passed, 2),
-        **{"p50_ms": round(p50, 2), "p90_ms": round(p90, 2), "p99_ms": round(p99, 2)},
-        "max_ms": round(1000 * max(waits), 2),
+        "frames": gauge.frames,
+        "read": len(waits),
+        "fps": round(gauge.frames / passed, 2),
+        **{f"p{share}_ms": round(float(np.percentile(waits, share)), 2) for share in (50, 90, 99)},
+        "max_ms": round(float(waits.max()), 2),
         "share_of_core": round(used / passed, 3),
     }
 
 
-def _endless(path: str, count: int) -> dict[str, Any]:
-    with open_frames(path) as film:
-        pictures = []
-        while not film.ended:
-            frame = film.next(1)
-            if frame:
-                pictures.append(frame.picture)
+class _Gauge:
+    """Counts a source's frames, and of those that were read the seconds from arrival to result."""
+
+    def __init__(self) -> None:
+        self.frames, self.waits = 0, list[float]()
+        self._last = -1
+
+    def take(self, view: View) -> None:
+        # Views come without a new frame too.
+        if view.frame == self._last:
+            return
+        self._last = view.frame
+        self.frames += 1
+        if view.fresh:
+            self.waits.append(sum(view.stages[stage] for stage in ("capture", "locate", "classify")))
+
+
+def _endless(count: int) -> dict[str, Any]:
+    pictures = [scene.picture for scene in films.film("moving", SEEDS[0])]
 
     class Looped(Frames):
         name = "looped"
@@ -295,32 +368,32 @@ def load(clients: int, seconds: float) -> Iterator[dict[str, Any]]:
     Every client has an address of its own, sends the next picture as soon as it has an answer, and waits as
     long as it is told when it is refused.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "moving.avi"
-        films.write(films.film("moving", SEEDS[0]), path)
-        with subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.live", "served", str(path)],
+    with (
+        _camera("moving") as url,
+        subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.live", "served", url],
             cwd=_CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-        ) as device:
-            assert device.stdin and device.stdout
-            port = int(device.stdout.readline())
+        ) as device,
+    ):
+        assert device.stdin and device.stdout
+        port = int(device.stdout.readline())
 
-            def rate() -> list[float]:
-                device.stdin.write("rate\n")  # type: ignore[union-attr]
-                device.stdin.flush()  # type: ignore[union-attr]
-                values: list[float] = json.loads(device.stdout.readline())  # type: ignore[union-attr]
-                return values
+        def rate() -> list[float]:
+            device.stdin.write("rate\n")  # type: ignore[union-attr]
+            device.stdin.flush()  # type: ignore[union-attr]
+            values: list[float] = json.loads(device.stdout.readline())  # type: ignore[union-attr]
+            return values
 
-            rate()
-            time.sleep(min(10.0, seconds))
-            alone = rate()
-            answers = _crowd(port, clients, seconds)
-            loaded = rate()
-            device.stdin.close()
-            device.wait(20)
+        rate()
+        time.sleep(min(10.0, seconds))
+        alone = rate()
+        answers = _crowd(port, clients, seconds)
+        loaded = rate()
+        device.stdin.close()
+        device.wait(20)
     statuses = Counter(status for status, _ in answers)
     good = np.array([taken for status, taken in answers if status == 200]) * 1000
     every = np.array([taken for _, taken in answers]) * 1000
@@ -373,46 +446,50 @@ def _crowd(port: int, clients: int, seconds: float) -> list[tuple[int | str, flo
     return answers
 
 
-def _served(path: str) -> None:
-    """A device: a camera that plays a film, and a server; tells the camera's rate when it is asked."""
+def _served(url: str) -> None:
+    """A device with a camera and a server; tells the camera's rate and delay when it is asked."""
     from edge_runtime.web.server import Server
 
     cv2.setNumThreads(1)
-    waits: list[float] = []
-    started = time.perf_counter()
-    with open_frames(path) as film:
-        pictures = [frame.picture for frame in iter(lambda: film.next(1), None)]
-    with streams.StreamServer(_Loop(pictures)) as stream, open_frames(stream.url) as frames:
+    with open_frames(url) as frames:
         live = Live(frames, "int8", lambda _: None)
         with Server(live.reader, "127.0.0.1:0", controls=live) as server:
             server.start()
+            started, gauge = time.perf_counter(), _Gauge()
 
             def look() -> None:
                 for view in live.views():
                     server.publish(view)
-                    waits.append(sum(view.stages[stage] for stage in ("capture", "locate", "classify")))
+                    gauge.take(view)
 
             thread = threading.Thread(target=look)
             thread.start()
             print(server.port, flush=True)
             for _ in sys.stdin:
-                passed, seen = time.perf_counter() - started, waits[:]
-                started = time.perf_counter()
-                waits.clear()
-                p99 = float(np.percentile(seen or [0], 99)) * 1000
-                print(json.dumps([round(len(seen) / passed, 2), round(p99, 1)]), flush=True)
+                seen, gauge = gauge, _Gauge()
+                passed, started = time.perf_counter() - started, time.perf_counter()
+                p99 = float(np.percentile(seen.waits or [0], 99)) * 1000
+                print(json.dumps([round(seen.frames / passed, 2), round(p99, 1)]), flush=True)
             live.stop()
             thread.join()
 
 
+def _stream(kind: str) -> None:
+    """A camera: streams a film until its standard input is closed."""
+    with streams.StreamServer(_Loop(films.film(kind, SEEDS[0]))) as server:
+        print(server.url, flush=True)
+        sys.stdin.read()
+
+
 class _Loop:
-    """Pictures that come again and again, at a film's rate."""
+    """A film's frames as JPEGs, at its rate, there and back again: without a jump."""
 
-    def __init__(self, pictures: list[NDArray[np.uint8]]) -> None:
-        self._pictures = pictures
+    def __init__(self, film: Iterable[films.Scene]) -> None:
+        self._pictures = [streams.jpeg(scene.picture) for scene in film]
 
-    def __call__(self, seconds: float) -> NDArray[np.uint8]:
-        return self._pictures[int(seconds * films.FPS) % len(self._pictures)]
+    def __call__(self, seconds: float) -> bytes:
+        place = int(seconds * films.FPS) % (2 * len(self._pictures))
+        return self._pictures[min(place, 2 * len(self._pictures) - 1 - place)]
 
 
 # Lost streams ---------------------------------------------------------------------------------------------
@@ -420,10 +497,10 @@ class _Loop:
 
 def drops(times: int = 3, away: float = 3.0) -> Iterator[dict[str, Any]]:
     """A stream that drops several times in a row: the events, how long it took to notice, and to return."""
-    pictures = [scene.picture for _, scene in zip(range(60), films.film("still", SEEDS[0]), strict=False)]
+    scenes = itertools.islice(films.film("still", SEEDS[0]), 60)
     heard: list[tuple[float, Event]] = []
     noticed, returned = [], []
-    with streams.StreamServer(_Loop(pictures)) as server, open_frames(server.url) as frames:
+    with streams.StreamServer(_Loop(scenes)) as server, open_frames(server.url) as frames:
         live = Live(frames, "int8", lambda _: None)
 
         def interfere() -> None:
@@ -458,9 +535,10 @@ def drops(times: int = 3, away: float = 3.0) -> Iterator[dict[str, Any]]:
 
 
 _PROGRAMS = {
-    "paced": lambda path, seconds: print(json.dumps(_paced(path, float(seconds)))),
-    "endless": lambda path, count: print(json.dumps(_endless(path, int(count)))),
+    "paced": lambda url, seconds: print(json.dumps(_paced(url, float(seconds)))),
+    "endless": lambda count: print(json.dumps(_endless(int(count)))),
     "served": _served,
+    "camera": _stream,
 }
 
 if __name__ == "__main__":

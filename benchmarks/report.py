@@ -188,10 +188,24 @@ def live_page(record: Record) -> str:
         f"{total['frames']} frames, {total['model']}: of {total['settled_tracks']} digits that settled, "
         f"{total['track_accuracy']:.2%} were always right while they could be seen; "
         f"{total['wrong_events_per_1000_frames']:.2f} wrong events in 1,000 frames; "
-        f"{total['label_changes_per_track']:.3f} changes of label a digit; {total['found']:.1%} of the "
-        "digits that could be seen for a second or more settled.",
+        f"{total['label_changes_per_digit']:.3f} changes of label a digit; {total['found']:.1%} of the "
+        f"digits that could be seen for a second or more settled; {total['told']:.1%} of the numbers that "
+        "stood wholly in view for two seconds were told, half of them within "
+        f"{total['delay_frames']['p50']} frames, nine in ten within {total['delay_frames']['p90']}. What was "
+        "true up to 10 frames ago is right for a digit, up to 45 frames ago for an event; a number that leaves "
+        "while all of it has been in view for 10 frames is wrong.",
         _table(
-            ("film", "frames", "settled", "always right", "label changes", "events", "wrong", "found"),
+            (
+                "film",
+                "frames",
+                "settled",
+                "right",
+                "label changes",
+                "events",
+                "wrong",
+                "found",
+                "numbers told",
+            ),
             (
                 (
                     r["film"],
@@ -202,12 +216,14 @@ def live_page(record: Record) -> str:
                     r["events"],
                     "; ".join([str(r["wrong_events"]), *r["wrong"]]),
                     f"{r['found_digits']} of {r['lasting_digits']}",
+                    f"{r['told_numbers']} of {r['lasting_numbers']}",
                 )
                 for r in films
             ),
         ),
         "## From a frame's arrival to its result, and what it costs",
-        "One core, frames of Motion JPEG at 30 a second; decoding is part of the cost, drawing is not.",
+        "One core, a Motion JPEG stream of 30 frames a second; receiving and decoding it is part of the "
+        "cost, drawing is not. Delays are of the frames that were read; the others show nothing new.",
         _table(
             ("film", "fps", "read", "p50 ms", "p90 ms", "p99 ms", "longest ms", "share of the core"),
             (

@@ -17,14 +17,19 @@ LIVE, STALLED, AWAY = "live", "stalled", "away"
 _BOUNDARY = "frame"
 
 
+def jpeg(picture: NDArray[np.uint8]) -> bytes:
+    """A picture, BGR uint8 `(H, W, 3)`, as a JPEG's bytes."""
+    return cv2.imencode(".jpg", picture)[1].tobytes()
+
+
 class StreamServer:
-    """Serves `picture(seconds)`, BGR uint8 `(H, W, 3)`, at `rate` frames/s to all who ask for `url`.
+    """Serves `picture(seconds)`, a JPEG's bytes, at `rate` frames/s to all who ask for `url`.
 
     `state` may be set at any time: LIVE, STALLED (connections stay, nothing comes) or AWAY (connections are
     closed and refused). `frames` counts the pictures that were sent.
     """
 
-    def __init__(self, picture: Callable[[float], NDArray[np.uint8]], rate: float = 30) -> None:
+    def __init__(self, picture: Callable[[float], bytes], rate: float = 30) -> None:
         self.state = LIVE
         self.frames = 0
         self._picture, self._rate = picture, rate
@@ -57,14 +62,15 @@ class StreamServer:
         handler.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
         handler.end_headers()
         try:
+            due = time.monotonic()
             while self.state != AWAY and not self._closing:
                 if self.state == LIVE:
-                    seconds = time.monotonic() - self._started
-                    data = cv2.imencode(".jpg", self._picture(seconds))[1].tobytes()
+                    data = self._picture(time.monotonic() - self._started)
                     head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                     handler.wfile.write(head.encode() + data + b"\r\n")
                     self.frames += 1
-                time.sleep(1 / self._rate)
+                due = max(due + 1 / self._rate, time.monotonic() - 1 / self._rate)
+                time.sleep(max(0.0, due - time.monotonic()))
         except OSError:  # the reader has gone
             pass
         handler.close_connection = True

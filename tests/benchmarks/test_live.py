@@ -1,5 +1,7 @@
 """The benchmark of live reading: that its judge finds faults, and that its figures and page hold together."""
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks import films, live, record
@@ -42,7 +44,21 @@ def test_what_is_right_is_found_and_without_fault():
     assert figures == {
         **{"frames": 40, "settled_tracks": 2, "right_tracks": 2, "label_changes": 0},
         **{"events": 1, "wrong_events": 0, "lasting_digits": 2, "found_digits": 2},
+        **{"lasting_numbers": 0, "told_numbers": 0},
     }
+
+
+def test_numbers_that_are_never_told_are_missed():
+    for told, count in (("42", 1), (None, 0)):
+        figures = judged([(view("42", told=told if f == 9 else None), shown("42")) for f in range(80)])
+        assert (figures["lasting_numbers"], figures["told_numbers"]) == (1, count)
+
+
+def test_a_number_that_leaves_while_it_is_there_is_wrong():
+    gone = Event("left", 0.0, 0.0, 0, Number(1, "42", 0.9, Box(100, 100, 200, 60)))
+    for truth, wrong in ((shown("42"), 1), (shown("42", 0.5), 0), ((), 0)):
+        steps = [(view("42"), truth)] * 20 + [(replace(view(""), events=(gone,)), truth)]
+        assert judged(steps)["wrong_events"] == wrong
 
 
 @pytest.mark.parametrize(
@@ -81,7 +97,8 @@ def test_a_settled_track_that_is_wrong_at_any_time_is_not_right():
 
 
 def test_a_label_that_changes_with_the_truth_is_no_fault():
-    steps = [(view("42"), shown("42"))] * 20 + [(view("43", settled=False), shown("43"))] * 20
+    other = tuple(replace(each, id=each.id + 10) for each in shown("43"))
+    steps = [(view("42"), shown("42"))] * 20 + [(view("43", settled=False), other)] * 20
     assert judged(steps)["label_changes"] == 0
 
 
@@ -112,12 +129,14 @@ def test_the_page_says_what_the_record_holds(tmp_path):
     film = {
         **{"frames": 10, "settled_tracks": 4, "right_tracks": 3, "label_changes": 1, "events": 2},
         **{"wrong_events": 1, "lasting_digits": 4, "found_digits": 4},
+        **{"lasting_numbers": 2, "told_numbers": 1},
     }
     results = [
         {"kind": "film", "film": "still", "seeds": [1], **film, "wrong": ["seed 1, frame 3: 77"]},
         {
             **{"kind": "films", "model": "int8", **film, "track_accuracy": 0.75, "found": 1.0},
-            **{"wrong_events_per_1000_frames": 100.0, "label_changes_per_track": 0.25},
+            **{"wrong_events_per_1000_frames": 100.0, "label_changes_per_digit": 0.25},
+            **{"told": 0.5, "delay_frames": {"p50": 12, "p90": 20}},
         },
         {
             **{"kind": "delay", "film": "still", "frames": 10, "read": 9, "fps": 30.0, "p50_ms": 5.5},

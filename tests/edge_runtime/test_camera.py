@@ -296,7 +296,8 @@ def test_a_device_that_is_not_there_or_not_ours_says_so(tmp_path, monkeypatch):
 
 
 def noisy(seconds):
-    return np.random.default_rng(int(seconds * 1000)).integers(0, 255, (48, 64, 3), np.uint8)
+    noise = np.random.default_rng(int(seconds * 1000)).integers(0, 255, (48, 64, 3), np.uint8)
+    return streams.jpeg(noise)
 
 
 def test_a_stream_that_stalls_and_drops_comes_back(monkeypatch):

@@ -167,7 +167,7 @@ def test_without_the_extra_serving_says_what_to_install(video, monkeypatch, caps
 
 @pytest.fixture
 def stream(pages):
-    with streams.StreamServer(lambda seconds: pages["42"]) as server:
+    with streams.StreamServer(lambda seconds: streams.jpeg(pages["42"])) as server:
         yield server
 
 
