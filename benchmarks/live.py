@@ -28,6 +28,7 @@ from benchmarks import films, streams
 from edge_runtime.camera import Frame, Frames, open_frames
 from edge_runtime.events import Event
 from edge_runtime.live import Live, View
+from edge_runtime.reader import Readers
 from edge_runtime.results import Box
 
 SEEDS = tuple(range(100, 105))  # of the films that are reported; nothing was tuned on these
@@ -75,7 +76,7 @@ class Judge:
     delays: dict[int, int] = field(
         default_factory=dict
     )  # by number: frames from when it was whole to its event
-    _values: dict[int, int] = field(default_factory=dict)  # by digit: as it was shown last
+    _values: dict[int, int] = field(default_factory=dict)  # by digit: as it was shown last while it was plain
     _whole: Counter[int] = field(default_factory=Counter)  # by number: frames in a row, all of it plain
     _lasting: set[int] = field(default_factory=set)  # numbers that were whole for long enough
 
@@ -90,7 +91,7 @@ class Judge:
             value = track.digit.value
             if value is None:
                 continue
-            if under:
+            if under and under.visible >= _PLAIN:
                 self.changes += self._values.get(under.id, value) != value
                 self._values[under.id] = value
             if track.settled and (under is None or under.visible >= _PLAIN):
@@ -120,15 +121,17 @@ class Judge:
         if event.kind == "left":
             # Wrong where all of it has been there, plainly, for as long as tracks may last.
             late = list(self.past)[-_GRACE:]
-            if len(late) == _GRACE and all(_teller(event, moment, plainly=True) for moment in late):
+            if len(late) == _GRACE and all(
+                _teller(event, moment, plainly=True) is not None for moment in late
+            ):
                 self.wrong.append(name)
             return
         self.told += 1
         tellers = [_teller(event, moment) for moment in self.past]
-        if not any(tellers):
+        if all(teller is None for teller in tellers):
             self.wrong.append(name)
-        now = tellers[-1] if tellers else None
-        if now and now in self._whole:
+        now = tellers[-1]
+        if now is not None and now in self._whole:
             self.delays.setdefault(now, self._whole[now])
 
     def figures(self) -> dict[str, Any]:
@@ -211,7 +214,7 @@ def steadiness(seeds: Sequence[int] = SEEDS, model: str = "int8") -> Iterator[di
         for seed in seeds:
             frames = FilmFrames(films.film(kind, seed))
             judge = Judge()
-            for view in Live(frames, model, lambda _: None).views():
+            for view in Live(frames, Readers(model), lambda _: None).views():
                 judge.see(view, frames.scene.shown)
             counts.update(judge.figures())
             delays += judge.delays.values()
@@ -286,7 +289,7 @@ def _paced(url: str, seconds: float) -> dict[str, Any]:
     with open_frames(url) as frames:
         gauge = _Gauge()
         began: tuple[float, float] | None = None
-        for view in Live(frames, "int8", lambda _: None).views():
+        for view in Live(frames, Readers("int8"), lambda _: None).views():
             if began is None:
                 # The first frames warm the networks up.
                 if view.frame >= films.FPS:
@@ -347,7 +350,7 @@ def _endless(count: int) -> dict[str, Any]:
             pass
 
     sizes = []
-    for view in Live(Looped(), "int8", lambda _: None).views():
+    for view in Live(Looped(), Readers("int8"), lambda _: None).views():
         if view.frame % max(1, count // 20) == 0:
             sizes.append(_resident())
     return {"frames": count, "resident_mb": sizes, "growth_mb": round(sizes[-1] - sizes[1], 1)}
@@ -452,8 +455,8 @@ def _served(url: str) -> None:
 
     cv2.setNumThreads(1)
     with open_frames(url) as frames:
-        live = Live(frames, "int8", lambda _: None)
-        with Server(live.reader, "127.0.0.1:0", controls=live) as server:
+        live = Live(frames, Readers("int8"), lambda _: None)
+        with Server(live.readers, "127.0.0.1:0", live=True) as server:
             server.start()
             started, gauge = time.perf_counter(), _Gauge()
 
@@ -501,7 +504,7 @@ def drops(times: int = 3, away: float = 3.0) -> Iterator[dict[str, Any]]:
     heard: list[tuple[float, Event]] = []
     noticed, returned = [], []
     with streams.StreamServer(_Loop(scenes)) as server, open_frames(server.url) as frames:
-        live = Live(frames, "int8", lambda _: None)
+        live = Live(frames, Readers("int8"), lambda _: None)
 
         def interfere() -> None:
             time.sleep(4)

@@ -192,8 +192,8 @@ def live_page(record: Record) -> str:
         f"digits that could be seen for a second or more settled; {total['told']:.1%} of the numbers that "
         "stood wholly in view for two seconds were told, half of them within "
         f"{total['delay_frames']['p50']} frames, nine in ten within {total['delay_frames']['p90']}. What was "
-        "true up to 10 frames ago is right for a digit, up to 45 frames ago for an event; a number that leaves "
-        "while all of it has been in view for 10 frames is wrong.",
+        "true up to 10 frames ago is right for a digit, up to 45 frames ago for an event; a number that "
+        "leaves while all of it has been in view for 10 frames is wrong.",
         _table(
             (
                 "film",

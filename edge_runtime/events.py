@@ -169,7 +169,8 @@ class Numbers:
         """Which number that is known each group is: the one that it shares most digits with, or stands on."""
         ranked = sorted(
             (
-                (_sameness(members, group, known), index, position)
+                # Of the parts of a number that is whole again, the one that was told goes on.
+                (_sameness(members, group, known), known.told is not None, index, position)
                 for index, (members, group) in enumerate(groups)
                 for position, known in enumerate(self._known)
             ),
@@ -177,7 +178,7 @@ class Numbers:
         )
         kept: dict[int, _Known] = {}
         used: set[int] = set()
-        for sameness, index, position in ranked:
+        for sameness, _, index, position in ranked:
             if sameness >= _SAME and index not in kept and position not in used:
                 kept[index] = self._known[position]
                 used.add(position)

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.camera import Frame, FrameRate, Frames
 from edge_runtime.events import Event, Number, Numbers
-from edge_runtime.reader import DigitReader
+from edge_runtime.reader import DigitReader, Readers
 from edge_runtime.results import Digit, Reading
 from edge_runtime.tracks import Tracked, Tracks
 
@@ -59,19 +58,16 @@ class View:
 class Live:
     """Reads a source's frames one after the other, in the thread that iterates over `views`.
 
-    `paused` may be set, `switch_model` and `stop` be called from any thread. `tell` gets a line for the log
-    whenever the source falls into trouble or out of it.
+    `paused` may be set, another of the `readers` be switched on and `stop` be called from any thread. `tell`
+    gets a line for the log whenever the source falls into trouble or out of it.
     """
 
-    def __init__(
-        self, frames: Frames, model: str | Path, tell: Callable[[str], None], *, threads: int = 1
-    ) -> None:
+    def __init__(self, frames: Frames, readers: Readers, tell: Callable[[str], None]) -> None:
         self.paused = False
-        self._frames, self._tell, self._threads = frames, tell, threads
-        self._model = str(model)
-        self._readers = {self._model: DigitReader(model, threads=threads)}
+        self._frames, self._tell = frames, tell
+        self.readers = readers
         self._stopping = threading.Event()
-        self._tracks = Tracks(self.reader.classifier.info.refuse_below)
+        self._tracks = Tracks(readers.reader.classifier.info.refuse_below)
         self._numbers = Numbers()
         self._rate = FrameRate()
         self._trouble = ""
@@ -81,22 +77,6 @@ class Live:
         self._read_by: DigitReader | None = None
         self._glance: NDArray[np.uint8] | None = None
         self._unsettled = False
-
-    @property
-    def model(self) -> str:
-        """The model that reads now: a released name, or a file's path."""
-        return self._model
-
-    @property
-    def reader(self) -> DigitReader:
-        """The reader of that model."""
-        return self._readers[self._model]
-
-    def switch_model(self, name: str) -> None:
-        """Read with another model from the next frame on. Raises `ModelError` when it cannot be loaded."""
-        if name not in self._readers:
-            self._readers[name] = DigitReader(name, threads=self._threads)
-        self._model = name
 
     def stop(self) -> None:
         """End `views` after the present one."""
@@ -161,7 +141,7 @@ class Live:
             self._numbers.clear()
         fresh = self._is_news(frame)
         split: dict[str, float] = {}
-        reader, model = self.reader, self._model
+        reader, model = self.readers.reader, self.readers.model
         if fresh or reader is not self._read_by:
             self._reading, split = reader.read_timed(frame.picture)
             self._read_by, fresh = reader, True

@@ -232,6 +232,35 @@ class DigitReader:
             raise PictureError(f"cannot be searched: {reason}") from error
 
 
+class Readers:
+    """Readers of several models, one of which is switched on; from any thread.
+
+    `model` is a released name or the path of an .onnx file, `threads` as a reader's. Raises `ModelError` as a
+    reader does.
+    """
+
+    def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
+        self._threads = threads
+        self._made: dict[str, DigitReader] = {}
+        self.switch(str(model))
+
+    @property
+    def model(self) -> str:
+        """The model that is switched on."""
+        return self._model
+
+    @property
+    def reader(self) -> DigitReader:
+        """Its reader."""
+        return self._made[self._model]
+
+    def switch(self, model: str) -> None:
+        """Switch another model on, which is loaded the first time. Raises `ModelError`."""
+        if model not in self._made:
+            self._made[model] = DigitReader(model, threads=self._threads)
+        self._model = model
+
+
 def _better(found: tuple[Digit, ...], whole: Digit) -> tuple[Digit, ...]:
     """What was found in a small picture, or the picture as one digit where that is surer."""
     read = [digit.confidence for digit in found if digit.value is not None]

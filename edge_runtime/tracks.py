@@ -214,8 +214,8 @@ class Tracks:
         return pairs
 
     def _drop_covered(self) -> None:
-        """Drop tracks that were not found where another one was: the digit there has taken their place."""
-        present = [track for track in self._tracks if not track.misses]
+        """Drop tracks that are not found any more where another one stays: it has taken their place."""
+        present = [track for track in self._tracks if not track.misses and track.count > _MISSES]
         self._tracks = [
             track
             for track in self._tracks

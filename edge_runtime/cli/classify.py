@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.cli.terminal import complain, one_line, open_reader
+from edge_runtime.cli.terminal import complain, one_line
 from edge_runtime.errors import OutputError, PictureError, SourceError
 
 if TYPE_CHECKING:
@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 
 def classify(options: argparse.Namespace) -> int:
     """Read pictures, and print, keep and draw what is in them."""
+    import cv2
+
+    from edge_runtime.reader import DigitReader
+
     if (options.resume or options.overwrite) and not options.out:
         raise SourceError("--resume and --overwrite speak of a results file: name it with --out")
     if options.tiles and options.annotate is None:
         raise SourceError("--tiles speaks of annotated pictures: name their folder with --annotate")
-    reader = open_reader(options)
+    # Threads read pictures side by side; within one, OpenCV's own would only get into their way.
+    cv2.setNumThreads(1)
+    reader = DigitReader(options.model, threads=options.threads)
     counts = _Counts()
     try:
         with contextlib.ExitStack() as stack:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from edge_runtime.cli.terminal import complain, open_reader
+from edge_runtime.cli.terminal import complain
 from edge_runtime.errors import EdgeDigitsError, OutputError, SourceError
 
 if TYPE_CHECKING:
@@ -45,11 +45,15 @@ def cameras(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Serve the page and the API without a camera, until Ctrl-C or SIGTERM."""
+    import cv2
+
+    from edge_runtime.reader import Readers
     from edge_runtime.web.server import Server
 
-    reader = open_reader(options)
     ended = threading.Event()
-    with Server(reader, options.address, controls=None, models=_choice(options.model)) as server:
+    cv2.setNumThreads(1)
+    readers = Readers(options.model, threads=options.threads)
+    with Server(readers, options.address, live=False, models=_choice(options.model)) as server:
         server.start()
         complain(f"serving at {server.url}")
         with _on_signals(ended.set):
@@ -64,6 +68,7 @@ def camera(options: argparse.Namespace) -> int:
 
     from edge_runtime.camera import Wish, open_frames
     from edge_runtime.live import Live
+    from edge_runtime.reader import Readers
 
     if options.raw and options.record is None:
         raise SourceError("--raw speaks of a recording: name its file with --record")
@@ -86,7 +91,7 @@ def camera(options: argparse.Namespace) -> int:
         frames = stack.enter_context(
             open_frames(options.source, Wish(options.size, options.fps), paced=watched)
         )
-        live = Live(frames, options.model, complain, threads=options.threads)
+        live = Live(frames, Readers(options.model, threads=options.threads), complain)
         if options.serve is not None:
             sinks.append(_served(live, options, stack))
         if options.no_window or options.json:
@@ -155,7 +160,7 @@ def _served(live: Live, options: argparse.Namespace, stack: contextlib.ExitStack
     from edge_runtime.web.server import Server
 
     server = stack.enter_context(
-        Server(live.reader, options.serve, controls=live, models=_choice(options.model))
+        Server(live.readers, options.serve, live=True, models=_choice(options.model))
     )
     server.start()
     complain(f"serving at {server.url}")
@@ -270,8 +275,8 @@ class _Window:
         elif key == "h":
             self._help = not self._help
         elif key == "m":
-            following = self._models.index(live.model) + 1
-            live.switch_model(self._models[following % len(self._models)])
+            following = self._models.index(live.readers.model) + 1
+            live.readers.switch(self._models[following % len(self._models)])
         elif key == "s":
             picture = self._display.annotate(view.picture, view.digits)
             complain(f"saved {self._save_snapshot(Path(), picture)}")

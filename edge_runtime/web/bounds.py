@@ -4,7 +4,10 @@
 MAX_BODY = 16 * 2**20  # bytes; a phone's largest photographs are 10 MB, the page itself sends below 1 MB
 MAX_COMMAND = 1000  # bytes of a body that is no picture
 MAX_HELD = 4 * MAX_BODY  # bytes of all bodies that are in memory at one time
-MAX_PIXELS = 64_000_000  # of a picture; most phones stop at 50 megapixels, and these take 64 MB as grey
+MAX_PIXELS = 64_000_000  # of a picture; most phones stop at 50 megapixels
+MAX_DECODED = 256 * 2**20  # bytes that a picture may take while it is decoded: a small board has 512 MB
+MAX_SCANS = 100  # of a progressive JPEG, each of which takes its time; usual ones have 10
+MAX_SEGMENTS = 1000  # of a JPEG before its size: a phone's have dozens
 BODY_SECONDS = 20  # a body of 16 MB takes them at 7 Mbit/s
 MAX_WAITING = 4  # pictures that wait for the reading thread: about a second's work on a small device
 # Who asks -------------------------------------------------------------------------------------------------
@@ -15,6 +18,7 @@ COOKIE_SECONDS = 30 * 86_400
 # Connections ----------------------------------------------------------------------------------------------
 MAX_CONNECTIONS = 64  # and no more than the next line of one address; a browser opens 6
 MAX_PER_CLIENT = 24
+MAX_TOLD = 16  # that are turned away and told so, at one time; more are cut
 HEAD_SECONDS = 10  # in which a request's head must be there
 STALL_SECONDS = 10  # a viewer that takes nothing for so long is gone
 LINGER_SECONDS = 1  # for which an answered sender's rest is thrown away, so that it gets to see the answer

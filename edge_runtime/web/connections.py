@@ -30,11 +30,13 @@ class Connection(H11Protocol):
         """Give it a place, or turn it away."""
         super().connection_made(transport)
         self._overdue = self.loop.call_later(bounds.HEAD_SECONDS, transport.abort)
-        same = sum(_peer(other) == _peer(self) for other in self.connections)
-        if len(self.connections) <= bounds.MAX_CONNECTIONS and same <= bounds.MAX_PER_CLIENT:
+        held = [other for other in self.connections if not getattr(other, "_turned_away", False)]
+        same = sum(_peer(other) == _peer(self) for other in held)
+        if len(held) <= bounds.MAX_CONNECTIONS and same <= bounds.MAX_PER_CLIENT:
             return
         self._turned_away = True
-        if len(self.connections) > 2 * bounds.MAX_CONNECTIONS:
+        # They take nobody's place while they are told why, and only so many are told.
+        if len(self.connections) - len(held) > bounds.MAX_TOLD:
             transport.abort()
             return
         transport.write(_BUSY)
@@ -119,9 +121,9 @@ def parse(address: str) -> tuple[str, int]:
 def listen(host: str, port: int, address: str) -> socket.socket:
     """A socket that listens; `address` is what messages call it. Raises `SourceError`."""
     try:
-        if not host and socket.has_dualstack_ipv6():
+        if host in ("", "::") and socket.has_dualstack_ipv6():
             listening = socket.create_server(
-                (host, port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=bounds.MAX_CONNECTIONS
+                ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=bounds.MAX_CONNECTIONS
             )
         else:
             found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)

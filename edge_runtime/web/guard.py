@@ -54,16 +54,22 @@ class Guard:
         """The application, with what every request passes first."""
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            begun = False
+
             async def secured(message: MutableMapping[str, Any]) -> None:
+                nonlocal begun
                 if message["type"] == "http.response.start":
+                    begun = True
                     message["headers"] = [*message.get("headers", ()), *_HEADERS]
                 await send(message)
 
             try:
                 await (self._check(scope) or app)(scope, receive, secured)
             except Exception:
-                # The sender has been told already; the log gets the rest.
-                _log.exception("%s %s failed", scope.get("method"), scope.get("path"))
+                _log.exception("%r %r failed", scope.get("method"), scope.get("path"))
+                if not begun:
+                    fault = Refusal(500, "fault", "a fault of this program; its log says more")
+                    await fault.response()(scope, receive, secured)
 
         return guarded
 
@@ -75,7 +81,8 @@ class Guard:
             return self._refused(429, "rate", "too many requests; slow down", 1 + int(wait))
         host = headers.get("host", "")
         # A page from elsewhere whose name leads to this machine (DNS rebinding) comes with that name.
-        if self._loopback and not _is_loopback(host):
+        # With a token that gives it nothing, and a proxy before this address may call it by any name.
+        if self._loopback and not self.token and not _is_loopback(host):
             return self._refused(
                 403, "host", f"this address answers to localhost alone: open http://localhost:{self._port}/"
             )
@@ -170,7 +177,7 @@ def _is_foreign(method: str, headers: dict[str, str], host: str) -> bool:
     origin, site = headers.get("origin", ""), headers.get("sec-fetch-site", "none")
     if method == "GET" and headers.get("sec-fetch-mode") == "navigate":
         return False
-    return (origin != "" and urlsplit(origin).netloc != host) or site not in ("none", "same-origin")
+    return (origin != "" and origin.partition("://")[2] != host) or site not in ("none", "same-origin")
 
 
 def _same(one: str, other: str) -> bool:

@@ -8,13 +8,11 @@ import ipaddress
 import json
 import os
 import secrets
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import cv2
@@ -26,14 +24,16 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from edge_runtime import __version__, display, manifest, preprocess
+from edge_runtime import __version__, display, preprocess
 from edge_runtime.errors import EdgeDigitsError, PictureError, SourceError
-from edge_runtime.reader import DigitReader
+from edge_runtime.reader import Readers
 from edge_runtime.web import bounds, connections, pages
 from edge_runtime.web.answers import REFUSALS, Answer, Health, ModelName, Problem, Refusal, answer, described
 from edge_runtime.web.figures import Metrics, Process
 from edge_runtime.web.guard import Guard
+from edge_runtime.web.pictures import check
 from edge_runtime.web.viewers import Channel, Stream
+from edge_runtime.web.worker import Worker
 
 if TYPE_CHECKING:
     from edge_runtime.live import View
@@ -42,44 +42,33 @@ TOKEN_VARIABLE = "EDGE_DIGITS_TOKEN"
 _BOUNDARY = b"--frame\r\n"
 
 
-class Controls(Protocol):
-    """What the page may change of a live loop; both are called from other threads than the loop's."""
-
-    @property
-    def model(self) -> str:
-        """The name of the model that reads."""
-
-    def switch_model(self, name: str) -> None:
-        """Read with another model from now on. Raises `ModelError` when it cannot be loaded."""
-
-
 class Server:
     """A page and an HTTP API on an address: "8000", "0.0.0.0:8000", "[::1]:8000", ":8000" (all interfaces).
 
     Binds when it is made, answers from `start` to `close`. `url` is what a person opens: it holds the token
     that any address but a loopback one demands, from the environment variable EDGE_DIGITS_TOKEN or made up.
-    `controls` are those of the live loop whose views are published; None serves without a camera, and the
-    page then switches between `models` itself. Raises `SourceError` when the address cannot be used.
+    `readers` read what is sent; the page switches between those of `models`. `live` is whether there is a
+    source whose views are published: then they are the live loop's too. Raises `SourceError` when the address
+    cannot be used.
     """
 
     def __init__(
         self,
-        reader: DigitReader,
+        readers: Readers,
         address: str = "127.0.0.1:8000",
         *,
-        controls: Controls | None,
+        live: bool,
         models: tuple[str, ...] = ("int8", "float"),
     ) -> None:
         host, port = connections.parse(address)
-        given = os.environ.get(TOKEN_VARIABLE, "")
-        if given and len(given) < bounds.LEAST_TOKEN:
+        given = os.environ.get(TOKEN_VARIABLE, "").strip()
+        if given and not (len(given) >= bounds.LEAST_TOKEN and given.isascii() and given.isprintable()):
             raise SourceError(
-                f"{TOKEN_VARIABLE} is shorter than {bounds.LEAST_TOKEN} characters; choose a longer one"
+                f"{TOKEN_VARIABLE} is no token of {bounds.LEAST_TOKEN} or more ASCII characters; "
+                "choose another"
             )
-        self._controls = controls
-        self._model = controls.model if controls else _name(reader, models)
-        self._models = tuple(dict.fromkeys((*models, self._model)))
-        self._readers = {self._model: reader}
+        self.readers, self.live = readers, live
+        self._models = tuple(dict.fromkeys((*models, readers.model)))
         self._socket = connections.listen(host, port, address)
         self.port: int = self._socket.getsockname()[1]
         loopback = ipaddress.ip_address(self._socket.getsockname()[0]).is_loopback
@@ -106,8 +95,7 @@ class Server:
         )
         # Reading has one thread, so that two pictures never take the cores and the memory of a live loop;
         # drawing has another, so that a large picture does not stop the live one.
-        self._reading = ThreadPoolExecutor(1, "read", initializer=_step_back)
-        self._drawing = ThreadPoolExecutor(1, "draw", initializer=_step_back)
+        self._reading, self._drawing = Worker("read"), Worker("draw")
         self._pictures = Channel(
             self._draw_part, self._drawing, bounds.PICTURES_A_SECOND, bounds.PICTURE_AT_LEAST
         )
@@ -134,16 +122,6 @@ class Server:
         self._started = threading.Event()
         self._thread: threading.Thread | None = None
 
-    @property
-    def live(self) -> bool:
-        """Whether there is a source whose views are published."""
-        return self._controls is not None
-
-    @property
-    def model(self) -> str:
-        """The name of the model that reads."""
-        return self._controls.model if self._controls else self._model
-
     def start(self) -> None:
         """Answer requests, in a thread of its own, until `close`."""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="serve", daemon=True)
@@ -152,8 +130,8 @@ class Server:
 
     def publish(self, view: View) -> None:
         """Show a view to whoever watches. Takes microseconds: the work is done in other threads."""
-        self._view = view
-        if not view.trouble:
+        before, self._view = self._view, view
+        if before is None or view.frame != before.frame:  # there are views without a new frame
             self._framed = time.monotonic()
             self._metrics.frames.inc()
         self._pictures.wake()
@@ -165,8 +143,8 @@ class Server:
         if self._thread:
             self._thread.join(2)
         self._socket.close()
-        for pool in (self._reading, self._drawing):
-            pool.shutdown(wait=False, cancel_futures=True)
+        for worker in (self._reading, self._drawing):
+            worker.close()
 
     def __enter__(self) -> Server:
         return self
@@ -217,7 +195,7 @@ class Server:
 
     def _state(self) -> dict[str, Any]:
         cpu, memory = self._process.figures()
-        state: dict[str, Any] = {"live": self.live, "model": self.model, "cpu": cpu, "memory": memory}
+        state: dict[str, Any] = {"live": self.live, "model": self.readers.model, "cpu": cpu, "memory": memory}
         view = self._view
         if view is not None:
             state |= {
@@ -242,7 +220,7 @@ class Server:
 
     def _health(self) -> dict[str, Any]:
         if not self.live:
-            return {"ok": True, "model": self.model, "source": None, "seconds_since_frame": None}
+            return {"ok": True, "model": self.readers.model, "source": None, "seconds_since_frame": None}
         view, silent = self._view, time.monotonic() - self._framed
         if view is None:
             state = "starting" if silent < bounds.SOURCE_SECONDS else "lost"
@@ -256,8 +234,12 @@ class Server:
             "obtained": view.obtained if view else "",
             "trouble": view.trouble if view else "",
         }
-        since = round(silent, 3) if view else None
-        return {"ok": state != "lost", "model": self.model, "source": source, "seconds_since_frame": since}
+        return {
+            "ok": state != "lost",
+            "model": self.readers.model,
+            "source": source,
+            "seconds_since_frame": round(silent, 3) if view else None,
+        }
 
     def _source_up(self) -> float:
         return float(self.live and self._health()["ok"])
@@ -285,58 +267,56 @@ class Server:
                 self._held += len(chunk)
                 body.extend(chunk)
 
+        held = 0
         try:
-            await asyncio.wait_for(receive(), bounds.BODY_SECONDS)
-            yield bytes(body)
-        except asyncio.TimeoutError:
-            text = f"the body did not arrive within {bounds.BODY_SECONDS} s; send a smaller picture"
-            raise Refusal(408, "slow", text) from None
-        except ClientDisconnect:
-            raise Refusal(400, "cut off", "the body did not arrive whole; send it again") from None
+            try:
+                await asyncio.wait_for(receive(), bounds.BODY_SECONDS)
+            except asyncio.TimeoutError:
+                text = f"the body did not arrive within {bounds.BODY_SECONDS} s; send a smaller picture"
+                raise Refusal(408, "slow", text) from None
+            except ClientDisconnect:
+                raise _cut_off() from None
+            finally:
+                held = len(body)
+            whole = bytes(body)
+            body.clear()
+            yield whole
         finally:
-            self._held -= len(body)
+            self._held -= held
 
-    async def _queued(self, work: Callable[[], Any]) -> Any:
-        """Do something in the reading thread, where not too much waits for it already."""
+    async def _queued(self, request: Request, work: Callable[[], Any]) -> Any:
+        """Do something in the reading thread, where not too much waits for it already.
+
+        What nobody waits for any more is not begun.
+        """
         if self._waiting > bounds.MAX_WAITING:
             raise Refusal(503, "busy", "too many pictures wait to be read; try again in a second", 1)
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._reading, work)
+            done = asyncio.ensure_future(self._reading.run(work))
+            left = asyncio.ensure_future(request.receive())  # after the body, only that the sender has gone
+            await asyncio.wait((done, left), return_when=asyncio.FIRST_COMPLETED)
+            left.cancel()
+            if not done.done():
+                done.cancel()
+                raise _cut_off()
+            return done.result()
         finally:
             self._waiting -= 1
-
-    def _reader(self) -> DigitReader:
-        """The reader of the model that is switched on. Only the reading thread calls this."""
-        name = self.model
-        if name not in self._readers:
-            self._readers[name] = DigitReader(name)
-        return self._readers[name]
 
     def _read(self, data: bytes, tiles: bool) -> dict[str, Any]:
         began = time.perf_counter()
         try:
-            grey = preprocess.decode(data, max_pixels=bounds.MAX_PIXELS)
-            reading = self._reader().read(grey)
+            check(data)
+            grey = preprocess.decode(data)
+            reading = self.readers.reader.read(grey)
         except PictureError as error:
-            hint = "" if "pixels" in str(error) else " (curl sends a file whole with --data-binary @FILE)"
-            raise Refusal(422, "picture", f"{error}{hint}") from error
+            raise Refusal(422, "picture", str(error)) from error
         except MemoryError as error:
             raise Refusal(413, "memory", "too large for this machine's memory; reduce it") from error
         seconds = time.perf_counter() - began
         self._metrics.read_seconds.observe(seconds)
         return answer(reading, grey.shape[1], grey.shape[0], seconds, tiles)
-
-    def _switch(self, name: str) -> None:
-        if self._controls:
-            self._controls.switch_model(name)
-        else:
-            previous, self._model = self._model, name
-            try:
-                self._reader()
-            except EdgeDigitsError:
-                self._model = previous
-                raise
 
     # The routes -------------------------------------------------------------------------------------------
 
@@ -347,6 +327,7 @@ class Server:
             description="Handwritten digits, read on this device.",
             docs_url=None,
             redoc_url=None,
+            redirect_slashes=False,
         )
         errors: dict[int | str, dict[str, Any]] = {
             status: {"model": Problem, "description": text} for status, text in REFUSALS.items()
@@ -365,7 +346,7 @@ class Server:
             },
         )
         async def read(request: Request, tiles: bool = False) -> Response:
-            """Read the digits in a picture. The body is its bytes: JPEG, PNG, WebP, BMP, TIFF ...
+            """Read the digits in a picture. The body is its bytes: JPEG, PNG, WebP or BMP.
 
             `tiles=1` adds what the network saw of every digit, as a PNG of 28x28 in base64.
             """
@@ -377,7 +358,7 @@ class Server:
                     f"curl --data-binary @photo.jpg {self._base(request)}/read",
                 )
             async with self._body(request, bounds.MAX_BODY) as data:
-                return JSONResponse(await self._queued(lambda: self._read(data, tiles)))
+                return JSONResponse(await self._queued(request, lambda: self._read(data, tiles)))
 
         @app.post(
             "/model",
@@ -396,17 +377,17 @@ class Server:
             try:
                 async with self._body(request, bounds.MAX_COMMAND) as data:
                     name = json.loads(data)["model"]
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 name = None
             if name not in self._models:
                 choice = " or ".join(f'{{"model": "{each}"}}' for each in self._models)
                 raise Refusal(422, "model", f"send {choice}")
             try:
-                await self._queued(lambda: self._switch(name))
+                await self._queued(request, lambda: self.readers.switch(name))
             except EdgeDigitsError as error:
-                raise Refusal(503, "model", str(error)) from error
+                raise Refusal(503, "model", str(error), 60) from error
             self._states.wake()
-            return JSONResponse({"model": self.model})
+            return JSONResponse({"model": self.readers.model})
 
         @app.get(
             "/health",
@@ -453,7 +434,7 @@ class Server:
             )
             async def snapshot() -> Response:
                 """The newest picture with boxes and digits, in full size."""
-                data = await asyncio.get_running_loop().run_in_executor(self._drawing, self._snapshot)
+                data = await self._drawing.run(self._snapshot)
                 if not data:
                     raise Refusal(503, "source", "no frame has come yet; try again in a second", 1)
                 name = time.strftime("edge-digits-%Y%m%d-%H%M%S.jpg")
@@ -494,18 +475,9 @@ class Server:
         return str(request.base_url).rstrip("/")
 
 
-def _step_back() -> None:
-    """Let the camera's thread go first: on Linux every thread has a priority of its own."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+def _cut_off() -> Refusal:
+    return Refusal(400, "cut off", "the body did not arrive whole; send it again")
 
 
 def _jpeg(picture: Any, quality: int) -> bytes:
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-
-
-def _name(reader: DigitReader, models: tuple[str, ...]) -> str:
-    """What a reader's model is called among these, or by its file."""
-    path = reader.classifier.path
-    return next((name for name in models if manifest.find(name) == path), str(path))

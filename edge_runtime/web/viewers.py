@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from edge_runtime.web import bounds
 from edge_runtime.web.answers import Refusal
+from edge_runtime.web.worker import Worker
 
 _log = logging.getLogger(__name__)
 
@@ -20,14 +20,12 @@ _log = logging.getLogger(__name__)
 class Channel:
     """The newest of something for any number of viewers: made once for all of them, only while there are any.
 
-    `make` runs in `pool`, at most `pace` times a second when something new was announced by `wake`, and
+    `make` runs in `worker`, at most `pace` times a second when something new was announced by `wake`, and
     `at_least` every so many seconds. Everything but `wake` belongs to the event loop's thread.
     """
 
-    def __init__(
-        self, make: Callable[[], bytes], pool: ThreadPoolExecutor, pace: float, at_least: float
-    ) -> None:
-        self._make, self._pool, self._gap, self._at_least = make, pool, 1 / pace, at_least
+    def __init__(self, make: Callable[[], bytes], worker: Worker, pace: float, at_least: float) -> None:
+        self._make, self._worker, self._gap, self._at_least = make, worker, 1 / pace, at_least
         self.viewers = 0
         self._watched, self._arrived, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._newest: bytes | None = None
@@ -52,7 +50,7 @@ class Channel:
             self._awaited = True  # before it is made: what arrives meanwhile is not missed
             began = self._loop.time()
             try:
-                made = await self._loop.run_in_executor(self._pool, self._make)
+                made = await self._worker.run(self._make)
             except Exception:
                 _log.exception("cannot show a view")
                 made = b""

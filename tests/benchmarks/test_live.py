@@ -9,13 +9,14 @@ from benchmarks.films import Shown
 from benchmarks.report import live_page
 from edge_runtime.events import Event, Number
 from edge_runtime.live import View
+from edge_runtime.reader import Readers
 from edge_runtime.results import Box, Digit
 from edge_runtime.tracks import Tracked
 
 
 def shown(text, visible=1.0, x=100):
     return tuple(
-        Shown(index + 1, int(character), Box(x + 50 * index, 100, 36, 60), visible, 1)
+        Shown(index, int(character), Box(x + 50 * index, 100, 36, 60), visible, 0)
         for index, character in enumerate(text)
     )
 
@@ -110,7 +111,7 @@ def test_what_settles_where_nothing_is_is_wrong():
 def test_a_film_is_followed_to_its_events():
     frames = live.FilmFrames(films.film("still", 1))
     judge = live.Judge()
-    for seen in live.Live(frames, "int8", print).views():
+    for seen in live.Live(frames, Readers("int8"), print).views():
         judge.see(seen, frames.scene.shown)
         if seen.frame == 40:
             break

@@ -324,13 +324,17 @@ def test_keys_of_the_window(pressed, tmp_path, capsys):
 
 
 def test_what_a_key_cannot_do_does_not_end_the_view(pressed, tmp_path, capsys, monkeypatch):
-    from edge_runtime.live import Live
+    from edge_runtime.reader import Readers
+
+    switch = Readers.switch
 
     def broken(self, name):
-        raise ModelError("no such model")
+        if name == "float":
+            raise ModelError("no such model")
+        switch(self, name)
 
     monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.setattr(Live, "switch_model", broken)
+    monkeypatch.setattr(Readers, "switch", broken)
     assert len(pressed("r", "m", None, "q")) == 4
     said = capsys.readouterr().err
     assert "pip install 'edge-digits[record]'" in said

@@ -99,6 +99,15 @@ def test_a_number_that_leaves_is_told_with_what_it_was():
     assert said(told) == [("appeared", "42", None), ("left", "42", None)]
 
 
+def test_a_number_whose_middle_is_overlooked_for_a_moment_stays_the_same():
+    whole = tracked("428", gap=0.8)
+    told, last = run(
+        [whole] * 20 + [whole[::2]] * 5 + [[*whole[::2], *tracked("2", x=whole[1].digit.box.x, first=9)]] * 20
+    )
+    assert said(told) == [("appeared", "428", None)]
+    assert last[0].id == 1
+
+
 def test_a_number_that_is_away_for_a_moment_has_not_left():
     told, _ = run([tracked("42")] * 20 + [[]] * 8 + [tracked("42", first=7)] * 20)
     assert said(told) == [("appeared", "42", None)]

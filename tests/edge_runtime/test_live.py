@@ -10,6 +10,7 @@ import pytest
 from edge_runtime import ModelError, live
 from edge_runtime.camera import Frame, Frames
 from edge_runtime.live import Live
+from edge_runtime.reader import Readers
 from tests import drawing
 
 FPS = 30
@@ -52,7 +53,7 @@ class Script(Frames):
 def run(steps, *, is_live=False):
     said = []
     script = Script(steps, live=is_live)
-    return list(Live(script, "int8", said.append).views()), said
+    return list(Live(script, Readers("int8"), said.append).views()), said
 
 
 def told(views):
@@ -124,7 +125,7 @@ def test_what_has_gone_meanwhile_leaves_when_the_source_is_back(pages):
 def test_a_source_that_is_lost_twice_while_it_is_paused_does_no_harm(pages):
     blank = np.full_like(pages["42"], 200)
     steps = [pages["42"]] * 20 + (["lost"] * 100 + [pages["42"]]) * 2 + [blank] * 40
-    loop = Live(Script(steps, live=True), "int8", lambda _: None)
+    loop = Live(Script(steps, live=True), Readers("int8"), lambda _: None)
     seen = []
     for view in loop.views():
         seen.append(view)
@@ -136,7 +137,7 @@ def test_a_source_that_is_lost_twice_while_it_is_paused_does_no_harm(pages):
 
 
 def test_a_pause_is_no_time_for_numbers_to_leave_in(pages):
-    loop = Live(Script([pages["42"]] * 100, live=True), "int8", lambda _: None)
+    loop = Live(Script([pages["42"]] * 100, live=True), Readers("int8"), lambda _: None)
     seen = []
     for view in loop.views():
         seen.append(view)
@@ -157,7 +158,7 @@ def test_a_source_without_frames_for_a_while_keeps_the_window_alive(pages):
 
 def test_a_pause_holds_the_picture_and_a_film(pages):
     script = Script([pages["42"]] * 5 + [pages["77"]] * 5)
-    loop = Live(script, "int8", print)
+    loop = Live(script, Readers("int8"), print)
     views = loop.views()
     first = next(views)
     loop.paused = True
@@ -171,17 +172,17 @@ def test_a_pause_holds_the_picture_and_a_film(pages):
 
 
 def test_the_model_is_switched_while_it_reads(pages):
-    loop = Live(Script([noisy(pages["42"], index) for index in range(20)]), "int8", print)
+    loop = Live(Script([noisy(pages["42"], index) for index in range(20)]), Readers("int8"), print)
     views = loop.views()
     assert next(views).model == "int8"
-    loop.switch_model("float")
+    loop.readers.switch("float")
     following = next(views)
     assert (following.model, following.fresh) == ("float", True)
     last = list(views)[-1]
     assert (last.model, [number.text for number in last.numbers]) == ("float", ["42"])
     with pytest.raises(ModelError, match="no model 'double'"):
-        loop.switch_model("double")
-    assert loop.model == "float"
+        loop.readers.switch("double")
+    assert loop.readers.model == "float"
 
 
 def test_the_loop_ends_when_it_is_told_to_from_another_thread(pages):
@@ -189,14 +190,14 @@ def test_the_loop_ends_when_it_is_told_to_from_another_thread(pages):
         while True:
             yield None
 
-    loop = Live(Script([pages["42"]]), "int8", print)
+    loop = Live(Script([pages["42"]]), Readers("int8"), print)
     loop._frames._steps = for_ever()
     threading.Timer(0.2, loop.stop).start()
     assert list(loop.views()) == []
 
 
 def test_time_that_a_viewer_takes_is_the_next_views_drawing(pages):
-    views = Live(Script([pages["42"]] * 2), "int8", print).views()
+    views = Live(Script([pages["42"]] * 2), Readers("int8"), print).views()
     assert next(views).stages["draw"] == 0
     time.sleep(0.05)
     assert next(views).stages["draw"] >= 0.05

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import cv2
 import pytest
 
-from edge_runtime import DigitReader
 from edge_runtime.events import Number
 from edge_runtime.live import View
+from edge_runtime.reader import Readers
 from tests import drawing
 from train.strokes import STROKES
 
@@ -37,15 +37,12 @@ SCREENS = {
 class Camera:
     """A live loop on drawn pages: what the command's own does, without a camera."""
 
-    def __init__(self, reader):
-        self.model = "int8"
+    def __init__(self):
+        self.readers = Readers()
         self.trouble = ""
         self.text = "4285"
-        self._reader, self._stop = reader, threading.Event()
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
-
-    def switch_model(self, name):
-        self.model = name
 
     def start(self, served):
         self._served = served
@@ -57,7 +54,7 @@ class Camera:
 
     def _run(self):
         pages = {text: cv2.cvtColor(drawing.page(text), cv2.COLOR_GRAY2BGR) for text in ("4285", "17")}
-        readings = {text: self._reader.read(page) for text, page in pages.items()}
+        readings = {text: self.readers.reader.read(page) for text, page in pages.items()}
         count = 0
         while not self._stop.wait(0.05):
             picture, digits = pages[self.text].copy(), readings[self.text].digits
@@ -85,7 +82,7 @@ class Camera:
                     stages={"capture": 0.03, "locate": 0.004, "classify": 0.002, "draw": 0.001},
                     rate=20.0,
                     trouble=self.trouble,
-                    model=self.model,
+                    model=self.readers.model,
                     source="camera 0",
                     obtained="640x480 at 20 fps",
                 )
@@ -101,19 +98,14 @@ def browser():
         started.close()
 
 
-@pytest.fixture(scope="module")
-def reader():
-    return DigitReader()
+@pytest.fixture
+def camera():
+    return Camera()
 
 
 @pytest.fixture
-def camera(reader):
-    return Camera(reader)
-
-
-@pytest.fixture
-def live(reader, camera):
-    with Server(reader, "127.0.0.1:0", controls=camera) as served:
+def live(camera):
+    with Server(camera.readers, "127.0.0.1:0", live=True) as served:
         served.start()
         camera.start(served)
         yield served
@@ -121,8 +113,8 @@ def live(reader, camera):
 
 
 @pytest.fixture
-def still(reader):
-    with Server(reader, "127.0.0.1:0", controls=None) as served:
+def still():
+    with Server(Readers(), "127.0.0.1:0", live=False) as served:
         served.start()
         yield served
 
@@ -221,8 +213,8 @@ def test_the_model_is_switched(live, visit, camera):
     wait(page, "document.querySelector('[value=int8]').checked")
     page.click("text=Float")
     wait(page, "document.querySelector('[value=float]').checked")
-    assert camera.model == "float"
-    camera.model = "int8"  # by another viewer
+    assert camera.readers.model == "float"
+    camera.readers.switch("int8")  # by another viewer
     wait(page, "document.querySelector('[value=int8]').checked")
 
 
@@ -302,23 +294,23 @@ def test_without_a_camera_pad_and_picture_take_the_stage(still, visit):
     assert page.locator("#pad").is_visible()
 
 
-def test_a_device_that_goes_and_comes_back(reader, visit):
-    first = Server(reader, "127.0.0.1:0", controls=None)
+def test_a_device_that_goes_and_comes_back(visit):
+    first = Server(Readers(), "127.0.0.1:0", live=False)
     first.start()
     page = visit(first.url)
     wait(page, "document.querySelector('[value=int8]').checked")
     first.close()
     wait(page, "document.querySelector('#notice').textContent.includes('lost')")
-    with Server(reader, f"127.0.0.1:{first.port}", controls=None) as second:
+    with Server(Readers(), f"127.0.0.1:{first.port}", live=False) as second:
         second.start()
         wait(page, "document.querySelector('#notice').hidden")
         page.complaints.clear()  # the browser's word on a server that is gone
         page.goto("about:blank")
 
 
-def test_the_token_is_asked_for_once(reader, visit, monkeypatch):
+def test_the_token_is_asked_for_once(visit, monkeypatch):
     monkeypatch.setenv(server.TOKEN_VARIABLE, "a-token-of-a-device")
-    with Server(reader, "127.0.0.1:0", controls=None) as served:
+    with Server(Readers(), "127.0.0.1:0", live=False) as served:
         served.start()
         page = visit(served.url.split("?")[0])
         page.complaints.clear()  # 401 for who has none

@@ -84,6 +84,14 @@ def test_a_digit_that_is_overlooked_for_a_moment_stays():
     assert shown[-1][0].settled
 
 
+def test_a_box_that_is_wrong_for_a_frame_takes_no_digits_place():
+    both = [digit(6), digit(7, x=140)]
+    merged = [Digit(6, 0.9, Box(100, 100, 76, 60), probabilities=digit(6).probabilities)]
+    shown = follow([merged if index == 12 else both for index in range(30)])
+    assert {track.id for frame in shown for track in frame} == {1, 2}
+    assert all(track.settled for track in shown[-1])
+
+
 def test_what_is_seen_only_now_and_then_never_settles():
     shown = follow([[digit(1)] if index % 4 == 0 else [] for index in range(80)])
     assert not any(track.settled for frame in shown for track in frame)
