@@ -91,17 +91,15 @@ class Judge:
             value = track.digit.value
             if value is None:
                 continue
-            if under and under.visible >= _PLAIN:
+            late = [each for moment in list(self.past)[-_GRACE:] for each in moment]
+            was_true = any(e.value == value and _overlap(e.box, track.digit.box) > _ON for e in late)
+            # What was true there a moment ago is late, not flickering.
+            if under and under.visible >= _PLAIN and (value == under.value or not was_true):
                 self.changes += self._values.get(under.id, value) != value
                 self._values[under.id] = value
             if track.settled and (under is None or under.visible >= _PLAIN):
-                right = any(
-                    each.value == value and _overlap(each.box, track.digit.box) > _ON
-                    for moment in list(self.past)[-_GRACE:]
-                    for each in moment
-                )
-                self.settled[track.id] = self.settled.get(track.id, True) and right
-                if right and under:
+                self.settled[track.id] = self.settled.get(track.id, True) and was_true
+                if was_true and under:
                     self.found.add(under.id)
         for event in view.events:
             self._hear(event)

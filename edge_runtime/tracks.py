@@ -21,10 +21,13 @@ _MISSES = 3
 _SURE = 0.75  # probability without which nothing settles
 _LEAST_PRESENCE = 0.6  # share of the late frames in which a digit was found, to count as settled
 _LEAST_PROBABILITY = 1e-3  # no single frame has more of a say than that
+_PLAIN, _REPLACED = 0.9, 4  # probability, and times in a row, from which on another digit has taken the place
 _SWITCH = 0.15  # by how much another digit must be more probable than the one that is shown
 _JERK = 0.15  # sizes off its way from which on a digit is followed at once
 _LEAST_PULL = 0.2  # share of the way for one that is hardly off it
 _REACH = 0.7  # sizes that a digit may be from where it was expected
+_OTHER = 0.05  # probability that it reads the same, below which it is another where it is not in its place
+_ELSEWHERE = 0.25  # sizes from its place
 _RESIZE = 0.35  # of its longer side, by which either side may change from frame to frame
 _DISMISSED = 0.7  # probability of no digit from which on a track is not shown
 
@@ -43,7 +46,7 @@ class _Track:
 
     __slots__ = (
         *("id", "centre", "size", "velocity", "evidence", "weight", "presence", "count", "misses"),
-        *("seen", "ahead", "label", "label_since", "probabilities", "tile", "last"),
+        *("seen", "ahead", "label", "label_since", "probabilities", "tile", "last", "dissent"),
     )
 
     def __init__(self, number: int, digit: Digit, seconds: float) -> None:
@@ -55,6 +58,7 @@ class _Track:
         self.seen, self.label_since = seconds, seconds
         self.ahead = 0.0  # s for which it has moved on since it was seen
         self.label: int | None = None
+        self.last, self.dissent = -1, 0
 
     @property
     def expected(self) -> NDArray[np.float64]:
@@ -76,6 +80,8 @@ class _Track:
         observed = np.log(np.maximum(digit.probabilities, _LEAST_PROBABILITY))
         weight = max(0.05, digit.confidence)
         fade = math.exp(-passed / MEMORY)
+        if self._is_replaced(observed):
+            self.evidence, self.weight = np.zeros(NO_DIGIT + 1), 0.0
         self.evidence = fade * self.evidence + weight * observed
         self.weight = fade * self.weight + weight
         # A logarithmic opinion pool (Genest and Zidek, 1986): frames that follow each other are hardly
@@ -86,6 +92,13 @@ class _Track:
         self.count, self.misses, self.seen, self.ahead = self.count + 1, 0, seconds, 0.0
         self.tile, self.last = digit.tile, int(observed[:NO_DIGIT].argmax())
         self._choose_label(seconds, refuse_below)
+
+    def _is_replaced(self, observed: NDArray[np.float64]) -> bool:
+        """Whether another digit has plainly been seen often enough in a row: what was before is over."""
+        best = int(observed[:NO_DIGIT].argmax())
+        dissents = self.label not in (None, best) and math.exp(observed[best]) >= _PLAIN
+        self.dissent = self.dissent + 1 if dissents and best == self.last else int(dissents)
+        return self.dissent == _REPLACED
 
     def _choose_label(self, seconds: float, refuse_below: float) -> None:
         best = int(self.probabilities[:NO_DIGIT].argmax())
@@ -114,6 +127,7 @@ class _Track:
             and self.label == self.last
             and self.probabilities[self.label] >= _SURE
             and self.count >= LEAST_SEEN
+            and self.misses <= 1
             and seconds - self.label_since >= SETTLE
             and self.presence >= _LEAST_PRESENCE
             # A digit that is cut off by the picture's edge may be another one.
@@ -203,7 +217,9 @@ class Tracks:
             @ np.array([digit.probabilities for digit in digits]).T
         )
         cost = distance + growth + 0.3 * (1 - alike)
-        cost[(distance > _REACH) | (growth > _RESIZE)] = np.inf
+        # Another digit in another place is another digit.
+        other = (alike < _OTHER) & (distance > _ELSEWHERE)
+        cost[(distance > _REACH) | (growth > _RESIZE) | other] = np.inf
         pairs: list[tuple[int, int]] = []
         for _ in range(min(cost.shape)):
             track, digit = np.unravel_index(int(cost.argmin()), cost.shape)
