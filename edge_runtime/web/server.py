@@ -389,6 +389,7 @@ class Server:
             self._states.wake()
             return JSONResponse({"model": self.readers.model})
 
+        @app.head("/health", include_in_schema=False)
         @app.get(
             "/health",
             response_model=Health,

@@ -213,6 +213,11 @@ def test_the_model_is_switched(live, visit, camera):
     wait(page, "document.querySelector('[value=int8]').checked")
     page.click("text=Float")
     wait(page, "document.querySelector('[value=float]').checked")
+    # The page shows the choice at once; loading the model takes a moment.
+    for _ in range(200):
+        if camera.readers.model == "float":
+            break
+        page.wait_for_timeout(50)
     assert camera.readers.model == "float"
     camera.readers.switch("int8")  # by another viewer
     wait(page, "document.querySelector('[value=int8]').checked")

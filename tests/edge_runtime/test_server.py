@@ -229,6 +229,10 @@ def test_health_tells_the_source(live, last, status, state):
     assert health["seconds_since_frame"] >= 0
 
 
+def test_health_by_its_head_alone(live):
+    assert ask(live, "/health", "HEAD")[::2] == (200, b"")
+
+
 def test_health_of_a_source_that_hangs(live, monkeypatch):
     monkeypatch.setattr(bounds, "SOURCE_SECONDS", -1)
     assert ask(live, "/health")[0] == 503

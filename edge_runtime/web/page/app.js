@@ -132,6 +132,7 @@ async function lost() {
     const health = await (await fetch("/health")).json();
     // A device that started anew has another token: the door asks for it.
     if (!("model" in health)) location.reload();
+    notice("connection", "Too many watch this device already. Trying again …");
   } catch {
     // Not there yet.
   }
