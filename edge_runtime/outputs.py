@@ -16,14 +16,16 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
 from edge_runtime import display, preprocess, sources
 from edge_runtime.errors import MissingDependencyError, OutputError, PictureError
-from edge_runtime.events import Event
 from edge_runtime.results import Reading
+
+if TYPE_CHECKING:
+    from edge_runtime.events import Event
 
 COLUMNS = ("source", "digit", "confidence", "x", "y", "width", "height", "status")
 Row = tuple[Any, ...]

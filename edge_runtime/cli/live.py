@@ -247,9 +247,10 @@ class _Window:
     """The window of the live view, and what its keys do."""
 
     def __init__(self, recorder: _Recorder, models: tuple[str, ...]) -> None:
-        from edge_runtime import display, recording, window
+        from edge_runtime import dashboard, display, recording, window
 
-        self._display, self._save_snapshot = display, recording.save_snapshot
+        self._annotate, self._compose = display.annotate, dashboard.compose
+        self._save_snapshot = recording.save_snapshot
         self._window = window.Window("edge-digits")
         self._recorder, self._models = recorder, models
         self._tiles, self._help = True, False
@@ -257,7 +258,7 @@ class _Window:
     def take(self, view: View, live: Live) -> bool:
         """Show a view and do what is asked by a key; False where that is to end."""
         key = self._window.show(
-            self._display.compose(view, tiles=self._tiles, help=self._help, recording=self._recorder.running)
+            self._compose(view, tiles=self._tiles, help=self._help, recording=self._recorder.running)
         )
         if key in ("q", "closed"):
             return False
@@ -278,7 +279,7 @@ class _Window:
             following = self._models.index(live.readers.model) + 1
             live.readers.switch(self._models[following % len(self._models)])
         elif key == "s":
-            picture = self._display.annotate(view.picture, view.digits)
+            picture = self._annotate(view.picture, view.digits)
             complain(f"saved {self._save_snapshot(Path(), picture)}")
         elif key == "r":
             if self._recorder.running:
