@@ -133,7 +133,7 @@ with window.Window("edge-digits") as shown:
 
 
 def test_the_window_shows_the_picture_and_notices_its_end(screen, tmp_path):
-    from tests.edge_runtime.test_display import compose, view
+    from tests.edge_runtime.test_dashboard import compose, view
 
     canvas = compose(view(texts=["4285", "17"]), tiles=True)
     cv2.imwrite(str(tmp_path / "canvas.png"), canvas)
