@@ -68,8 +68,10 @@ class Recording:
         self._thread = threading.Thread(target=self._work, name=f"recording {path}", daemon=True)
         self._thread.start()
 
-    def write(self, picture: NDArray[np.uint8], seconds: float) -> None:
+    def write(self, picture: NDArray[np.uint8], seconds: float, *, wait: bool = False) -> None:
         """Hand over a picture, BGR uint8 `(H, W, 3)`, not to be changed any more, and its time.
+
+        With `wait`, none is left out for want of time, as long as the disk answers at all.
 
         Times only grow, and count from that of the first picture. Pictures of another size than the first
         are made to fit into it.
@@ -80,7 +82,7 @@ class Recording:
         if self.failure or milliseconds <= self._last:
             return
         try:
-            self._queue.put_nowait((picture, milliseconds))
+            self._queue.put((picture, milliseconds), block=wait, timeout=_PATIENCE)
         except queue.Full:
             return
         self._last = milliseconds

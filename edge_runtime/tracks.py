@@ -13,12 +13,13 @@ from edge_runtime.preprocess import NO_DIGIT
 from edge_runtime.results import OK, Box, Digit
 
 MEMORY = 0.4  # s in which an observation's weight falls to 1/e
-SETTLE = 0.3  # s for which a label must have stood
+SETTLE = 0.3  # s for which a label must have stood,
+SETTLE_UNSURE = 1.0  # and where it is less than `_SURE`: an edge of a hand passes for a 1, but not for long
 LEAST_SEEN = 4  # observations without which nothing settles
 _SHOWN = 2  # observations from which on a track is shown: what flashes up once is not
 _GONE = 0.2  # s after which, and at least _MISSES frames, a digit that is no longer found is dropped
 _MISSES = 3
-_SURE = 0.75  # probability without which nothing settles
+_SURE, _LEAST = 0.9, 0.75  # probability with which a label settles soon, and without which it never does
 _LEAST_PRESENCE = 0.6  # share of the late frames in which a digit was found, to count as settled
 _LEAST_PROBABILITY = 1e-3  # no single frame has more of a say than that
 _PLAIN, _REPLACED = 0.9, 4  # probability, and times in a row, from which on another digit has taken the place
@@ -121,14 +122,14 @@ class _Track:
         return self.misses >= _MISSES and seconds - self.seen > _GONE
 
     def settled(self, seconds: float, size: tuple[int, int]) -> bool:
-        box = self.box()
+        if self.label is None or self.label != self.last:
+            return False
+        box, probability = self.box(), float(self.probabilities[self.label])
         return (
-            self.label is not None
-            and self.label == self.last
-            and self.probabilities[self.label] >= _SURE
+            probability >= _LEAST
             and self.count >= LEAST_SEEN
             and self.misses <= 1
-            and seconds - self.label_since >= SETTLE
+            and seconds - self.label_since >= (SETTLE if probability >= _SURE else SETTLE_UNSURE)
             and self.presence >= _LEAST_PRESENCE
             # A digit that is cut off by the picture's edge may be another one.
             and min(box.x, box.y, size[0] - box.x - box.width, size[1] - box.y - box.height) > 1

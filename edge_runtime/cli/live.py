@@ -91,6 +91,7 @@ def camera(options: argparse.Namespace) -> int:
         frames = stack.enter_context(
             open_frames(options.source, Wish(options.size, options.fps), paced=watched)
         )
+        recorder.whole = not frames.live
         live = Live(frames, Readers(options.model, threads=options.threads), complain)
         if options.serve is not None:
             sinks.append(_served(live, options, stack))
@@ -206,6 +207,7 @@ class _Recorder:
         self._display, self._recording, self._raw = display, recording, raw
         self._current: recording.Recording | None = None
         self.failed = False
+        self.whole = False  # whether every frame is to be in it, as of a film: a camera does not wait
 
     @property
     def running(self) -> bool:
@@ -234,7 +236,7 @@ class _Recorder:
             self.end()
             return
         picture = view.picture if self._raw else self._display.annotate(view.picture, view.digits)
-        self._current.write(picture, view.seconds)
+        self._current.write(picture, view.seconds, wait=self.whole)
 
     def __enter__(self) -> _Recorder:
         return self

@@ -99,6 +99,13 @@ def test_a_box_that_is_wrong_for_a_frame_takes_no_digits_place():
     assert all(track.settled for track in shown[-1])
 
 
+def test_what_is_less_sure_takes_longer_to_settle():
+    for sure, after in ((0.95, 10), (0.8, 31), (0.7, None)):
+        shown = follow([[digit(1, sure=sure)]] * 60)
+        settled = [index for index, frame in enumerate(shown) if frame and frame[0].settled]
+        assert (settled[0] if settled else None) == pytest.approx(after, abs=1)
+
+
 def test_what_is_seen_only_now_and_then_never_settles():
     shown = follow([[digit(1)] if index % 4 == 0 else [] for index in range(80)])
     assert not any(track.settled for frame in shown for track in frame)
