@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import accuracy, compare, cpus, live, photos, record, robustness, speed
 from benchmarks.errors import BenchmarkError
 from benchmarks.mnist import load_test_set
-from benchmarks.report import live_page, robustness_page, summary, write_report
+from benchmarks.report import live_page, live_summary, robustness_page, summary, write_report
 from edge_runtime.cli import seconds, whole_number
 from edge_runtime.errors import EdgeDigitsError
 
@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _live(options: argparse.Namespace) -> int:
-    path = options.out or record.FOLDER / "live" / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
+    path = options.out or record.LIVE / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
     results = chain(
         live.steadiness(),
         live.delays(options.seconds / 3),
@@ -119,7 +119,7 @@ def _live(options: argparse.Namespace) -> int:
     done = record.write(path, _told(results))
     page = path.with_suffix(".md")
     page.write_text(live_page(done), encoding="utf-8")
-    print(f"{path}: {len(done.results)} results\n{page}")
+    print(f"{path}: {len(done.results)} results\n{page}\n\nfor the README:\n\n{live_summary(done)}")
     return 0
 
 

@@ -16,6 +16,7 @@ from benchmarks.errors import BenchmarkError
 from edge_runtime import manifest, profiling
 
 FOLDER = Path(__file__).parent / "results"
+LIVE = FOLDER / "live"  # of live reading
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,11 @@ def read(path: Path) -> Record:
     return Record(path, lines[0], lines[1:])
 
 
-def newest() -> Path:
+def newest(folder: Path = FOLDER) -> Path:
     """The committed record with the latest name. Raises `BenchmarkError` when there is none."""
-    found = sorted(FOLDER.glob("*.jsonl"))
+    found = sorted(folder.glob("*.jsonl"))
     if not found:
-        raise BenchmarkError(f"no records in {FOLDER}; make one with: python -m benchmarks run")
+        raise BenchmarkError(f"no records in {folder}; make one with: python -m benchmarks run")
     return found[-1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,25 @@ def robustness_page(results: Iterable[dict[str, Any]], model: str) -> str:
             ),
         ]
     )
+
+
+def live_summary(record: Record) -> str:
+    """The figures of a record of `python -m benchmarks live` for the README: a paragraph."""
+    films, load = record.of_kind("films")[0], record.of_kind("load")[0]
+    delays = record.of_kind("delay")
+    middle, share = (sorted(each[name] for each in delays) for name in ("p50_ms", "share_of_core"))
+    page = f"benchmarks/results/live/{record.name}"
+    worst = max(each["p99_ms"] for each in delays)
+    text = (
+        f"Live, on drawn films of 640x480 at 30 frames a second: {middle[0]:.1f} to {middle[-1]:.1f} ms from "
+        f"a frame's arrival to its result (p50; p99 at most {worst:.1f} ms), {share[0]:.0%} to "
+        f"{share[-1]:.0%} of one core. Of the digits that settle {films['track_accuracy']:.1%} are right, "
+        f"{films['wrong_events_per_1000_frames']:.2f} events in 1,000 frames are wrong, and a number is told "
+        f"within {films['delay_frames']['p90']} frames (p90). With {load['clients']} clients the API's p99 is "
+        f"{load['p99_ms']:.0f} ms, and the camera gives {load['camera_fps']['loaded']:.1f} frames a second. "
+        f"From [{page}]({page}.md)."
+    )
+    return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def live_page(record: Record) -> str:

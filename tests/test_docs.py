@@ -38,6 +38,10 @@ def test_the_figures_are_those_of_the_newest_record():
     assert report.summary(record.read(record.newest())) in README
 
 
+def test_the_live_figures_are_those_of_the_newest_record():
+    assert report.live_summary(record.read(record.newest(record.LIVE))) in README
+
+
 def test_the_newest_record_is_of_the_models_that_ship():
     made = record.read(record.newest())
     assert made.conditions["models"] == {entry.file: entry.sha256 for entry in manifest.entries()}

@@ -9,7 +9,9 @@ MAX_DECODED = 256 * 2**20  # bytes that a picture may take while it is decoded: 
 MAX_SCANS = 100  # of a progressive JPEG, each of which takes its time; usual ones have 10
 MAX_SEGMENTS = 1000  # of a JPEG before its size: a phone's have dozens
 BODY_SECONDS = 20  # a body of 16 MB takes them at 7 Mbit/s
-MAX_WAITING = 4  # pictures that wait for the reading thread: about a second's work on a small device
+MAX_WAITING = 2  # pictures that wait for the reading thread: half a second's work on a small device
+REST = 0.5  # of the time that a reading took, in which the camera has the machine to itself
+SWITCH_SECONDS = 0.0005  # after which a thread must let another one run, where there is a camera
 # Who asks -------------------------------------------------------------------------------------------------
 RATE, BURST = 50.0, 100.0  # requests a second of one address, and at once: a pad sends 8, a page load 10
 MAX_CLIENTS = 1024  # addresses whose rate is remembered; the one that was quiet longest is forgotten

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import os
 import secrets
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -124,6 +125,9 @@ class Server:
 
     def start(self) -> None:
         """Answer requests, in a thread of its own, until `close`."""
+        if self.live:
+            # For the process as a whole: the camera's thread gets its turn soon after it asks for it.
+            sys.setswitchinterval(bounds.SWITCH_SECONDS)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="serve", daemon=True)
         self._thread.start()
         self._started.wait()
@@ -316,6 +320,8 @@ class Server:
             raise Refusal(413, "memory", "too large for this machine's memory; reduce it") from error
         seconds = time.perf_counter() - began
         self._metrics.read_seconds.observe(seconds)
+        if self.live:
+            time.sleep(bounds.REST * seconds)
         return answer(reading, grey.shape[1], grey.shape[0], seconds, tiles)
 
     # The routes -------------------------------------------------------------------------------------------

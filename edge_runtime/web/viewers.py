@@ -110,5 +110,8 @@ class Stream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, counted as a viewer."""
+        # By 2.4 a server tells by an error that nobody listens any more; uvicorn 0.30 promises that and keeps
+        # silent. By 2.3 the response itself listens for it, which works with all of them.
+        scope = {**scope, "asgi": {**scope.get("asgi", {}), "spec_version": "2.3"}}
         with self._channel.watching():
             await super().__call__(scope, receive, send)

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import films, live, record
 from benchmarks.films import Shown
-from benchmarks.report import live_page
+from benchmarks.report import live_page, live_summary
 from edge_runtime.events import Event, Number
 from edge_runtime.live import View
 from edge_runtime.reader import Readers
@@ -157,3 +157,4 @@ def test_the_page_says_what_the_record_holds(tmp_path):
     page = live_page(record.write(tmp_path / "a.jsonl", results))
     for text in ("75.00%", "seed 1, frame 3: 77", "5.5", "20%", "200: 7, 503: 2", "29.5", "appeared 42"):
         assert text in page
+    assert "p99 at most 7.5 ms" in live_summary(record.read(tmp_path / "a.jsonl"))
