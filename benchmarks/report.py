@@ -186,9 +186,9 @@ def live_summary(record: Record) -> str:
         f"Live, on drawn films of 640x480 at 30 frames a second: {middle[0]:.1f} to {middle[-1]:.1f} ms from "
         f"a frame's arrival to its result (p50; p99 at most {worst:.1f} ms), {share[0]:.0%} to "
         f"{share[-1]:.0%} of one core. Of the digits that settle {films['track_accuracy']:.1%} are right, "
-        f"{films['wrong_events_per_1000_frames']:.2f} events in 1,000 frames are wrong, and a number is told "
-        f"within {films['delay_frames']['p90']} frames (p90). With {load['clients']} clients the API's p99 is "
-        f"{load['p99_ms']:.0f} ms, and the camera gives {load['camera_fps']['loaded']:.1f} frames a second. "
+        f"{films['wrong_events_per_1000_frames']:.2f} events in 1,000 frames are wrong, and a number is "
+        f"told within {films['delay_frames']['p90']} frames (p90). With {load['clients']} clients the API's "
+        f"p99 is {load['p99_ms']:.0f} ms, and the camera gives {load['camera_fps']['loaded']:.1f} frames a second. "
         f"From [{page}]({page}.md)."
     )
     return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
