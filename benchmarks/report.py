@@ -182,14 +182,14 @@ def live_summary(record: Record) -> str:
     middle, share = (sorted(each[name] for each in delays) for name in ("p50_ms", "share_of_core"))
     page = f"benchmarks/results/live/{record.name}"
     worst = max(each["p99_ms"] for each in delays)
+    wrong, late = films["wrong_events_per_1000_frames"], films["delay_frames"]["p90"]
     text = (
         f"Live, on drawn films of 640x480 at 30 frames a second: {middle[0]:.1f} to {middle[-1]:.1f} ms from "
         f"a frame's arrival to its result (p50; p99 at most {worst:.1f} ms), {share[0]:.0%} to "
         f"{share[-1]:.0%} of one core. Of the digits that settle {films['track_accuracy']:.1%} are right, "
-        f"{films['wrong_events_per_1000_frames']:.2f} events in 1,000 frames are wrong, and a number is "
-        f"told within {films['delay_frames']['p90']} frames (p90). With {load['clients']} clients the API's "
-        f"p99 is {load['p99_ms']:.0f} ms, and the camera gives {load['camera_fps']['loaded']:.1f} frames a second. "
-        f"From [{page}]({page}.md)."
+        f"{wrong:.2f} events in 1,000 frames are wrong, and a number is told within {late} frames (p90). "
+        f"With {load['clients']} clients the API's p99 is {load['p99_ms']:.0f} ms, and the camera gives "
+        f"{load['camera_fps']['loaded']:.1f} frames a second. From [{page}]({page}.md)."
     )
     return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
 
