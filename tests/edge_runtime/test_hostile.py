@@ -215,3 +215,25 @@ def test_many_large_transparent_pixels_need_little_more_than_themselves():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * picture.nbytes
+
+
+def test_a_size_at_a_files_end_is_known_before_it_is_decoded(monkeypatch):
+    """TIFFs may hold it there."""
+    monkeypatch.setattr(preprocess.cv2, "imdecode", None)
+    pixels = bytes(100_000)
+    tags = [(256, 4, 1, 100_000), (257, 4, 1, 100_000)]
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    with pytest.raises(PictureError, match="100000x100000 pixels, over the limit"):
+        preprocess.decode(b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory)
+
+
+@pytest.mark.parametrize("begin", [b"P5 ", b"\xff\xd8"], ids=["a PGM", "a JPEG"])
+def test_a_damaged_header_is_not_looked_through_for_ever(begin, monkeypatch):
+    """It took a quarter of a minute for a megabyte, and hours for sixteen."""
+    looked = []
+    monkeypatch.setattr(
+        preprocess.imagesize, "get", lambda file: looked.append(len(file.getvalue())) or (-1, -1)
+    )
+    with pytest.raises(PictureError):
+        preprocess.decode(begin + b"1" * 2**25)
+    assert max(looked) <= 2**24
