@@ -12,8 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, cpus, live, photos, record, robustness, speed
+from benchmarks import accuracy, compare, cpus, photos, record, robustness, speed
 from benchmarks.errors import BenchmarkError
+from benchmarks.live import cost, drops, load, steadiness
 from benchmarks.mnist import load_test_set
 from benchmarks.report import live_page, live_summary, robustness_page, summary, write_report
 from edge_runtime.cli import seconds, whole_number
@@ -53,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, metavar="FILE", help="default: benchmarks/results/TIME.jsonl")
     run.set_defaults(run=_run)
 
-    moving = commands.add_parser("live", help="measure the live path on drawn films and write a record")
+    moving = commands.add_parser("live", help="measure the live path on drawn videos and write a record")
     moving.add_argument(
         "--seconds", type=seconds, default=60.0, metavar="S", help="time under load (default: 60)"
     )
@@ -64,14 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     moving.set_defaults(run=_live)
 
-    pictures = commands.add_parser("photos", help="score the reading of a labelled folder of photographs")
-    pictures.add_argument("folder", type=Path, metavar="DIR", help="holds labels.json or negatives.json")
-    pictures.add_argument("--model", default="int8", metavar="NAME", help="default: int8")
-    pictures.add_argument(
+    images = commands.add_parser("photos", help="score the reading of a labelled folder of photographs")
+    images.add_argument("folder", type=Path, metavar="DIR", help="holds labels.json or negatives.json")
+    images.add_argument("--model", default="int8", metavar="NAME", help="default: int8")
+    images.add_argument(
         "--failures", type=Path, metavar="FILE", help="save a contact sheet of what was not read perfectly"
     )
-    pictures.add_argument("--json", action="store_true", help="print the figures as JSON")
-    pictures.set_defaults(run=_photos)
+    images.add_argument("--json", action="store_true", help="print the figures as JSON")
+    images.set_defaults(run=_photos)
 
     hardship = commands.add_parser("robustness", help="disturb MNIST's digits; hand over what is no digit")
     hardship.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where MNIST is")
@@ -110,11 +111,11 @@ def _run(options: argparse.Namespace) -> int:
 def _live(options: argparse.Namespace) -> int:
     path = options.out or record.LIVE / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
     results = chain(
-        live.steadiness(),
-        live.delays(options.seconds / 3),
-        live.memory(options.frames),
-        live.load(options.clients, options.seconds),
-        live.drops(),
+        steadiness.steadiness(),
+        cost.delays(options.seconds / 3),
+        cost.memory(options.frames),
+        load.load(options.clients, options.seconds),
+        drops.drops(),
     )
     done = record.write(path, _told(results))
     page = path.with_suffix(".md")
@@ -129,7 +130,7 @@ def _photos(options: argparse.Namespace) -> int:
     print(json.dumps(figures, indent=2) if options.json else photos.page(figures, scores))
     if options.failures:
         count = photos.draw_failures(scores, options.failures)
-        print(f"{count} pictures were not read perfectly; see {options.failures}", file=sys.stderr)
+        print(f"{count} images were not read perfectly; see {options.failures}", file=sys.stderr)
     return 0
 
 
@@ -147,10 +148,10 @@ def _told(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 result.get("contender")
                 or result.get("cpu")
                 or result.get("batch")
-                or result.get("pictures")
+                or result.get("images")
                 or result.get("disturbance")
                 or result.get("others")
-                or result.get("film")
+                or result.get("video")
                 or ""
             )
             print(f"{result['kind']} {what}", file=sys.stderr)

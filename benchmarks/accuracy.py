@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from benchmarks import torch_network
 from benchmarks.mnist import load_test_set
-from edge_runtime import DigitReader, manifest
-from edge_runtime.preprocess import NO_DIGIT
+from edge_runtime import DigitReader
+from edge_runtime.contract import BACKGROUND
+from edge_runtime.models import manifest
 
 _BINS = 15
 
@@ -30,8 +31,8 @@ def measure(data: Path) -> Iterator[dict[str, Any]]:
             "kind": "accuracy",
             "contender": name,
             **_score(batch.values, labels),
-            "refused": int(batch.refused.sum()),
-            "wrong_and_not_refused": int(((batch.values != labels) & ~batch.refused).sum()),
+            "rejected": int(batch.rejected.sum()),
+            "wrong_and_not_refused": int(((batch.values != labels) & ~batch.rejected).sum()),
             "calibration_error": round(_calibration_error(batch.confidences, batch.values == labels), 5),
             "agreement_with_float": round(float((batch.values == float_values).mean()), 5),
             "bytes": entries[name].bytes,
@@ -39,7 +40,7 @@ def measure(data: Path) -> Iterator[dict[str, Any]]:
         }
     if torch_network.available():
         logits = torch_network.load(threads=1)
-        values = np.concatenate([logits(part) for part in np.array_split(tiles, 20)])[:, :NO_DIGIT].argmax(
+        values = np.concatenate([logits(part) for part in np.array_split(tiles, 20)])[:, :BACKGROUND].argmax(
             axis=1
         )
         agreement = round(float((values == float_values).mean()), 5)
@@ -54,7 +55,7 @@ def measure(data: Path) -> Iterator[dict[str, Any]]:
 def _score(values: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, Any]:
     wrong = values != labels
     return {
-        "pictures": len(labels),
+        "images": len(labels),
         "accuracy": round(1 - float(wrong.mean()), 5),
         "mistakes": int(wrong.sum()),
         "mistakes_by_digit": np.bincount(labels[wrong], minlength=10).tolist(),

@@ -39,7 +39,7 @@ def _figures_of(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
     elif kind == "robustness":
         yield f"disturbed by {result['disturbance']}, mean", sum(result["accuracy"]) / len(result["accuracy"])
     elif kind == "folder":
-        yield f"folder of {result['pictures']}, rate to imdecode's", result["ratio_to_imdecode"]
+        yield f"folder of {result['images']}, rate to imdecode's", result["ratio_to_imdecode"]
 
 
 def moved(before: Record, after: Record) -> list[str]:

@@ -19,7 +19,7 @@ def load_test_set(root: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     tiles = _read_idx(folder / "t10k-images-idx3-ubyte")
     labels = _read_idx(folder / "t10k-labels-idx1-ubyte")
     if tiles.ndim != 3 or tiles.shape[1:] != (28, 28) or labels.shape != tiles.shape[:1]:
-        raise BenchmarkError(f"MNIST in {folder} is damaged: {tiles.shape} pictures, {labels.shape} labels")
+        raise BenchmarkError(f"MNIST in {folder} is damaged: {tiles.shape} images, {labels.shape} labels")
     return tiles, labels.astype(np.int64)
 
 

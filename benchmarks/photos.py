@@ -1,8 +1,8 @@
-"""Score readings of labelled photographs: a folder of pictures with a box around every digit.
+"""Score readings of labelled photographs: a folder of images with a box around every digit.
 
 The folder holds `labels.json`, {name: {source_repo, kind, digits: [{label, box}], ignore: [box]}} with boxes
-[x, y, width, height], and its pictures in `photos/`; and `negatives.json`, {name: {category, ignore}}, with
-pictures of no digit in `negatives/`. Either may be missing. Boxes are in pixels of the picture as OpenCV
+[x, y, width, height], and its images in `photos/`; and `negatives.json`, {name: {category, ignore}}, with
+images of no digit in `negatives/`. Either may be missing. Boxes are in pixels of the image as OpenCV
 decodes it.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.errors import BenchmarkError
-from edge_runtime import DigitReader, preprocess
+from edge_runtime import DigitReader
+from edge_runtime.images import decode
 from edge_runtime.results import Box, Digit, Reading
 
 # A digit is found where the boxes overlap by so much, or one holds the other's middle and is no larger than
@@ -35,7 +36,7 @@ Read = Callable[[NDArray[np.uint8]], tuple[Reading, dict[str, float]]]
 
 @dataclass(frozen=True)
 class Labelled:
-    """One picture and what is in it; a picture without a digit has no labels."""
+    """One image and what is in it; an image without a digit has no labels."""
 
     path: Path
     source: str
@@ -47,20 +48,20 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Score:
-    """How one picture was read: `right` of its digits, `false` ones, and `located` whatever their value."""
+    """How one image was read: `right` of its digits, `false` ones, and `located` whatever their value."""
 
-    picture: Labelled
+    image: Labelled
     digits: tuple[Digit, ...]
     right: int
     false: int
     located: int
     unlocated: int
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def missed(self) -> int:
         """Labelled digits that were not read, or as another one."""
-        return len(self.picture.digits) - self.right
+        return len(self.image.digits) - self.right
 
     @property
     def perfect(self) -> bool:
@@ -69,7 +70,7 @@ class Score:
 
 
 def load(folder: Path) -> list[Labelled]:
-    """The pictures of a labelled folder. Raises `BenchmarkError` where it is not one."""
+    """The images of a labelled folder. Raises `BenchmarkError` where it is not one."""
 
     def with_digits(name: str, about: dict[str, Any]) -> Labelled:
         digits = tuple((int(digit["label"]), Box(*digit["box"])) for digit in about["digits"])
@@ -80,13 +81,13 @@ def load(folder: Path) -> list[Labelled]:
         path = folder / "negatives" / name
         return Labelled(path, about.get("source", ""), about["category"], (), _boxes(about), negative=True)
 
-    pictures = [
+    images = [
         *_listed(folder / "labels.json", with_digits),
         *_listed(folder / "negatives.json", without),
     ]
-    if not pictures:
+    if not images:
         raise BenchmarkError(f"no labels.json and no negatives.json in {folder}: name a labelled folder")
-    return pictures
+    return images
 
 
 def _boxes(about: dict[str, Any]) -> tuple[Box, ...]:
@@ -102,29 +103,29 @@ def _listed(path: Path, entry: Callable[[str, dict[str, Any]], Labelled]) -> lis
         raise BenchmarkError(f"{path} is damaged or not of the form that is wanted: {error!r}") from error
 
 
-def read_all(pictures: Sequence[Labelled], model: str) -> list[Score]:
-    """Read every picture with the runtime's own reader, one thread. Raises `BenchmarkError`."""
+def read_all(images: Sequence[Labelled], model: str) -> list[Score]:
+    """Read every image with the runtime's own reader, one thread. Raises `BenchmarkError`."""
     reader = DigitReader(model)
     scores = []
-    for picture in tqdm(pictures, desc="reading", leave=False, disable=not sys.stderr.isatty()):
-        decoded = cv2.imread(str(picture.path))
+    for image in tqdm(images, desc="reading", leave=False, disable=not sys.stderr.isatty()):
+        decoded = cv2.imread(str(image.path))
         if decoded is None:
-            raise BenchmarkError(f"{picture.path} is missing or not a picture that OpenCV can decode")
-        scores.append(score(picture, *reader.read_timed(decoded)))
+            raise BenchmarkError(f"{image.path} is missing or not an image that OpenCV can decode")
+        scores.append(score(image, reader.read(decoded)))
     return scores
 
 
-def score(picture: Labelled, reading: Reading, seconds: dict[str, float]) -> Score:
-    """Compare a reading with the labels. What was refused, or lies where anything goes, does not count."""
+def score(image: Labelled, reading: Reading) -> Score:
+    """Compare a reading with the labels. What was rejected, or lies where anything goes, does not count."""
     digits = tuple(
         digit
         for digit in reading.digits
-        if digit.value is not None and not any(_holds_middle(box, digit.box) for box in picture.ignore)
+        if digit.value is not None and not any(_holds_middle(box, digit.box) for box in image.ignore)
     )
     found = [(digit.value, digit.box) for digit in digits]
-    right = _pairs(found, picture.digits, by_value=True)
-    located = _pairs(found, picture.digits, by_value=False)
-    return Score(picture, digits, right, len(found) - right, located, len(found) - located, seconds)
+    right = _pairs(found, image.digits, by_value=True)
+    located = _pairs(found, image.digits, by_value=False)
+    return Score(image, digits, right, len(found) - right, located, len(found) - located, reading.seconds)
 
 
 def _pairs(found: Sequence[Any], labelled: Sequence[Any], *, by_value: bool) -> int:
@@ -169,22 +170,22 @@ def _holds_middle(outer: Box, inner: Box) -> bool:
 
 def figures(scores: Sequence[Score]) -> dict[str, Any]:
     """Sum scores up: precision, recall and F1 over all digits and by source and kind, and the rest."""
-    positive = [one for one in scores if not one.picture.negative]
-    negative = [one for one in scores if one.picture.negative]
+    positive = [one for one in scores if not one.image.negative]
+    negative = [one for one in scores if one.image.negative]
     result: dict[str, Any] = {}
     if positive:
-        by_source = _grouped(positive, lambda one: one.picture.source)
+        by_source = _grouped(positive, lambda one: one.image.source)
         result |= {
-            "pictures": len(positive),
-            "digits": sum(len(one.picture.digits) for one in positive),
+            "images": len(positive),
+            "digits": sum(len(one.image.digits) for one in positive),
             **_rates(positive),
-            "locate_f1": round(_f1(positive, located=True), 4),
+            "detection_f1": round(_f1(positive, located=True), 4),
             "f1_mean_of_sources": round(float(np.mean([_f1(group) for group in by_source.values()])), 4),
             "perfect": round(float(np.mean([one.perfect for one in positive])), 4),
             "f1_by_source": {name: round(_f1(group), 4) for name, group in by_source.items()},
             "by_kind": {
-                name: {"pictures": len(group), **_rates(group), "perfect": sum(one.perfect for one in group)}
-                for name, group in _grouped(positive, lambda one: one.picture.kind).items()
+                name: {"images": len(group), **_rates(group), "perfect": sum(one.perfect for one in group)}
+                for name, group in _grouped(positive, lambda one: one.image.kind).items()
             },
         }
     if negative:
@@ -194,7 +195,7 @@ def figures(scores: Sequence[Score]) -> dict[str, Any]:
             "clean_negatives": round(float(np.mean([one.false == 0 for one in negative])), 4),
             "false_by_category": {
                 name: round(float(np.mean([one.false for one in group])), 4)
-                for name, group in _grouped(negative, lambda one: one.picture.kind).items()
+                for name, group in _grouped(negative, lambda one: one.image.kind).items()
             },
         }
     stages = scores[0].seconds
@@ -224,38 +225,38 @@ def _rates(scores: Sequence[Score]) -> dict[str, float]:
 def _f1(scores: Sequence[Score], *, located: bool = False) -> float:
     right = sum(one.located if located else one.right for one in scores)
     false = sum(one.unlocated if located else one.false for one in scores)
-    labelled = sum(len(one.picture.digits) for one in scores)
+    labelled = sum(len(one.image.digits) for one in scores)
     return 2 * right / max(1, right + false + labelled)
 
 
 def page(figures: dict[str, Any], scores: Sequence[Score]) -> str:
     """The figures for a person to read."""
     lines = []
-    if "pictures" in figures:
+    if "images" in figures:
         lines += [
-            f"{figures['pictures']} pictures, {figures['digits']} digits",
+            f"{figures['images']} images, {figures['digits']} digits",
             f"  F1 {figures['f1']:.3f}: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}",
             f"  mean over sources {figures['f1_mean_of_sources']:.3f}",
-            f"  found, whatever the value: F1 {figures['locate_f1']:.3f}",
+            f"  found, whatever the value: F1 {figures['detection_f1']:.3f}",
             f"  read perfectly {figures['perfect']:.1%}",
             "  by kind: "
             + ", ".join(
-                f"{name} {kind['f1']:.3f} ({kind['perfect']} of {kind['pictures']} perfect)"
+                f"{name} {kind['f1']:.3f} ({kind['perfect']} of {kind['images']} perfect)"
                 for name, kind in figures["by_kind"].items()
             ),
             "  by source: " + ", ".join(f"{name} {f1:.3f}" for name, f1 in figures["f1_by_source"].items()),
         ]
     if "negatives" in figures:
         lines += [
-            f"{figures['negatives']} pictures without a digit",
-            f"  false digits a picture {figures['false_per_negative']:.2f}; "
+            f"{figures['negatives']} images without a digit",
+            f"  false digits an image {figures['false_per_negative']:.2f}; "
             f"none in {figures['clean_negatives']:.1%} of them",
             "  by kind: "
             + ", ".join(f"{name} {false:.2f}" for name, false in figures["false_by_category"].items()),
         ]
-    lines += [f"  {one.picture.path.name}: {one.missed} missed, {one.false} false" for one in _failed(scores)]
+    lines += [f"  {one.image.path.name}: {one.missed} missed, {one.false} false" for one in _failed(scores)]
     stages = ", ".join(f"{stage} {ms:.2f}" for stage, ms in figures["ms"].items())
-    lines.append(f"median milliseconds a picture: {stages}")
+    lines.append(f"median milliseconds an image: {stages}")
     return "\n".join(lines)
 
 
@@ -271,7 +272,7 @@ _MOST = 60
 
 
 def draw_failures(scores: Sequence[Score], path: Path) -> int:
-    """Write a contact sheet of the pictures that were not read perfectly, worst first; return their number.
+    """Write a contact sheet of the images that were not read perfectly, worst first; return their number.
 
     Green is what is there, blue what was read rightly, red what was made up or misread.
     """
@@ -291,26 +292,26 @@ def draw_failures(scores: Sequence[Score], path: Path) -> int:
 
 
 def _cell(one: Score) -> NDArray[np.uint8]:
-    picture = preprocess.decode_colour(one.picture.path.read_bytes())
-    scale = min(_CELL / picture.shape[1], (_CELL - 20) / picture.shape[0])
-    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    image = decode.decode_colour(one.image.path.read_bytes())
+    scale = min(_CELL / image.shape[1], (_CELL - 20) / image.shape[0])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
     def outline(box: Box, text: str, colour: tuple[int, int, int]) -> None:
         x, y = round(box.x * scale), round(box.y * scale)
         corner = (x + round(box.width * scale), y + round(box.height * scale))
-        cv2.rectangle(picture, (x, y), corner, colour, 1)
-        cv2.putText(picture, text, (x, max(9, y - 2)), cv2.FONT_HERSHEY_SIMPLEX, 0.38, colour, 1, cv2.LINE_AA)
+        cv2.rectangle(image, (x, y), corner, colour, 1)
+        cv2.putText(image, text, (x, max(9, y - 2)), cv2.FONT_HERSHEY_SIMPLEX, 0.38, colour, 1, cv2.LINE_AA)
 
-    for label, box in one.picture.digits:
+    for label, box in one.image.digits:
         outline(box, str(label), (0, 160, 0))
     for digit in one.digits:
         right = any(
-            label == digit.value and _match(digit.box, box) is not None for label, box in one.picture.digits
+            label == digit.value and _match(digit.box, box) is not None for label, box in one.image.digits
         )
         outline(digit.box, str(digit.value), (220, 90, 0) if right else (0, 0, 230))
     cell = np.full((_CELL, _CELL, 3), 255, np.uint8)
-    cell[: picture.shape[0], : picture.shape[1]] = picture
-    title = f"{one.picture.path.name[:26]} -{one.missed} +{one.false}"
+    cell[: image.shape[0], : image.shape[1]] = image
+    title = f"{one.image.path.name[:26]} -{one.missed} +{one.false}"
     cv2.putText(cell, title, (3, _CELL - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
     return cell

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from edge_runtime import manifest, profiling
+from edge_runtime.models import manifest
+from edge_runtime.profiling import host
 
 FOLDER = Path(__file__).parent / "results"
+
 LIVE = FOLDER / "live"  # of live reading
 
 
@@ -54,7 +56,7 @@ def write(path: Path, results: Iterable[dict[str, Any]]) -> Record:
             file.write(json.dumps(result) + "\n")
             file.flush()
         # Heat and load show only at the end.
-        kept.append({"kind": "condition after", **profiling.condition()})
+        kept.append({"kind": "condition after", **host.condition()})
         file.write(json.dumps(kept[-1]) + "\n")
     partial.rename(path)
     return Record(path, kept[0], kept[1:])
@@ -85,9 +87,9 @@ def _conditions() -> dict[str, Any]:
     return {
         "kind": "conditions",
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "versions": profiling.versions(("torch", "onnx")),
-        "host": profiling.host(),
-        "before": profiling.condition(),
+        "versions": host.versions(("torch", "onnx")),
+        "host": host.host(),
+        "before": host.condition(),
         "models": {entry.file: entry.sha256 for entry in manifest.entries()},
         "runs": sorted({entry.run_id for entry in manifest.entries()}),
         "session": "the runtime's own: no spinning, all graph optimisations, threads as each result says",

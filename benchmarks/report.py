@@ -52,7 +52,7 @@ def _markdown(record: Record, plot: str) -> str:
         f"![Latency and accuracy]({plot})",
         "## Accuracy on MNIST's test set",
         _table(
-            ("model", "accuracy", "mistakes", "by digit 0..9", "agrees with float", "refused", "size"),
+            ("model", "accuracy", "mistakes", "by digit 0..9", "agrees with float", "rejected", "size"),
             (
                 (
                     r["contender"],
@@ -60,7 +60,7 @@ def _markdown(record: Record, plot: str) -> str:
                     r["mistakes"],
                     " ".join(map(str, r["mistakes_by_digit"])),
                     f"{r['agreement_with_float']:.2%}",
-                    r.get("refused", "-"),
+                    r.get("rejected", "-"),
                     f"{r['bytes'] / 1000:.1f} kB" if "bytes" in r else "-",
                 )
                 for r in record.of_kind("accuracy")
@@ -107,12 +107,12 @@ def _markdown(record: Record, plot: str) -> str:
                 for r in record.of_kind("process")
             ),
         ),
-        "## A folder of MNIST's pictures as PNG files, one core, start-up excluded",
+        "## A folder of MNIST's images as PNG files, one core, start-up excluded",
         _table(
-            ("pictures", "classify, pictures/s", "bare imdecode, pictures/s", "ratio", "peak MB of classify"),
+            ("images", "classify, images/s", "bare imdecode, images/s", "ratio", "peak MB of classify"),
             (
                 (
-                    r["pictures"],
+                    r["images"],
                     r["per_second"]["classify"],
                     r["per_second"]["imdecode"],
                     f"{r['ratio_to_imdecode']:.2f}",
@@ -125,7 +125,7 @@ def _markdown(record: Record, plot: str) -> str:
         "Median milliseconds; the reference is one pass of `cv2.adaptiveThreshold` and "
         "`cv2.connectedComponentsWithStats` over the same page, alternated with the reader.",
         _table(
-            ("size", "grey", "locate", "tile", "classify", "draw", "read", "reference", "read to reference"),
+            ("size", "grey", "detect", "tile", "classify", "draw", "read", "reference", "read to reference"),
             (
                 (
                     r["size"],
@@ -177,16 +177,16 @@ def robustness_page(results: Iterable[dict[str, Any]], model: str) -> str:
 
 def live_summary(record: Record) -> str:
     """The figures of a record of `python -m benchmarks live` for the README: a paragraph."""
-    films, load = record.of_kind("films")[0], record.of_kind("load")[0]
+    videos, load = record.of_kind("videos")[0], record.of_kind("load")[0]
     delays = record.of_kind("delay")
     middle, share = (sorted(each[name] for each in delays) for name in ("p50_ms", "share_of_core"))
     page = f"benchmarks/results/live/{record.name}"
     worst = max(each["p99_ms"] for each in delays)
-    wrong, late = films["wrong_events_per_1000_frames"], films["delay_frames"]["p90"]
+    wrong, late = videos["wrong_events_per_1000_frames"], videos["delay_frames"]["p90"]
     text = (
-        f"Live, on drawn films of 640x480 at 30 frames a second: {middle[0]:.1f} to {middle[-1]:.1f} ms from "
+        f"Live, on drawn videos of 640x480 at 30 frames a second: {middle[0]:.1f} to {middle[-1]:.1f} ms from "
         f"a frame's arrival to its result (p50; p99 at most {worst:.1f} ms), {share[0]:.0%} to "
-        f"{share[-1]:.0%} of one core. Of the digits that settle {films['track_accuracy']:.1%} are right, "
+        f"{share[-1]:.0%} of one core. Of the digits that settle {videos['track_accuracy']:.1%} are right, "
         f"{wrong:.2f} events in 1,000 frames are wrong, and a number is told within {late} frames (p90). "
         f"With {load['clients']} clients the API's p99 is {load['p99_ms']:.0f} ms, and the camera gives "
         f"{load['camera_fps']['loaded']:.1f} frames a second. From [{page}]({page}.md)."
@@ -196,29 +196,29 @@ def live_summary(record: Record) -> str:
 
 def live_page(record: Record) -> str:
     """The page of a record of `python -m benchmarks live`."""
-    films, total = record.of_kind("film"), record.of_kind("films")[0]
+    videos, total = record.of_kind("video"), record.of_kind("videos")[0]
     memory, load, drops = (record.of_kind(kind)[0] for kind in ("memory", "load", "drops"))
     parts = [
         f"# Live reading, {record.name}",
-        "Made by `python -m benchmarks live`; every figure is from the record of the same name. The films "
-        "are drawn (`benchmarks/films.py`), 640x480 at 30 frames a second; nothing was tuned on these seeds. "
+        "Made by `python -m benchmarks live`; every figure is from the record of the same name. The videos "
+        "are drawn (`benchmarks/videos.py`), 640x480 at 30 frames a second; nothing was tuned on these seeds. "
         "Times depend on the machine and its other work.",
         _conditions(record),
         "## Steadiness",
-        f"{total['frames']} frames, {total['model']}: of {total['settled_tracks']} digits that settled, "
+        f"{total['frames']} frames, {total['model']}: of {total['confirmed_tracks']} digits that confirmed, "
         f"{total['track_accuracy']:.2%} were always right while they could be seen; "
         f"{total['wrong_events_per_1000_frames']:.2f} wrong events in 1,000 frames; "
         f"{total['label_changes_per_digit']:.3f} changes of label a digit; {total['found']:.1%} of the "
-        f"digits that could be seen for a second or more settled; {total['told']:.1%} of the numbers that "
+        f"digits that could be seen for a second or more confirmed; {total['told']:.1%} of the numbers that "
         "stood wholly in view for two seconds were told, half of them within "
         f"{total['delay_frames']['p50']} frames, nine in ten within {total['delay_frames']['p90']}. What was "
         "true up to 10 frames ago is right for a digit, up to 45 frames ago for an event; a number that "
         "leaves while all of it has been in view for 10 frames is wrong.",
         _table(
             (
-                "film",
+                "video",
                 "frames",
-                "settled",
+                "confirmed",
                 "right",
                 "label changes",
                 "events",
@@ -228,9 +228,9 @@ def live_page(record: Record) -> str:
             ),
             (
                 (
-                    r["film"],
+                    r["video"],
                     r["frames"],
-                    r["settled_tracks"],
+                    r["confirmed_tracks"],
                     r["right_tracks"],
                     r["label_changes"],
                     r["events"],
@@ -238,17 +238,17 @@ def live_page(record: Record) -> str:
                     f"{r['found_digits']} of {r['lasting_digits']}",
                     f"{r['told_numbers']} of {r['lasting_numbers']}",
                 )
-                for r in films
+                for r in videos
             ),
         ),
         "## From a frame's arrival to its result, and what it costs",
         "One core, a Motion JPEG stream of 30 frames a second; receiving and decoding it is part of the "
         "cost, drawing is not. Delays are of the frames that were read; the others show nothing new.",
         _table(
-            ("film", "fps", "read", "p50 ms", "p90 ms", "p99 ms", "longest ms", "share of the core"),
+            ("video", "fps", "read", "p50 ms", "p90 ms", "p99 ms", "longest ms", "share of the core"),
             (
                 (
-                    r["film"],
+                    r["video"],
                     r["fps"],
                     f"{r['read']} of {r['frames']}",
                     r["p50_ms"],
@@ -265,8 +265,8 @@ def live_page(record: Record) -> str:
         f"{', '.join(f'{size:.0f}' for size in memory['resident_mb'])}. From the second to the last it grew "
         f"by {memory['growth_mb']} MB.",
         f"## {load['clients']} clients for {load['seconds']:.0f} s beside a camera",
-        "Each sends the next 640x480 picture as soon as it has an answer, and waits as long as it is told "
-        f"when it is refused; {load['read_per_second']} pictures were read a second.",
+        "Each sends the next 640x480 image as soon as it has an answer, and waits as long as it is told "
+        f"when it is rejected; {load['read_per_second']} images were read a second.",
         _table(
             ("answers by status", "200: p50 ms", "p90 ms", "p99 ms", "all: p99 ms"),
             [
@@ -315,7 +315,7 @@ def _plot(record: Record, path: Path) -> None:
         batches = [r["batch"] for r in single]
         latency.plot(batches, [r["us"][name]["p50"] / r["batch"] for r in single], marker="o", label=name)
     latency.set(
-        xscale="log", yscale="log", xlabel="batch", ylabel="us a picture (p50)", title="Latency, one thread"
+        xscale="log", yscale="log", xlabel="batch", ylabel="us an image (p50)", title="Latency, one thread"
     )
     latency.set_xticks([r["batch"] for r in single], [str(r["batch"]) for r in single], minor=False)
     latency.minorticks_off()

@@ -15,8 +15,10 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.mnist import load_test_set
 from edge_runtime import DigitReader
 
-PICTURES = 2000  # of the test set, the first ones
+IMAGES = 2000  # of the test set, the first ones
+
 OTHERS = 1000  # tiles of each kind of what is no digit
+
 SEED = 20_26
 
 Tiles = NDArray[np.uint8]
@@ -105,7 +107,7 @@ def measure(data: Path, model: str = "int8") -> Iterator[dict[str, Any]]:
     """
     if missing():
         raise BenchmarkError(f"{missing()} is missing: pip install -e '.[train]'")
-    tiles, labels = (part[:PICTURES] for part in load_test_set(data))
+    tiles, labels = (part[:IMAGES] for part in load_test_set(data))
     reader = DigitReader(model)
     clean = reader.read_tiles(tiles)
     yield _accuracy("none", [0], [float((clean.values == labels).mean())])
@@ -147,7 +149,7 @@ def _refusal(
         "others": name,
         "auroc": round(auroc(digits, others), 4),
         "accepted_at_95": round(float((others >= bar).mean()), 4),
-        "accepted": round(float((others >= reader.classifier.info.refuse_below).mean()), 4),
+        "accepted": round(float((others >= reader.classifier.info.rejection_threshold).mean()), 4),
     }
 
 
@@ -161,10 +163,10 @@ def auroc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float
 
 def _draw_others() -> Iterator[tuple[str, Tiles]]:
     """Tiles of what is no digit, by kind, from the generator that training draws from, with another seed."""
-    from train import others
-    from train.ink import Handwriting
+    from train import negatives
+    from train.synthetic.handwriting import Handwriting
 
     nobody = Handwriting(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64), (SEED,))
-    for index, (name, (draw, _)) in enumerate(others.KINDS.items()):
+    for index, (name, (draw, _)) in enumerate(negatives.KINDS.items()):
         generator = np.random.default_rng([SEED, index])
         yield name, np.stack([draw(generator, nobody) for _ in range(OTHERS)])

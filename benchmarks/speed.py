@@ -1,4 +1,4 @@
-"""Speed of the shipped models: single calls, whole processes, and a folder of small pictures."""
+"""Speed of the shipped models: single calls, whole processes, and a folder of small images."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from benchmarks import torch_network
 from benchmarks.mnist import load_test_set
-from edge_runtime import DigitReader, profiling
+from edge_runtime import DigitReader
+from edge_runtime.profiling import host, timing, workloads
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
+
 BATCHES = (1, 8, 64, 256)
 
 
@@ -28,10 +30,10 @@ def latency(seconds: float) -> Iterator[dict[str, Any]]:
 
     def contenders(threads: int) -> Mapping[str, Callable[[Any], object]]:
         torch = {"torch": torch_network.load(threads)} if torch_network.available() else {}
-        return {**profiling.open_models(("float", "int8"), threads), **torch}
+        return {**workloads.open_models(("float", "int8"), threads), **torch}
 
-    threads = sorted({1, profiling.cores()})
-    for record in profiling.latencies(contenders, seconds, tuple(threads), BATCHES):
+    threads = sorted({1, host.cores()})
+    for record in workloads.latencies(contenders, seconds, tuple(threads), BATCHES):
         yield {"kind": "latency", **record}
 
 
@@ -40,8 +42,8 @@ def frame(seconds: float) -> Iterator[dict[str, Any]]:
     reader = DigitReader("int8")
     cv2.setNumThreads(1)
     for width, height in ((640, 480), (1280, 960)):
-        page = profiling.sample_page(width, height)
-        timings = profiling.alternate(
+        page = workloads.sample_page(width, height)
+        timings = timing.alternate(
             {"read": partial(reader.read, page), "reference": partial(_threshold_and_label, page)}, seconds
         )
         read, reference = timings["read"].p50, timings["reference"].p50
@@ -49,7 +51,7 @@ def frame(seconds: float) -> Iterator[dict[str, Any]]:
             "kind": "frame",
             "model": "int8",
             "size": f"{width}x{height}",
-            "ms": profiling.frame_stages(seconds, "int8", (width, height)),
+            "ms": workloads.frame_stages(seconds, "int8", (width, height)),
             "read_ms": round(read / 1000, 3),
             "reference_ms": round(reference / 1000, 3),
             "ratio_to_reference": round(read / reference, 3),
@@ -65,16 +67,16 @@ def _threshold_and_label(page: NDArray[np.uint8]) -> int:
 def processes(repeats: int) -> Iterator[dict[str, Any]]:
     """From the start of a process to its first answer: the command, the bare imports, and torch."""
     with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "page.png"
-        cv2.imwrite(str(picture), profiling.sample_page())
-        classify = f"from edge_runtime.cli import main; main(['classify', {str(picture)!r}, '--json'])"
-        programs = {**profiling.cold_programs(("float", "int8")), "classify one picture": classify}
+        image = Path(folder) / "page.png"
+        cv2.imwrite(str(image), workloads.sample_page())
+        classify = f"from edge_runtime.cli import main; main(['classify', {str(image)!r}, '--json'])"
+        programs = {**workloads.cold_programs(("float", "int8")), "classify one image": classify}
         if torch_network.available():
             programs["torch"] = (
                 f"import sys; sys.path.insert(0, {str(_CHECKOUT)!r}); import numpy; from benchmarks import "
                 "torch_network; torch_network.load(1)(numpy.zeros((1, 28, 28), numpy.uint8))"
             )
-        results = profiling.cold_starts(repeats, programs)
+        results = workloads.cold_starts(repeats, programs)
     bare = results["imports"]["ms"]
     for name, result in results.items():
         ratio = round(result["ms"] / bare, 3)
@@ -90,8 +92,9 @@ for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     with open(path, "rb") as file:
         cv2.imdecode(numpy.frombuffer(file.read(), numpy.uint8), cv2.IMREAD_GRAYSCALE)
 print(time.perf_counter() - start)"""
-    + profiling.PRINT_PEAK
+    + workloads.PRINT_PEAK
 )
+
 _CLASSIFY = (
     """
 import sys, time, numpy, cv2, onnxruntime
@@ -99,7 +102,7 @@ from edge_runtime.cli import main
 start = time.perf_counter()
 main(["classify", sys.argv[1], "--out", sys.argv[2], "--overwrite"])
 print(time.perf_counter() - start)"""
-    + profiling.PRINT_PEAK
+    + workloads.PRINT_PEAK
 )
 
 
@@ -109,21 +112,21 @@ def folder(data: Path, repeats: int) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         for count in (len(tiles) // 10, len(tiles)):
-            pictures = root / str(count)
-            pictures.mkdir()
+            images = root / str(count)
+            images.mkdir()
             for index, tile in enumerate(tiles[:count]):
-                cv2.imwrite(str(pictures / f"{index:05d}.png"), tile)
+                cv2.imwrite(str(images / f"{index:05d}.png"), tile)
             taken: dict[str, list[float]] = {"imdecode": [], "classify": []}
             peaks: dict[str, float] = {}
             for _ in range(repeats):
                 for contender, program in (("imdecode", _DECODE), ("classify", _CLASSIFY)):
-                    seconds, peak = _run_on_one_core(program, str(pictures), str(root / "results.csv"))
+                    seconds, peak = _run_on_one_core(program, str(images), str(root / "results.csv"))
                     taken[contender].append(seconds)
                     peaks[contender] = round(peak / 1024, 1)
             rates = {contender: count / float(np.median(times)) for contender, times in taken.items()}
             yield {
                 "kind": "folder",
-                "pictures": count,
+                "images": count,
                 "repeats": repeats,
                 "per_second": {contender: round(rate) for contender, rate in rates.items()},
                 "ratio_to_imdecode": round(rates["classify"] / rates["imdecode"], 3),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime import manifest
+from edge_runtime.models import manifest
 
 
 def available() -> bool:

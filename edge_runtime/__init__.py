@@ -8,22 +8,10 @@ Names resolve on first use: importing the package costs nothing, and `from edge_
 preprocess` does not load onnxruntime.
 """
 
+from __future__ import annotations
+
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from edge_runtime.errors import (
-        EdgeDigitsError,
-        MissingDependencyError,
-        ModelError,
-        OutputError,
-        PictureError,
-        SourceError,
-    )
-    from edge_runtime.model import Classifier
-    from edge_runtime.reader import DigitReader
-    from edge_runtime.results import Box, Digit, Reading, TileReadings
 
 __version__ = "0.1.0"
 
@@ -33,14 +21,14 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOME = {
     "Box": "results",
-    "Classifier": "model",
+    "Classifier": "reading.networks",
     "Digit": "results",
-    "DigitReader": "reader",
+    "DigitReader": "reading.reader",
     "EdgeDigitsError": "errors",
     "MissingDependencyError": "errors",
     "ModelError": "errors",
     "OutputError": "errors",
-    "PictureError": "errors",
+    "ImageError": "errors",
     "Reading": "results",
     "SourceError": "errors",
     "TileReadings": "results",
@@ -55,7 +43,7 @@ __all__ = [
     "MissingDependencyError",
     "ModelError",
     "OutputError",
-    "PictureError",
+    "ImageError",
     "Reading",
     "SourceError",
     "TileReadings",

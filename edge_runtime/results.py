@@ -1,7 +1,8 @@
-"""What reading a picture returns: one shape always, and "nothing found" is an empty tuple."""
+"""What reading returns: frozen dataclasses, always of the same shape. "Nothing found" is an empty tuple."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ NOTHING_FOUND = "no digit found"
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels of the picture as it is looked at: (x, y) is its top left corner."""
+    """A rectangle in pixels of the upright image; (x, y) is its top left corner."""
 
     x: int
     y: int
@@ -26,12 +27,12 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """One thing found in a picture.
+    """A digit that was found in an image.
 
-    `value` is 0..9, or None where the reader refused to name a digit; `confidence` is the calibrated
-    probability, 0..1, of the most likely digit; `status` is "ok" or "refused: " and the reason; `line`
-    counts the lines of writing from 0 at the top; `tile`, uint8 `(28, 28)`, is what the classifier saw;
-    `probabilities`, float32 `(11,)`, are those of the ten digits and of none, as `confidence` calibrated.
+    `value` is 0..9, or None when the model rejects the candidate; `confidence` is the calibrated probability,
+    0..1, of the most likely digit; `status` is "ok" or "rejected: " and the reason; `line` is the number of the
+    line of writing, from 0 at the top; `tile`, uint8 `(28, 28)`, is the classifier's input; `probabilities`,
+    float32 `(11,)`, are the fused probabilities of the ten digits and the background.
     """
 
     value: int | None
@@ -45,19 +46,21 @@ class Digit:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read in one picture: digits in reading order, line by line, left to right.
+    """What was read in one image: its digits in reading order, line by line, from left to right.
 
-    `source` names the picture (its path, or "" for an array); `status` is "ok" when something was
-    found, "no digit found", or "error: " and the reason.
+    `source` is the path of the image, or "" for an array; `status` is "ok", "no digit found", or "error: " and
+    the reason; `seconds` is the time that each stage took ("preprocess", "detect", "crop", "classify"); images
+    that were classified together share the time of that stage evenly.
     """
 
     source: str
     digits: tuple[Digit, ...] = ()
     status: str = OK
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The digits line by line, "?" for a refused one, such as ("408", "13?6")."""
+        """The digits of each line as text, "?" for a rejected one, such as ("408", "13?6")."""
         lines = groupby(self.digits, key=lambda digit: digit.line)
         return tuple(
             "".join("?" if digit.value is None else str(digit.value) for digit in line) for _, line in lines
@@ -65,26 +68,26 @@ class Reading:
 
     @property
     def text(self) -> str:
-        """The lines as one string, with line breaks between them."""
+        """The lines as one string, separated by line breaks."""
         return "\n".join(self.lines)
 
     @property
     def failed(self) -> bool:
-        """Whether the picture could not be read at all."""
+        """Whether the image could not be read at all."""
         return self.status.startswith("error")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileReadings:
-    """What was read in a batch of tiles, as arrays of the batch's length N.
+    """What was read in a batch of N tiles, as arrays.
 
-    `values` int64 `[N]` in 0..9 is the most likely digit of each, `confidences` float32 `[N]` its
-    calibrated probability 0..1, `refused` bool `[N]` where that is below the model's threshold.
+    `values` int64 `[N]`, 0..9, is the most likely digit of each tile, `confidences` float32 `[N]`, 0..1, its
+    calibrated probability, and `rejected` bool `[N]` whether that is below the model's threshold.
     """
 
     values: NDArray[np.int64]
     confidences: NDArray[np.float32]
-    refused: NDArray[np.bool_]
+    rejected: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.values)

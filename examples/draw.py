@@ -1,4 +1,4 @@
-"""Draws the example pictures of this folder: `python examples/draw.py`.
+"""Draws the example images of this folder: `python examples/draw.py`.
 
 They are simulations, strokes on simulated paper, not photographs; the same ones come out every time.
 """
@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from train.synthetic import paper, strokes
+
 FOLDER = Path(__file__).parent
+
 sys.path.insert(0, str(FOLDER.parent))
 
-from train import strokes  # noqa: E402
-
-# What is written in each picture, line by line.
+# What is written in each image, line by line.
 TEXTS = {
     "phone-number.jpg": ["0172 945 386"],
     "sums.jpg": ["408", "1356", "92", "7"],
@@ -29,11 +30,11 @@ TEXTS = {
 
 
 def main() -> None:
-    """Write all pictures."""
+    """Write all images."""
     for index, (name, lines) in enumerate(TEXTS.items()):
-        picture = DRAWERS[name](lines, np.random.default_rng(100 + index))
-        cv2.imwrite(str(FOLDER / name), picture, [cv2.IMWRITE_JPEG_QUALITY, 88])
-        print(f"{name}: {' / '.join(lines) or 'no digit'}, {picture.shape[1]}x{picture.shape[0]}")
+        image = DRAWERS[name](lines, np.random.default_rng(100 + index))
+        cv2.imwrite(str(FOLDER / name), image, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        print(f"{name}: {' / '.join(lines) or 'no digit'}, {image.shape[1]}x{image.shape[0]}")
 
 
 def write_lines(
@@ -57,57 +58,57 @@ def write_lines(
             size = height * generator.uniform(0.88, 1.1)
             ink = strokes.draw_digit(int(character), generator, height=size, pen=pen)
             rise = round(height - size + generator.uniform(-0.05, 0.05) * height)
-            strokes.place(page, ink, x, max(0, y + rise), shade=shade)
+            paper.place(page, ink, x, max(0, y + rise), shade=shade)
             x += ink.shape[1] + round(height * generator.uniform(0.14, 0.24))
         y += round(height * 1.6)
 
 
 def phone_number(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """Ballpoint on a sheet in the light of a window."""
-    page = strokes.paper(1000, 360, generator)
+    page = paper.paper(1000, 360, generator)
     write_lines(page, lines, generator, corner=(60, 130), height=84, pen=5, shade=0.35)
-    return tint(strokes.photograph(page, generator), (1.0, 0.97, 0.93))
+    return tint(paper.photograph(page, generator), (1.0, 0.97, 0.93))
 
 
 def sums(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """Pencil in rows, with the shadow of a hand over a corner."""
-    page = strokes.paper(720, 720, generator, level=215)
+    page = paper.paper(720, 720, generator, level=215)
     write_lines(page, lines, generator, corner=(110, 60), height=90, pen=6, shade=0.45)
     rows, columns = np.mgrid[0:720, 0:720].astype(np.float32)
     shadow = 1 / (1 + np.exp(-(columns * 0.8 + rows - 980) / 40))
-    return tint(strokes.photograph(page * (1 - 0.4 * shadow), generator), (0.9, 0.97, 1.0))
+    return tint(paper.photograph(page * (1 - 0.4 * shadow), generator), (0.9, 0.97, 1.0))
 
 
 def whiteboard(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """A thick marker on a board with a lamp's reflection."""
-    page = strokes.paper(900, 640, generator, level=190)
+    page = paper.paper(900, 640, generator, level=190)
     rows, columns = np.mgrid[0:640, 0:900].astype(np.float32)
     page += 60 * np.exp(-(((columns - 650) / 200) ** 2) - ((rows - 140) / 120) ** 2)
     write_lines(page, lines, generator, corner=(150, 90), height=180, pen=17, shade=0.3)
-    return tint(strokes.photograph(page, generator, blur=1.2), (1.0, 0.98, 0.98))
+    return tint(paper.photograph(page, generator, blur=1.2), (1.0, 0.98, 0.98))
 
 
 def blackboard(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """Chalk: bright on dark."""
-    page = strokes.paper(700, 300, generator, level=52)
+    page = paper.paper(700, 300, generator, level=52)
     write_lines(page, lines, generator, corner=(90, 80), height=140, pen=10, shade=4)
-    return tint(strokes.photograph(page, generator, noise=5), (0.92, 1.0, 0.94))
+    return tint(paper.photograph(page, generator, noise=5), (0.92, 1.0, 0.94))
 
 
 def one_digit(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """A single digit on a small note."""
-    page = strokes.paper(240, 240, generator, level=220)
+    page = paper.paper(240, 240, generator, level=220)
     write_lines(page, lines, generator, corner=(80, 50), height=130, pen=9, shade=0.25)
-    return strokes.photograph(page, generator)
+    return paper.photograph(page, generator)
 
 
 def blank_page(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """Paper, and nothing on it."""
-    return tint(strokes.photograph(strokes.paper(480, 360, generator), generator), (0.95, 0.99, 1.0))
+    return tint(paper.photograph(paper.paper(480, 360, generator), generator), (0.95, 0.99, 1.0))
 
 
 def tint(grey: NDArray[np.uint8], light: tuple[float, float, float]) -> NDArray[np.uint8]:
-    """Colour a grey picture by the light's share of blue, green and red."""
+    """Colour a grey image by the light's share of blue, green and red."""
     return np.rint(grey[:, :, None] * np.array(light, np.float32)).astype(np.uint8)
 
 

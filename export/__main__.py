@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 try:
-    from edge_runtime import manifest
     from edge_runtime.errors import EdgeDigitsError
+    from edge_runtime.models import manifest
     from export.errors import ExportError
     from export.pipeline import export, release_run
     from train import checkpoint, data
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         models, proof = export(options.run, options.data)
         print(
-            f"validation, {proof.pictures} pictures: torch {proof.torch_accuracy:.2%}, "
+            f"validation, {proof.images} images: torch {proof.torch_accuracy:.2%}, "
             f"float {proof.float_accuracy:.2%}, INT8 {proof.int8_accuracy:.2%}; "
             f"float scores within {proof.score_difference:.1e} of torch's; "
             f"INT8 decides {proof.agreement:.2%} alike; "

@@ -1,10 +1,12 @@
-"""What confidence means: fitted after training, on the validation split, for the very models it is for."""
+"""Calibration: temperature, rejection threshold and fusion weights, fitted on the validation split after training.
+
+Every model is calibrated by its own answers, the INT8 one apart from the float one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,112 +14,111 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from edge_runtime.locate import Candidates
-from edge_runtime.preprocess import NO_DIGIT
-from edge_runtime.vote import Vote, context, spilt
+from edge_runtime.contract import BACKGROUND
+from edge_runtime.reading import fusion
+from edge_runtime.reading.candidates import Candidates
+from edge_runtime.reading.fusion import FusionWeights
 from export.errors import ExportError
 
-# With a calibrated confidence, less is more likely wrong than right; no threshold is lower than this.
-LEAST_CONFIDENCE = 0.5
-# Share of the validation digits that may be refused, to refuse as much else as possible.
-REFUSED = 0.003
-_MOST_CONFIDENCE = 0.9
-# Scenes crowd digits and mix inks, photographs seldom do: of 411 digits in photographs none ran out of its
-# box, and what is four times as faint as the digits beside it is another page's ink or dirt.
-_LEAST_SPILT = 6.0
-_LEAST_FAINT = 1.5
-_PRIOR = 1e-3  # of the squares of a vote's weights
+# A digit whose calibrated confidence is lower is more likely wrong than right.
+MIN_CONFIDENCE = 0.5
+MAX_REJECTED = 0.003  # share of the validation digits that the rejection threshold may reject
+_MAX_THRESHOLD = 0.9
+
+# Lower bounds of two weights, chosen by looking at the development photographs. Scenes crowd digits and mix inks,
+# photographs seldom do: of 411 digits in photographs none ran out of its box, and what is four times as faint as
+# the digits beside it is another page's ink or dirt.
+_MIN_OVERFLOW = 6.0
+_MIN_FAINTNESS = 1.5
+
+_PRIOR = 1e-3  # weight decay; without it, evidence that separates the sample would make a weight infinite
+_START = (0.2, 0.5, 0.0, 1.0)  # weights of the two networks' features, and the sharpness
+_START_CONTEXT = (0.3, 0.3, 0.3, 0.3)  # of the others
+_BIAS = 2  # index of the weight that may be negative
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Temperature that makes the softmax of `logits` `[N, 11]` / T most likely (Guo et al., 2017)."""
+    """The temperature that maximises the likelihood of `labels` `[N]` given `logits` `[N, 11]` (Guo et al., 2017)."""
     scores, targets = torch.from_numpy(logits).double(), torch.from_numpy(labels)
     (inverse,) = _minimise([0.0], lambda log: functional.cross_entropy(scores * log[0].exp(), targets))
-    # Where nothing is misread no finite temperature is best: stay within reason.
+    # Where every digit is classified correctly, the likelihood has no maximum: limit the temperature.
     return float(np.clip(np.exp(-inverse), 0.25, 4))
 
 
 def choose_threshold(confidences: NDArray[np.float32]) -> float:
-    """Confidence below which the share `REFUSED` of validation digits, with these confidences, lies."""
-    quantile = float(np.quantile(confidences, REFUSED))
-    return float(np.clip(quantile, LEAST_CONFIDENCE, _MOST_CONFIDENCE))
+    """The confidence below which the share `MAX_REJECTED` of `confidences` `[N]` lies, within 0.5 and 0.9."""
+    quantile = float(np.quantile(confidences, MAX_REJECTED))
+    return float(np.clip(quantile, MIN_CONFIDENCE, _MAX_THRESHOLD))
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A picture's candidates as `Vote.combine` takes them, and what each is.
+class SceneScores:
+    """The candidates of one scene as `fusion.fuse` takes them, and their labels.
 
-    `labels` int64 `[N]` are 0..9, `NO_DIGIT`, or -1 for what is neither: it is company to others, no more.
+    `labels` int64 `[N]` are 0..9, `BACKGROUND`, or -1 for candidates that are only context for others.
     """
 
     probabilities: NDArray[np.float32]
     candidates: Candidates
     contrasts: NDArray[np.float32]
-    spills: NDArray[np.float32]
+    overflows: NDArray[np.float32]
     labels: NDArray[np.int64]
 
 
-def fit_vote(scenes: Sequence[Scene]) -> Vote:
-    """Weights of the votes that make the labels of the scenes' candidates most likely.
+def fit_fusion(scenes: Sequence[SceneScores]) -> FusionWeights:
+    """Fit the fusion weights that maximise the likelihood of the labels of the scenes' candidates.
 
-    First those of the two networks, then, with what these say, all: what stands near is judged by them.
-    Raises `ExportError` where no scene has a candidate.
+    The weights of both networks are fitted first. Their probabilities then give the features of the context,
+    with which all weights are fitted. Raises `ExportError` where no scene has a candidate.
     """
     if not scenes:
-        raise ExportError("the locator finds nothing in validation scenes; train it longer")
-    tile = torch.from_numpy(np.log(np.maximum(_all(scenes, "probabilities"), 1e-7))).double()
-    place = functional.log_softmax(
-        torch.from_numpy(np.concatenate([scene.candidates.digits for scene in scenes])).double(), dim=1
+        raise ExportError("the detector finds no candidates in validation scenes; train it longer")
+    bases, columns = zip(
+        *(fusion.features(scene.probabilities, scene.candidates, scene.overflows) for scene in scenes),
+        strict=True,
     )
-    there = torch.from_numpy(np.concatenate([scene.candidates.logits for scene in scenes])).double()
-    targets = torch.from_numpy(_all(scenes, "labels"))
-    spills = torch.from_numpy(spilt(_all(scenes, "spills"))).double()
-    around = torch.zeros(3, len(targets), dtype=torch.float64)
+    labels = np.concatenate([scene.labels for scene in scenes])
+    networks = slice(3)
+    *first, sharpness = _fit_weights(bases, [part[:, :, networks] for part in columns], labels, _START)
+    for scene, base, part in zip(scenes, bases, columns, strict=True):
+        if len(base) > 1:
+            scores = fusion.scores(base, part[:, :, networks], np.array(first, np.float32), sharpness)
+            p_digit = 1 - np.exp(fusion.log_softmax(scores))[:, BACKGROUND]
+            fusion.set_context(part, p_digit, scene.candidates.boxes, scene.contrasts)
+    start = [*first, *_START_CONTEXT, sharpness]
+    weights = FusionWeights(*_fit_weights(bases, columns, labels, start))
+    return replace(
+        weights,
+        overflow=max(_MIN_OVERFLOW, weights.overflow),
+        faintness=max(_MIN_FAINTNESS, weights.faintness),
+    )
+
+
+def _fit_weights(
+    bases: Sequence[NDArray[np.float32]],
+    columns: Sequence[NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    start: Sequence[float],
+) -> list[float]:
+    """The weights of the features, then the sharpness, that minimise the cross-entropy; none but the bias is negative."""
+    base = torch.from_numpy(np.concatenate(bases)).double()
+    column = torch.from_numpy(np.concatenate(columns)).double()
+    targets = torch.from_numpy(labels)
+
+    def bounded(weights: list[Tensor]) -> list[Tensor]:
+        # Evidence never counts against what it says, whatever a sample suggests.
+        return [weight if index == _BIAS else weight.clamp(min=0) for index, weight in enumerate(weights)]
 
     def loss(weights: list[Tensor]) -> Tensor:
-        reading, finding, bias, gain, *rest = weights
-        named = tile[:, :NO_DIGIT] + reading.clamp(min=0) * place
-        # No vote counts against what it says, whatever a sample suggests.
-        company, faint, odd, spilling = (
-            (weight.clamp(min=0) for weight in rest) if rest else torch.zeros(4, dtype=torch.float64)
-        )
-        none = tile[:, NO_DIGIT] + bias - finding.clamp(min=0) * there + spilling * spills
-        none = none - company * around[0] + faint * around[1] + odd * around[2]
-        scores = gain * torch.cat([named, none[:, None]], dim=1)
-        # Where one kind of evidence parts the sample, nothing else would keep its weight finite.
+        scores = fusion.scores(base, column, torch.stack(bounded(weights[:-1])), weights[-1])
         prior = _PRIOR * sum(weight**2 for weight in weights)
         return functional.cross_entropy(scores, targets, ignore_index=-1) + prior
 
-    alone = _minimise([0.2, 0.5, 0.0, 1.0], loss)
-    first = Vote(max(0.0, alone[0]), max(0.0, alone[1]), alone[2], alone[3])
-    likely = [
-        1 - first.combine(scene.probabilities, scene.candidates, scene.contrasts, scene.spills)[:, NO_DIGIT]
-        for scene in scenes
-    ]
-    parts = [
-        context(each, scene.candidates.boxes, scene.contrasts) if len(each) > 1 else np.zeros((3, len(each)))
-        for each, scene in zip(likely, scenes, strict=True)
-    ]
-    around = torch.from_numpy(np.concatenate([np.stack(part) for part in parts], axis=1)).double()
-    reading, finding, bias, gain, *rest = _minimise([*alone, 0.3, 0.3, 0.3, 0.3], loss)
-    company, faint, odd, spilling = (max(0.0, weight) for weight in rest)
-    return Vote(
-        reading=max(0.0, reading),
-        finding=max(0.0, finding),
-        bias=bias,
-        gain=gain,
-        company=company,
-        faint=max(_LEAST_FAINT, faint),
-        odd=odd,
-        spilt=max(_LEAST_SPILT, spilling),
-    )
+    *weights, sharpness = _minimise(start, loss)
+    return [value if index == _BIAS else max(0.0, value) for index, value in enumerate(weights)] + [sharpness]
 
 
-def _all(scenes: Sequence[Scene], name: str) -> NDArray[Any]:
-    return np.concatenate([getattr(scene, name) for scene in scenes])
-
-
-def _minimise(start: list[float], loss) -> list[float]:
+def _minimise(start: Sequence[float], loss: Callable[[list[Tensor]], Tensor]) -> list[float]:
     values = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in start]
     optimizer = torch.optim.LBFGS(values, max_iter=200, line_search_fn="strong_wolfe")
 

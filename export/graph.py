@@ -13,9 +13,8 @@ import torch
 from onnx import ModelProto, helper
 from torch import nn
 
-from edge_runtime.locate import STRIDE
-from edge_runtime.preprocess import TILE
-from train.networks import LocatorNetwork, TileNetwork
+from edge_runtime.contract import STRIDE, TILE
+from train.networks import DetectorNetwork, TileNetwork
 
 # Old enough for the onnxruntime of a long-lived device (1.14 and later read both), new enough for torch's
 # exporter, which writes nothing older.
@@ -43,10 +42,10 @@ def fold(network: TileNetwork) -> TileNetwork:
 def to_onnx(network: TileNetwork) -> ModelProto:
     """Export a network, folded, to a checked ONNX model that takes pixels, uint8 `[N, H, W]`.
 
-    A classifier's H and W are those of a tile; a locator takes any that are multiples of its stride.
+    A classifier's H and W are those of a tile; a detector takes any that are multiples of its stride.
     """
     folded = fold(network)
-    if isinstance(network, LocatorNetwork):
+    if isinstance(network, DetectorNetwork):
         sides = {1: STRIDE * torch.export.Dim("rows"), 2: STRIDE * torch.export.Dim("columns")}
         example = torch.zeros(2, 24 * STRIDE, 28 * STRIDE, dtype=torch.uint8)
     else:

@@ -11,29 +11,29 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from edge_runtime.model import Classifier, Locator
-from edge_runtime.preprocess import NO_DIGIT
+from edge_runtime.contract import BACKGROUND
+from edge_runtime.reading.networks import Classifier, Detector
 from export.errors import ExportError
 from export.quantize import integer_operators
 from train.data import Digits
+from train.detector_samples import UNJUDGED, Windows
 from train.networks import TileNetwork
-from train.windows import UNJUDGED, Windows
 
 SCORE_TOLERANCE = 1e-3  # torch against float ONNX; scores are of the order of 10
 ACCURACY_LOSS = 0.0005  # INT8 against float, share of the validation split
 AGREEMENT = 0.999  # of digits, or of cells where a digit is found or not
-LOCATE_LOSS = 0.005  # of the locator's F1 by cell
+DETECTION_LOSS = 0.005  # of the detector's F1 by cell
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far torch, float and INT8 are from each other on `pictures` validation pictures.
+    """How far torch, float and INT8 are from each other on `images` validation images.
 
-    `accuracy` is that of the digits in tiles, or a locator's F1 over cells; `agreement` says on how many
+    `accuracy` is that of the digits in tiles, or a detector's F1 over cells; `agreement` says on how many
     tiles, or cells, INT8 and float come to the same decision; `allowed_loss` is the gate for INT8.
     """
 
-    pictures: int
+    images: int
     score_difference: float
     torch_accuracy: float
     float_accuracy: float
@@ -60,10 +60,10 @@ def compare_classifier(network: TileNetwork, float_path: Path, int8_path: Path, 
 
 
 def _values(logits: NDArray[np.float32]) -> NDArray[np.int64]:
-    return np.asarray(logits[:, :NO_DIGIT].argmax(1), np.int64)
+    return np.asarray(logits[:, :BACKGROUND].argmax(1), np.int64)
 
 
-def compare_locator(network: TileNetwork, float_path: Path, int8_path: Path, windows: Windows) -> Parity:
+def compare_detector(network: TileNetwork, float_path: Path, int8_path: Path, windows: Windows) -> Parity:
     """Run all three over `windows`, the two ONNX models through the runtime's own code."""
     digit = windows.digit.numpy()
 
@@ -74,12 +74,12 @@ def compare_locator(network: TileNetwork, float_path: Path, int8_path: Path, win
 
     return _compare(
         network,
-        (Locator(float_path).scores, float_path),
-        (Locator(int8_path).scores, int8_path),
+        (Detector(float_path).scores, float_path),
+        (Detector(int8_path).scores, int8_path),
         windows.grey,
         f1,
         lambda scores: scores[:, 0] > 0,
-        LOCATE_LOSS,
+        DETECTION_LOSS,
     )
 
 
@@ -90,19 +90,19 @@ def _compare(
     network: TileNetwork,
     floating: tuple[_Run, Path],
     int8: tuple[_Run, Path],
-    pictures: torch.Tensor,
+    images: torch.Tensor,
     accuracy: Callable[[NDArray[np.float32]], float],
     decide: Callable[[NDArray[np.float32]], NDArray[np.generic]],
     allowed_loss: float,
 ) -> Parity:
     network.eval()
     with torch.inference_mode():
-        reference = torch.cat([network(batch) for batch in pictures.split(500)]).numpy()
+        reference = torch.cat([network(batch) for batch in images.split(500)]).numpy()
     one, other = (
-        np.concatenate([run(batch.numpy()) for batch in pictures.split(500)]) for run, _ in (floating, int8)
+        np.concatenate([run(batch.numpy()) for batch in images.split(500)]) for run, _ in (floating, int8)
     )
     return Parity(
-        pictures=len(pictures),
+        images=len(images),
         score_difference=float(np.abs(reference - one).max()),
         torch_accuracy=accuracy(reference),
         float_accuracy=accuracy(one),

@@ -12,22 +12,22 @@ import numpy as np
 import onnx
 import torch
 
-from edge_runtime import manifest
-from edge_runtime.locate import SIZES, STRIDE, Candidates
-from edge_runtime.manifest import ModelEntry
-from edge_runtime.model import Classifier, Locator
-from edge_runtime.preprocess import CONTRACT
-from edge_runtime.vote import Vote
+from edge_runtime.contract import CONTRACT, DIGIT_SIZES, STRIDE
+from edge_runtime.models import manifest
+from edge_runtime.models.manifest import ModelEntry
+from edge_runtime.reading.candidates import Candidates
+from edge_runtime.reading.fusion import FusionWeights
+from edge_runtime.reading.networks import Classifier, Detector
 from export import calibration, graph, parity, quantize
 from export.errors import ExportError
 from export.parity import Parity
 from export.release import release
 from train import checkpoint, data
 from train.checkpoint import Checkpoint
+from train.classifier_samples import draw_samples, draw_tiles
 from train.data import Digits
+from train.detector_samples import draw_windows
 from train.loop import Config
-from train.tiles import draw_cuts, draw_tiles
-from train.windows import draw_windows
 
 # Scenes that the last steps draw for themselves, as shares of the run's own.
 _CALIBRATION, _FITTING, _PROOF = 0.005, 0.03, 0.03
@@ -54,7 +54,7 @@ def export(run: Path, root: Path) -> tuple[dict[str, Path], Parity]:
     folder, unproved = run / "export", run / "export.unproved"
     shutil.rmtree(unproved, ignore_errors=True)
     unproved.mkdir()
-    build = _build_locator if config.arch == "locator" else _build_classifier
+    build = _build_detector if config.arch == "detector" else _build_classifier
     paths = {precision: unproved / f"{precision}.onnx" for precision in ("int8", "float")}
     measured = build(state, config, (training, validation), paths)
     (unproved / "parity.json").write_text(json.dumps(dataclasses.asdict(measured), indent=2) + "\n")
@@ -69,15 +69,15 @@ def release_run(
 ) -> list[ModelEntry]:
     """Measure a run's models and place them in the runtime.
 
-    This is the one place where MNIST's test set is read to put a figure on a release; a locator's is its F1
+    This is the one place where MNIST's test set is read to put a figure on a release; a detector's is its F1
     over the cells of the validation windows.
     """
     state = checkpoint.load(run)
     parameters = sum(p.numel() for p in graph.fold(state.network()).parameters())
-    if state.config["arch"] == "locator":
+    if state.config["arch"] == "detector":
         proof = json.loads((run / "export" / "parity.json").read_text())
         accuracies = {"int8": proof["int8_accuracy"], "float": proof["float_accuracy"]}
-        measured, task = "cells of simulated scenes (F1)", manifest.LOCATOR
+        measured, task = "simulated validation scenes (detection F1)", manifest.DETECTOR
     else:
         test = data.load_mnist(root, train=False)
         labels = test.labels.numpy()
@@ -86,9 +86,9 @@ def release_run(
             for precision, path in models.items()
         }
         measured, task = "MNIST's test set", manifest.CLASSIFIER
-        known = graph.about(models["int8"]).get("locator")
-        if known is not None and known != Locator("int8").run_id:
-            raise ExportError(f"its vote was weighed with the locator {known}; export it again")
+        known = graph.about(models["int8"]).get("detector")
+        if known is not None and known != Detector("int8").run_id:
+            raise ExportError(f"its fusion weights were fitted with the detector {known}; export it again")
     return release(models, task, accuracies, measured, parameters, folder)
 
 
@@ -96,7 +96,7 @@ def _scenes(config: Config, share: float) -> int:
     return max(_LEAST_SCENES, round(share * config.scenes))
 
 
-def _build_locator(
+def _build_detector(
     state: Checkpoint, config: Config, digits: tuple[Digits, Digits], paths: dict[str, Path]
 ) -> Parity:
     training, validation = digits
@@ -105,11 +105,11 @@ def _build_locator(
     seen = draw_windows(_scenes(config, _CALIBRATION), training, (config.seed, 5)).grey.numpy()
     models = {"int8": quantize.quantize(floating, seen), "float": floating}
     for precision, model in models.items():
-        sizes = " ".join(f"{size:g}" for size in SIZES)
+        sizes = " ".join(f"{size:g}" for size in DIGIT_SIZES)
         graph.describe(model, _about(state, precision) | {"stride": STRIDE, "sizes": sizes})
         onnx.save(model, paths[precision])
     proof = draw_windows(_scenes(config, _PROOF), validation, (config.seed, 6))
-    return parity.compare_locator(network, paths["float"], paths["int8"], proof)
+    return parity.compare_detector(network, paths["float"], paths["int8"], proof)
 
 
 def _build_classifier(
@@ -129,7 +129,11 @@ def _build_classifier(
     for precision, model in models.items():
         # Only the finished model's own answers tell how sure it may be of them: it is described anew
         # as each of its settings is found.
-        about = _about(state, precision) | {"temperature": 1.0, "refuse_below": 0.5, "vote": Vote()}
+        about = _about(state, precision) | {
+            "temperature": 1.0,
+            "rejection_threshold": 0.5,
+            "fusion": FusionWeights().to_json(),
+        }
 
         def described(entries: dict[str, Any], model=model, path=paths[precision]) -> Classifier:
             graph.describe(model, entries)
@@ -141,10 +145,10 @@ def _build_classifier(
         classifier = described(about)
         values, confidences = classifier.classify(validation.tiles.numpy())
         right = values == validation.labels.numpy()
-        about["refuse_below"] = round(calibration.choose_threshold(confidences[right]), 4)
+        about["rejection_threshold"] = round(calibration.choose_threshold(confidences[right]), 4)
         if config.scenes:
-            about["vote"] = _fit_vote(classifier, precision, config, validation)
-            about["locator"] = Locator(precision).run_id
+            about["fusion"] = _fit_fusion(classifier, precision, config, validation).to_json()
+            about["detector"] = Detector(precision).run_id
         described(about)
     return parity.compare_classifier(network, paths["float"], paths["int8"], validation)
 
@@ -158,20 +162,22 @@ def _about(state: Checkpoint, precision: str) -> dict[str, Any]:
     }
 
 
-def _fit_vote(classifier: Classifier, locator: str, config: Config, digits: Digits) -> Vote:
-    """Weigh this classifier's vote and the released locator's by what they say of validation scenes."""
-    drawn = draw_cuts(_scenes(config, _FITTING), digits, (config.seed, 7), locator, side=_PAGE_SIDE, marks=0)
+def _fit_fusion(classifier: Classifier, detector: str, config: Config, digits: Digits) -> FusionWeights:
+    """Fit the fusion weights of a classifier and the released detector on simulated validation scenes."""
+    drawn = draw_samples(
+        _scenes(config, _FITTING), digits, (config.seed, 7), detector, side=_PAGE_SIDE, negatives_per_scene=0
+    )
     scenes = []
-    for cuts in drawn:
-        found = [(cut, cut.found) for cut in cuts if cut.found is not None]
+    for samples in drawn:
+        found = [(sample, sample.candidate) for sample in samples if sample.candidate is not None]
         if found:
             scenes.append(
-                calibration.Scene(
-                    classifier.probabilities(np.stack([cut.tile for cut, _ in found])),
-                    Candidates.concatenate([candidates for _, candidates in found]),
-                    np.array([cut.contrast for cut, _ in found], np.float32),
-                    np.array([cut.spill for cut, _ in found], np.float32),
-                    np.array([cut.label for cut, _ in found]),
+                calibration.SceneScores(
+                    classifier.probabilities(np.stack([sample.tile for sample, _ in found])),
+                    Candidates.concatenate([candidate for _, candidate in found]),
+                    np.array([sample.contrast for sample, _ in found], np.float32),
+                    np.array([sample.overflow for sample, _ in found], np.float32),
+                    np.array([sample.label for sample, _ in found]),
                 )
             )
-    return calibration.fit_vote(scenes)
+    return calibration.fit_fusion(scenes)

@@ -22,21 +22,19 @@ from export.graph import INPUT
 CALIBRATION_PER_CLASS = 200
 
 
-class _Pictures(CalibrationDataReader):
-    """Feeds pictures `uint8 [N, H, W]` to the calibration, in batches."""
+class _Images(CalibrationDataReader):
+    """Feeds images `uint8 [N, H, W]` to the calibration, in batches."""
 
-    def __init__(self, pictures: NDArray[np.uint8]) -> None:
-        self._batches: Iterator[NDArray[np.uint8]] = iter(
-            np.array_split(pictures, max(1, len(pictures) // 100))
-        )
+    def __init__(self, images: NDArray[np.uint8]) -> None:
+        self._batches: Iterator[NDArray[np.uint8]] = iter(np.array_split(images, max(1, len(images) // 100)))
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         batch = next(self._batches, None)
         return None if batch is None else {INPUT: batch}
 
 
-def quantize(model: ModelProto, pictures: NDArray[np.uint8]) -> ModelProto:
-    """Quantise a float model; activation ranges come from `pictures`, uint8 `[N, H, W]` as it takes them.
+def quantize(model: ModelProto, images: NDArray[np.uint8]) -> ModelProto:
+    """Quantise a float model; activation ranges come from `images`, uint8 `[N, H, W]` as it takes them.
 
     The first convolution stays in float: with one input channel its integer kernel is the slowest part of
     a small network, the float one the fastest.
@@ -52,7 +50,7 @@ def quantize(model: ModelProto, pictures: NDArray[np.uint8]) -> ModelProto:
             quantize_static(
                 source,
                 target,
-                _Pictures(pictures),
+                _Images(images),
                 quant_format=QuantFormat.QDQ,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,

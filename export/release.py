@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from edge_runtime import manifest
-from edge_runtime.manifest import ModelEntry
+from edge_runtime.models import manifest
+from edge_runtime.models.manifest import ModelEntry
 from export import graph
 from export.errors import ExportError
 

@@ -18,7 +18,7 @@ def draw_page():
 
 
 @pytest.fixture
-def picture_file(tmp_path: Path) -> Callable[..., Path]:
+def image_file(tmp_path: Path) -> Callable[..., Path]:
     """A function that saves a drawn page under a name and returns its path."""
 
     def save(name: str, text: str = "7", **options) -> Path:

@@ -1,5 +1,7 @@
 """The documents say what is so: help, figures, examples, links."""
 
+from __future__ import annotations
+
 import re
 import runpy
 import subprocess
@@ -9,16 +11,19 @@ from pathlib import Path
 import pytest
 
 from benchmarks import record, report
-from edge_runtime import DigitReader, manifest
+from edge_runtime import DigitReader
 from edge_runtime.cli import _parser
+from edge_runtime.models import manifest
 
 ROOT = Path(__file__).resolve().parent.parent
+
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
+
 README = PAGES[0].read_text(encoding="utf-8")
 
 
@@ -56,9 +61,9 @@ def examples():
 
 
 @pytest.mark.parametrize("name", ["int8", "float"])
-@pytest.mark.parametrize(("picture", "lines"), examples())
-def test_the_examples_are_read_as_they_are_written(picture, lines, name):
-    reading = DigitReader(name).read(ROOT / "examples" / picture)
+@pytest.mark.parametrize(("image", "lines"), examples())
+def test_the_examples_are_read_as_they_are_written(image, lines, name):
+    reading = DigitReader(name).read(ROOT / "examples" / image)
     assert reading.lines == tuple(line.replace(" ", "") for line in lines)
 
 

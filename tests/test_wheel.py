@@ -31,7 +31,7 @@ def test_the_wheel_holds_the_runtime_alone(wheel):
     shipped = {name for name in names if name.startswith("edge_runtime/models/")}
     assert shipped - {"edge_runtime/models/manifest.json"} == {
         f"edge_runtime/models/{task}-{precision}.onnx"
-        for task in ("classifier", "locator")
+        for task in ("classifier", "detector")
         for precision in ("int8", "float")
     }
     assert sum(entry.file_size for entry in wheel.infolist()) < 1_100_000

@@ -14,8 +14,8 @@ try:
 
     from edge_runtime.errors import ModelError
     from train import checkpoint, data, loop, report
-    from train.classifying import Classifying
-    from train.locating import Locating
+    from train.classifier import ClassifierTask
+    from train.detector import DetectorTask
     from train.loop import SETTINGS, Config
     from train.networks import ARCHITECTURES
 except KeyboardInterrupt:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _check_initial(config)
         device = _open_device(options.device)
         digits = data.split(data.load_mnist(options.data, train=True), config.validation, config.seed)
-        task = (Locating if config.arch == "locator" else Classifying)(config, digits, device)
+        task = (DetectorTask if config.arch == "detector" else ClassifierTask)(config, digits, device)
     except (data.DataError, checkpoint.CheckpointError, RunError, ModelError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
@@ -43,15 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     print(
         f"{run}: {config.arch}, {config.epochs} epochs on {device}, {len(digits[0])} training and "
-        f"{len(digits[1])} validation pictures, {config.scenes} scenes",
+        f"{len(digits[1])} validation images, {config.scenes} scenes",
         flush=True,
     )
     try:
         state = loop.train(config, task, run, device, resume=options.resume is not None)
         last = state.metrics[-1]
         print(f"validation accuracy {last['validation_accuracy']:.2%}, loss {last['validation_loss']:.4f}")
-        if isinstance(task, Locating):
-            report.write_locator_report(state, digits, run)
+        if isinstance(task, DetectorTask):
+            report.write_detector_report(state, digits, run)
             found = f"precision {last['validation_precision']:.2%}, recall {last['validation_recall']:.2%}"
             print(f"{found}; see {run}")
         else:
@@ -74,7 +74,7 @@ def _check_initial(config: Config) -> None:
     if state.config["arch"] != config.arch:
         raise RunError(f"{config.initial} is a {state.config['arch']}: it cannot begin a {config.arch}")
     if (state.config["seed"], state.config["validation"]) != (config.seed, config.validation):
-        raise RunError(f"{config.initial} has held out other pictures: use its --seed and --validation")
+        raise RunError(f"{config.initial} has held out other images: use its --seed and --validation")
 
 
 class RunError(Exception):
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     settings.add_argument("--batch-size", type=_count, help=f"default: {default.batch_size}")
     settings.add_argument("--learning-rate", type=_rate, help=f"default: {default.learning_rate}")
     settings.add_argument(
-        "--no-augment", dest="augment", action="store_false", default=None, help="take pictures as they are"
+        "--no-augment", dest="augment", action="store_false", default=None, help="take images as they are"
     )
     settings.add_argument(
         "--scenes",
@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         "--validation",
         type=_tens,
         metavar="N",
-        help=f"pictures of the training set to hold out (default: {default.validation})",
+        help=f"images of the training set to hold out (default: {default.validation})",
     )
     parser.add_argument(
         "--data",
@@ -187,15 +187,15 @@ def _choose_run(options: argparse.Namespace, parser: argparse.ArgumentParser) ->
     }
     if options.resume is None:
         config = Config(**(SETTINGS.get(given.get("arch", ""), {}) | given))
-        if config.arch == "locator" and config.scenes == 0:
-            parser.error("a locator learns from scenes: --scenes takes at least 1 for it")
+        if config.arch == "detector" and config.scenes == 0:
+            parser.error("a detector learns from scenes: --scenes takes at least 1 for it")
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.arch}-s{config.seed}"
         return options.runs / name, config
     if given:
         parser.error(f"--resume keeps the run's settings: leave out {', '.join(sorted(given))}")
     state = checkpoint.load(options.resume)
     if state.complete and (options.resume / report.REPORT).exists():
-        raise RunError(f"{options.resume} is finished; its pictures and figures are in it")
+        raise RunError(f"{options.resume} is finished; its images and figures are in it")
     return options.resume, Config(**state.config)
 
 

@@ -1,6 +1,6 @@
 """MNIST as tensors, and the seeded splits that keep its parts apart.
 
-Training, validation and calibration pictures all come from MNIST's training set; the test set is
+Training, validation and calibration images all come from MNIST's training set; the test set is
 loaded by a finished run's report, by a release and by the benchmarks alone, and nothing is chosen by it.
 """
 
@@ -57,7 +57,7 @@ def load_mnist(root: Path, *, train: bool, download: bool = True) -> Digits:
     tiles, labels = dataset.data, dataset.targets.to(torch.int64)
     if tiles.shape[1:] != (28, 28) or tiles.dtype != torch.uint8 or len(tiles) != len(labels):
         raise DataError(
-            f"MNIST under {root} is damaged: {tuple(tiles.shape)} {tiles.dtype} pictures with "
+            f"MNIST under {root} is damaged: {tuple(tiles.shape)} {tiles.dtype} images with "
             f"{len(labels)} labels. Delete {root / 'MNIST'} and run again to fetch it anew."
         )
     if len(labels) == 0 or labels.min() < 0 or labels.max() > 9:
@@ -68,14 +68,14 @@ def load_mnist(root: Path, *, train: bool, download: bool = True) -> Digits:
 def balanced_indices(labels: Tensor, per_class: int, seed: int) -> Tensor:
     """Draw `per_class` indices of every digit, sorted; the same ones for the same seed.
 
-    Raises `DataError` when a class has too few pictures.
+    Raises `DataError` when a class has too few images.
     """
     generator = torch.Generator().manual_seed(seed)
     drawn = []
     for digit in range(10):
         members = torch.nonzero(labels == digit).flatten()
         if len(members) < per_class:
-            raise DataError(f"only {len(members)} pictures of digit {digit}; {per_class} are asked for.")
+            raise DataError(f"only {len(members)} images of digit {digit}; {per_class} are asked for.")
         drawn.append(members[torch.randperm(len(members), generator=generator)[:per_class]])
     return torch.cat(drawn).sort().values
 

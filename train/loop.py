@@ -30,7 +30,7 @@ WARM_UP_SHARE = 0.1
 class Config:
     """What decides a run.
 
-    `validation` pictures are held out of MNIST's training set by `seed`; `scenes` is how many simulated
+    `validation` images are held out of MNIST's training set by `seed`; `scenes` is how many simulated
     photographs are drawn from the rest, `repeats` how often an epoch goes through MNIST beside them;
     `initial` is the run whose weights to begin with, "" for none.
     """
@@ -51,7 +51,7 @@ class Config:
 
 # What another network learns best with, where that is not as above.
 SETTINGS: dict[str, dict[str, Any]] = {
-    "locator": {"epochs": 14, "batch_size": 64, "scenes": 100_000},
+    "detector": {"epochs": 14, "batch_size": 64, "scenes": 100_000},
 }
 
 

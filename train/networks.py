@@ -11,8 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from edge_runtime.locate import BOX_SCALE, CHANNELS
-from edge_runtime.model import OUTPUTS
+from edge_runtime.contract import BOX_SCALE, CLASSES, DETECTOR_CHANNELS
 
 
 class TileNetwork(nn.Module):
@@ -36,7 +35,7 @@ class TileNetwork(nn.Module):
 
 def mlp() -> TileNetwork:
     """The smallest thing that works: one hidden ReLU layer of 128 units (102 k parameters)."""
-    return TileNetwork(nn.Flatten(), nn.Linear(28 * 28, 128), nn.ReLU(), nn.Linear(128, OUTPUTS))
+    return TileNetwork(nn.Flatten(), nn.Linear(28 * 28, 128), nn.ReLU(), nn.Linear(128, CLASSES))
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> list[nn.Module]:
@@ -51,7 +50,7 @@ def cnn() -> TileNetwork:
     """The network that ships, shaped for integer kernels on a small core.
 
     The first convolution stays in float after quantisation (onnxruntime has no fast integer kernel
-    for one input channel), so it takes the picture down to 12x12 at once; everything behind it has
+    for one input channel), so it takes the image down to 12x12 at once; everything behind it has
     channel counts that are multiples of 8 and small maps. The last layer sees where things are: pooling
     in front of it cost accuracy and saved nothing. 86 k parameters.
     """
@@ -61,15 +60,15 @@ def cnn() -> TileNetwork:
         *_convolution(48, 64, kernel=3, stride=1, padding=0),
         *_convolution(64, 64, kernel=3, stride=1, padding=1),
         nn.Flatten(),
-        nn.Linear(64 * 4 * 4, OUTPUTS),
+        nn.Linear(64 * 4 * 4, CLASSES),
     )
 
 
-class LocatorNetwork(TileNetwork):
-    """`uint8 [N, H, W]`, sides multiples of 4, to `float32 [N, 16, H/4, W/4]`: see `edge_runtime.locate`."""
+class DetectorNetwork(TileNetwork):
+    """`uint8 [N, H, W]`, sides multiples of 4, to `float32 [N, 16, H/4, W/4]`: see `edge_runtime.detect`."""
 
 
-def locator() -> LocatorNetwork:
+def detector() -> DetectorNetwork:
     """Fully convolutional; a cell sees 47 px around it."""
     layers: list[nn.Module] = []
     for inputs, outputs, stride, dilation in (
@@ -84,12 +83,12 @@ def locator() -> LocatorNetwork:
             nn.BatchNorm2d(outputs),
             nn.ReLU(),
         ]
-    head = nn.Conv2d(48, CHANNELS, 1)
+    head = nn.Conv2d(48, DETECTOR_CHANNELS, 1)
     with torch.no_grad():
         # Digits are rare: begin by finding none (Lin et al., 2017, "Focal Loss").
         head.bias[:2] = -4.0
         head.bias[-4:] = 10.0 / BOX_SCALE
-    return LocatorNetwork(*layers, head)
+    return DetectorNetwork(*layers, head)
 
 
-ARCHITECTURES: dict[str, Callable[[], TileNetwork]] = {"cnn": cnn, "mlp": mlp, "locator": locator}
+ARCHITECTURES: dict[str, Callable[[], TileNetwork]] = {"cnn": cnn, "mlp": mlp, "detector": detector}

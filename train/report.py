@@ -1,4 +1,4 @@
-"""The pictures and figures that a run leaves behind: curves, confusion matrix, samples, worst mistakes."""
+"""The images and figures that a run leaves behind: curves, confusion matrix, samples, worst mistakes."""
 
 from __future__ import annotations
 
@@ -13,35 +13,39 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch.nn import functional
 
-from edge_runtime.preprocess import NO_DIGIT
+from edge_runtime.contract import BACKGROUND
 from train.checkpoint import Checkpoint
-from train.classifying import predict
+from train.classifier import predict
 from train.data import Digits
-from train.ink import Handwriting
-from train.windows import draw_window
+from train.detector_samples import draw_window
+from train.synthetic.handwriting import Handwriting
 
 REPORT = "report.json"
+
 SAMPLES = 60
+
 SCENES = 120
+
 MISTAKES = 48
+
 _COLUMNS = 12
 
 
 def write_report(
     state: Checkpoint, test: Digits, digits: tuple[Digits, Digits], run: Path
 ) -> dict[str, float]:
-    """Evaluate the finished run on the test set, once, and leave `report.json` and its pictures in `run`.
+    """Evaluate the finished run on the test set, once, and leave `report.json` and its images in `run`.
 
-    Returns the figures: accuracy 0..1, loss, number of pictures and of mistakes.
+    Returns the figures: accuracy 0..1, loss, number of images and of mistakes.
     """
     # No window is ever opened, whatever the user's own settings are.
     mpl.use("agg")
     with torch.inference_mode():
         logits = predict(state.network(), test.tiles)
-    predicted = logits[:, :NO_DIGIT].argmax(1)
+    predicted = logits[:, :BACKGROUND].argmax(1)
     wrong = predicted != test.labels
     figures = {
-        "test_pictures": len(test),
+        "test_images": len(test),
         "test_mistakes": int(wrong.sum()),
         "test_accuracy": 1 - float(wrong.double().mean()),
         "test_loss": float(functional.cross_entropy(logits, test.labels)),
@@ -65,7 +69,7 @@ def write_report(
     return figures
 
 
-def write_locator_report(state: Checkpoint, digits: tuple[Digits, Digits], run: Path) -> dict[str, float]:
+def write_detector_report(state: Checkpoint, digits: tuple[Digits, Digits], run: Path) -> dict[str, float]:
     """Leave `report.json`, curves and a sheet of scenes in `run`; return the last validation figures."""
     mpl.use("agg")
     figures = {name: value for name, value in state.metrics[-1].items() if name.startswith("validation")}
@@ -76,7 +80,7 @@ def write_locator_report(state: Checkpoint, digits: tuple[Digits, Digits], run: 
 
 
 def draw_scenes(digits: Digits, seed: tuple[int, ...], path: Path) -> None:
-    """Write a sheet of simulated scenes, cut into the locator's windows, with a box around every digit."""
+    """Write a sheet of simulated scenes, cut into the detector's windows, with a box around every digit."""
     handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
     cells = []
     for index in range(SCENES):
@@ -119,7 +123,7 @@ def _draw_confusion(predicted: torch.Tensor, labels: torch.Tensor, path: Path) -
     mistakes = counts.clone().fill_diagonal_(0)
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     axes = figure.subplots()
-    # The colour tells mistakes apart: on a scale of all pictures they would be invisible.
+    # The colour tells mistakes apart: on a scale of all images they would be invisible.
     axes.imshow(mistakes.numpy(), cmap="Reds", vmax=max(1, int(mistakes.max())))
     for true in range(10):
         for guess in range(10):
@@ -132,7 +136,7 @@ def _draw_confusion(predicted: torch.Tensor, labels: torch.Tensor, path: Path) -
         yticks=range(10),
         xlabel="predicted",
         ylabel="true",
-        title=f"Test set: {int(mistakes.sum())} mistakes in {len(labels):,} pictures",
+        title=f"Test set: {int(mistakes.sum())} mistakes in {len(labels):,} images",
     )
     figure.savefig(path, dpi=120)
 

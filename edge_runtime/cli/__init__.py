@@ -12,12 +12,12 @@ from importlib import import_module
 from pathlib import Path
 
 from edge_runtime import __version__
-from edge_runtime.cli.terminal import complain
+from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError
 
 EXIT_CODES = """exit codes:
   0    everything that was asked for was done
-  1    some pictures could not be read, or the work stopped half-way; results made before are kept
+  1    some images could not be read, or the work stopped half-way; results made before are kept
   2    the command cannot be carried out as it was given
   130  stopped by Ctrl-C; results made before are kept
 """
@@ -38,20 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = import_module(f"edge_runtime.cli.{options.module}")
         return int(getattr(module, options.command)(options))
     except EdgeDigitsError as error:
-        complain(str(error))
+        print_message(str(error))
         return 2
     except ImportError as error:
         if _was_interrupted(error):
-            complain("stopped")
+            print_message("stopped")
             return 130
-        complain(
+        print_message(
             f"{error}. A system library or a package is missing; on Debian and Raspberry Pi OS try: "
             "sudo apt install libgl1 libglib2.0-0, on a machine without a screen: "
             "pip install opencv-python-headless"
         )
         return 2
     except KeyboardInterrupt:
-        complain(
+        print_message(
             "stopped; go on with --resume" if options.command == "classify" and options.out else "stopped"
         )
         return 130
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             # Whoever read our output has seen enough.
             return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
-        complain(f"stopped: {error}")
+        print_message(f"stopped: {error}")
         return 1
 
 
@@ -106,12 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(module=module, command=name)
         return added
 
-    classify = command("classify", "classify", "read digits in pictures, folders, globs or lists", reads=True)
+    classify = command("classify", "classify", "read digits in images, folders, globs or lists", reads=True)
     classify.add_argument(
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="a picture, a folder, a glob in quotes, or - for a list of paths on standard input",
+        help="an image, a folder, a glob in quotes, or - for a list of paths on standard input",
     )
     classify.add_argument(
         "--out", type=Path, metavar="FILE", help="write a row a digit to FILE: .csv, .jsonl or .parquet"
@@ -120,11 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     existing.add_argument(
         "--resume",
         action="store_true",
-        help="go on with FILE: pictures that it holds are passed over, those that failed are tried again",
+        help="go on with FILE: images that it holds are passed over, those that failed are tried again",
     )
     existing.add_argument("--overwrite", action="store_true", help="replace FILE where it exists")
     classify.add_argument(
-        "--annotate", type=Path, metavar="DIR", help="save the pictures with boxes and labels in DIR"
+        "--annotate", type=Path, metavar="DIR", help="save the images with boxes and labels in DIR"
     )
     classify.add_argument(
         "--tiles", action="store_true", help="with --annotate: inset what the network saw of every digit"
@@ -141,11 +141,9 @@ def _parser() -> argparse.ArgumentParser:
         default="0",
         metavar="SOURCE",
         help="a camera's number (default: 0), its device path, picamera, a stream's URL, a video file, or a "
-        "folder of pictures to play",
+        "folder of images to play",
     )
-    camera.add_argument(
-        "--size", type=_size, metavar="WxH", help="ask the camera for pictures of W x H pixels"
-    )
+    camera.add_argument("--size", type=_size, metavar="WxH", help="ask the camera for images of W x H pixels")
     camera.add_argument("--fps", type=_rate, metavar="N", help="ask the camera for N frames a second")
     camera.add_argument(
         "--no-window",
@@ -170,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="print JSON instead of a table"
     )
 
-    serve = command("serve", "live", "read pictures for others: a web page and an HTTP API", reads=True)
+    serve = command("serve", "live", "read images for others: a web page and an HTTP API", reads=True)
     serve.add_argument(
         "address", nargs="?", default=_ADDRESS, metavar="HOST:PORT", help=f"where (default: {_ADDRESS})"
     )

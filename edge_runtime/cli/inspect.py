@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.cli.terminal import complain
+from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError
 
 
 def profile(options: argparse.Namespace) -> int:
     """Measure the models on this machine."""
-    from edge_runtime import manifest, profiling
+    from edge_runtime.models import manifest
+    from edge_runtime.profiling import host, workloads
 
     def tell(step: str) -> None:
         if sys.stderr.isatty():
@@ -23,23 +24,23 @@ def profile(options: argparse.Namespace) -> int:
     names = ["float", "int8"]
     if options.model not in names:
         names.append(str(manifest.find(options.model)))
-    record: dict[str, Any] = {"versions": profiling.versions(), "host": profiling.host()}
-    record["before"] = profiling.condition()
+    record: dict[str, Any] = {"versions": host.versions(), "host": host.host()}
+    record["before"] = host.condition()
     tell("comparing the models' answers ...")
-    record["agreement"] = profiling.agreement("int8")
+    record["agreement"] = workloads.agreement("int8")
     tell("timing the networks ...")
-    threads = (1,) if profiling.cores() == 1 else (1, profiling.cores())
+    threads = (1,) if host.cores() == 1 else (1, host.cores())
     record["latency"] = list(
-        profiling.latencies(
-            lambda count: profiling.open_models(names, count), options.seconds, threads, (1, 8, 64)
+        workloads.latencies(
+            lambda count: workloads.open_models(names, count), options.seconds, threads, (1, 8, 64)
         )
     )
     tell("timing a frame ...")
-    record["frame_ms"] = profiling.frame_stages(options.seconds, options.model)
+    record["frame_ms"] = workloads.frame_stages(options.seconds, options.model)
     tell("starting processes ...")
     repeats = max(3, round(5 * options.seconds))
-    record["cold_start"] = profiling.cold_starts(repeats, profiling.cold_programs(names))
-    record["after"] = profiling.condition()
+    record["cold_start"] = workloads.cold_starts(repeats, workloads.cold_programs(names))
+    record["after"] = host.condition()
     tell("")
     print(json.dumps(record) if options.json else _profile_text(record, options.model))
     return 0
@@ -96,7 +97,7 @@ def models(options: argparse.Namespace) -> int:
     """List the models that are installed."""
     from dataclasses import asdict
 
-    from edge_runtime import manifest
+    from edge_runtime.models import manifest
 
     entries = manifest.entries()
     if options.json:
@@ -115,13 +116,15 @@ def models(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """Check the installation."""
-    from edge_runtime import camera, manifest, profiling
+    from edge_runtime.live.sources import devices
+    from edge_runtime.models import manifest
+    from edge_runtime.profiling import host, workloads
 
     report: dict[str, Any] = {
-        **profiling.versions(("pyarrow", "av", "fastapi", "uvicorn")),
-        **profiling.host(),
-        **profiling.opencv_build(),
-        "cameras": [f"{each.source}: {each.name}" for each in camera.list_cameras()] or "none found",
+        **host.versions(("pyarrow", "av", "fastapi", "uvicorn")),
+        **host.host(),
+        **host.opencv_build(),
+        "cameras": [f"{each.source}: {each.name}" for each in devices.list_cameras()] or "none found",
     }
     # What is broken is what the report is for: it takes its place and the rest goes on.
     wrong = []
@@ -130,7 +133,7 @@ def doctor(options: argparse.Namespace) -> int:
             report[f"{entry.task} {entry.name}"] = "intact" if entry.intact() else "DAMAGED"
             if not entry.intact():
                 wrong.append(f"{entry.file} is damaged: install edge-digits again")
-        agreement = profiling.agreement("int8")
+        agreement = workloads.agreement("int8")
         report["INT8 agrees with float"] = f"{agreement:.1%} of drawn tiles"
         if agreement < 0.95:
             wrong.append("the models disagree on this CPU: use --model float, and please report it")
@@ -144,5 +147,5 @@ def doctor(options: argparse.Namespace) -> int:
             text = ", ".join(map(str, value)) if isinstance(value, list) else value
             print(f"{name:<24} {text if text not in (None, '') else '-'}")
     for problem in wrong:
-        complain(problem)
+        print_message(problem)
     return 1 if wrong else 0

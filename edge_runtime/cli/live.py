@@ -15,30 +15,32 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from edge_runtime.cli.terminal import complain
+from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError, OutputError, SourceError
 
 if TYPE_CHECKING:
-    from edge_runtime.events import Event
-    from edge_runtime.live import Live, View
+    from edge_runtime.live.events import Event
+    from edge_runtime.live.loop import Live
+    from edge_runtime.live.view import View
+
 
 _MODELS = ("int8", "float")  # what m switches between
 
 
 def cameras(options: argparse.Namespace) -> int:
     """List the cameras of this machine."""
-    from edge_runtime import camera
+    from edge_runtime.live.sources import base, devices
 
-    found = camera.list_cameras()
+    found = devices.list_cameras()
     if options.json:
         print(json.dumps([{"source": each.source, "name": each.name} for each in found]))
     elif found:
         for each in found:
             print(f"edge-digits camera {each.source:<10} {each.name}")
     else:
-        complain(
+        print_message(
             "no camera found; is it connected? A stream's URL or a video file can be named too; the "
-            f"ribbon-cable camera of a Raspberry Pi is {camera.PICAMERA}"
+            f"ribbon-cable camera of a Raspberry Pi is {base.PICAMERA}"
         )
     return 0
 
@@ -47,15 +49,15 @@ def serve(options: argparse.Namespace) -> int:
     """Serve the page and the API without a camera, until Ctrl-C or SIGTERM."""
     import cv2
 
-    from edge_runtime.reader import Readers
+    from edge_runtime.reading.switch import SwitchableReader
     from edge_runtime.web.server import Server
 
     ended = threading.Event()
     cv2.setNumThreads(1)
-    readers = Readers(options.model, threads=options.threads)
+    readers = SwitchableReader(options.model, threads=options.threads)
     with Server(readers, options.address, live=False, models=_choice(options.model)) as server:
         server.start()
-        complain(f"serving at {server.url}")
+        print_message(f"serving at {server.url}")
         with _on_signals(ended.set):
             while not ended.wait(0.5):
                 pass
@@ -66,9 +68,10 @@ def camera(options: argparse.Namespace) -> int:
     """Read live until the source ends, the window is closed, or Ctrl-C or SIGTERM comes."""
     import cv2
 
-    from edge_runtime.camera import Wish, open_frames
-    from edge_runtime.live import Live
-    from edge_runtime.reader import Readers
+    from edge_runtime.live.loop import Live
+    from edge_runtime.live.sources import open_frames
+    from edge_runtime.live.sources.base import CaptureRequest
+    from edge_runtime.reading.switch import SwitchableReader
 
     if options.raw and options.record is None:
         raise SourceError("--raw speaks of a recording: name its file with --record")
@@ -80,7 +83,7 @@ def camera(options: argparse.Namespace) -> int:
         recorder = stack.enter_context(_Recorder(raw=options.raw))
         sinks: list[Callable[[View], None]] = [recorder]
         if options.out:
-            from edge_runtime.outputs import EventFile
+            from edge_runtime.outputs.events import EventFile
 
             file = stack.enter_context(EventFile(options.out))
             sinks.append(lambda view: file.write(view.events))
@@ -89,15 +92,15 @@ def camera(options: argparse.Namespace) -> int:
         window = None if quiet else stack.enter_context(_Window(recorder, _choice(options.model)))
         watched = window is not None or options.serve is not None
         frames = stack.enter_context(
-            open_frames(options.source, Wish(options.size, options.fps), paced=watched)
+            open_frames(options.source, CaptureRequest(options.size, options.fps), paced=watched)
         )
         recorder.whole = not frames.live
-        live = Live(frames, Readers(options.model, threads=options.threads), complain)
+        live = Live(frames, SwitchableReader(options.model, threads=options.threads), print_message)
         if options.serve is not None:
             sinks.append(_served(live, options, stack))
         if options.no_window or options.json:
             sinks.append(_print_json if options.json else _EventPrinter(frames.live))
-        complain(f"{frames.name}: {frames.obtained}")
+        print_message(f"{frames.name}: {frames.capture_format}")
         started, count, failed = time.perf_counter(), 0, False
         try:
             with _on_signals(live.stop):
@@ -108,14 +111,14 @@ def camera(options: argparse.Namespace) -> int:
                     if window and not window.take(view, live):
                         break
         except OutputError as error:
-            complain(str(error))
+            print_message(str(error))
             failed = True
         if not count and frames.ended:
-            raise SourceError(f"{frames.name} holds no pictures")
+            raise SourceError(f"{frames.name} holds no images")
         took = time.perf_counter() - started
-    complain(f"{count} frames in {took:.1f} s")
-    # A film that is cut off is done as far as it goes; a recording that was asked for and failed is not.
-    return 1 if failed or recorder.failed or (frames.ended and frames.trouble) else 0
+    print_message(f"{count} frames in {took:.1f} s")
+    # A video that is cut off is done as far as it goes; a recording that was asked for and failed is not.
+    return 1 if failed or recorder.failed or (frames.ended and frames.problem) else 0
 
 
 @contextlib.contextmanager
@@ -164,7 +167,7 @@ def _served(live: Live, options: argparse.Namespace, stack: contextlib.ExitStack
         Server(live.readers, options.serve, live=True, models=_choice(options.model))
     )
     server.start()
-    complain(f"serving at {server.url}")
+    print_message(f"serving at {server.url}")
     return server.publish
 
 
@@ -176,7 +179,7 @@ def _print_json(view: View) -> None:
 
 
 class _EventPrinter:
-    """A line an event, with the time of day where the source is live, and the film's time where it is not."""
+    """A line an event, with the time of day where the source is live, and the video's time where it is not."""
 
     def __init__(self, live: bool) -> None:
         self._live = live
@@ -202,12 +205,13 @@ class _Recorder:
     """Records views while it is asked to; what goes wrong with that is said once and stops nothing else."""
 
     def __init__(self, *, raw: bool) -> None:
-        from edge_runtime import display, recording
+        from edge_runtime.images import annotate
+        from edge_runtime.outputs import recording, snapshot
 
-        self._display, self._recording, self._raw = display, recording, raw
+        self._display, self._recording, self._snapshot, self._raw = annotate, recording, snapshot, raw
         self._current: recording.Recording | None = None
         self.failed = False
-        self.whole = False  # whether every frame is to be in it, as of a film: a camera does not wait
+        self.whole = False  # whether every frame is to be in it, as of a video: a camera does not wait
 
     @property
     def running(self) -> bool:
@@ -216,7 +220,7 @@ class _Recorder:
     def begin(self, path: Path | None = None) -> None:
         """Begin a file: of this path, or of a name by the time."""
         recording = self._recording
-        self._current = recording.Recording(path or recording.named_by_time(Path(), recording.SUFFIX))
+        self._current = recording.Recording(path or self._snapshot.named_by_time(Path(), recording.SUFFIX))
 
     def end(self) -> None:
         current, self._current = self._current, None
@@ -224,19 +228,19 @@ class _Recorder:
             return
         current.close()
         if current.failure:
-            complain(current.failure)
+            print_message(current.failure)
             self.failed = True
         elif current.path.exists():
-            complain(f"recorded {current.path}")
+            print_message(f"recorded {current.path}")
 
     def __call__(self, view: View) -> None:
-        if self._current is None or view.trouble or view.paused:
+        if self._current is None or view.problem or view.paused:
             return
         if self._current.failure:
             self.end()
             return
-        picture = view.picture if self._raw else self._display.annotate(view.picture, view.digits)
-        self._current.write(picture, view.seconds, wait=self.whole)
+        image = view.image if self._raw else self._display.annotate(view.image, view.digits)
+        self._current.write(image, view.seconds, wait=self.whole)
 
     def __enter__(self) -> _Recorder:
         return self
@@ -249,10 +253,12 @@ class _Window:
     """The window of the live view, and what its keys do."""
 
     def __init__(self, recorder: _Recorder, models: tuple[str, ...]) -> None:
-        from edge_runtime import dashboard, display, recording, window
+        from edge_runtime.images import annotate
+        from edge_runtime.outputs import snapshot
+        from edge_runtime.window import dashboard, window
 
-        self._annotate, self._compose = display.annotate, dashboard.compose
-        self._save_snapshot = recording.save_snapshot
+        self._annotate, self._compose = annotate.annotate, dashboard.compose
+        self._save_snapshot = snapshot.save_snapshot
         self._window = window.Window("edge-digits")
         self._recorder, self._models = recorder, models
         self._tiles, self._help = True, False
@@ -267,7 +273,7 @@ class _Window:
         try:
             self._obey(key, view, live)
         except EdgeDigitsError as error:  # no reason to end what is seen
-            complain(str(error))
+            print_message(str(error))
         return True
 
     def _obey(self, key: str | None, view: View, live: Live) -> None:
@@ -281,8 +287,8 @@ class _Window:
             following = self._models.index(live.readers.model) + 1
             live.readers.switch(self._models[following % len(self._models)])
         elif key == "s":
-            picture = self._annotate(view.picture, view.digits)
-            complain(f"saved {self._save_snapshot(Path(), picture)}")
+            image = self._annotate(view.image, view.digits)
+            print_message(f"saved {self._save_snapshot(Path(), image)}")
         elif key == "r":
             if self._recorder.running:
                 self._recorder.end()

@@ -6,7 +6,7 @@ import contextlib
 import sys
 
 
-def complain(message: str) -> None:
+def print_message(message: str) -> None:
     """Say something to the person at the terminal, or to the log, in one line; nobody need be there."""
     if sys.stderr is not None:  # where it is closed, print would take standard output
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The page and the HTTP API of a device: the live picture, a pad to draw on, and reading what is sent.
+"""The page and the HTTP API of a device: the live image, a pad to draw on, and reading what is sent.
 
 Nothing that is sent is written to the disk. Needs the extra `web`.
 """

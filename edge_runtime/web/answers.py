@@ -11,12 +11,12 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 
 from edge_runtime.results import Digit, Reading
-from edge_runtime.web import bounds
+from edge_runtime.web import limits
 
 
 @dataclass
 class DigitAnswer:
-    """One thing found: `value` is null where the reader refused to name a digit; the box is in pixels."""
+    """One thing found: `value` is null where the reader rejected to name a digit; the box is in pixels."""
 
     value: int | None
     confidence: float
@@ -31,7 +31,7 @@ class DigitAnswer:
 
 @dataclass
 class Answer:
-    """What was read: `lines` from the top, "?" for a refused digit; `ms` is what the reading took."""
+    """What was read: `lines` from the top, "?" for a rejected digit; `ms` is what the reading took."""
 
     lines: list[str]
     digits: list[DigitAnswer]
@@ -54,8 +54,8 @@ class Source:
 
     state: str
     name: str
-    obtained: str
-    trouble: str
+    capture_format: str
+    problem: str
 
 
 @dataclass
@@ -78,9 +78,9 @@ class Problem:
 REFUSALS = {
     400: "The body did not arrive whole",
     408: "The body did not arrive in time",
-    413: f"More than {bounds.MAX_BODY // 2**20} MB",
-    415: "A form where a picture's bytes belong",
-    422: f"Not what can be read, or more than {bounds.MAX_PIXELS // 10**6} megapixels",
+    413: f"More than {limits.MAX_BODY // 2**20} MB",
+    415: "A form where an image's bytes belong",
+    422: f"Not what can be read, or more than {limits.MAX_PIXELS // 10**6} megapixels",
     429: "Too many requests; Retry-After says when to try again",
     503: "Too much to do; Retry-After says when to try again",
 }
@@ -107,7 +107,7 @@ class Refusal(Exception):
 
 
 def answer(reading: Reading, width: int, height: int, seconds: float, tiles: bool) -> dict[str, Any]:
-    """A reading as an `Answer`, for a picture of `width` by `height` px that took `seconds`."""
+    """A reading as an `Answer`, for an image of `width` by `height` px that took `seconds`."""
     return {
         "lines": reading.lines,
         "digits": [_digit(digit, tiles) for digit in reading.digits],

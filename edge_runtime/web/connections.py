@@ -11,37 +11,39 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge_runtime.errors import SourceError
-from edge_runtime.web import bounds
+from edge_runtime.web import limits
 
 # What is answered before there is a request to answer.
 _RAW = b'HTTP/1.1 %s\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{"error": "%s"}'
+
 _BUSY = _RAW % (b"503 Service Unavailable\r\nRetry-After: 1", b"too many connections; close some")
+
 _NO_REQUEST = _RAW % (b"400 Bad Request", b"this is no HTTP request; use http:// and a browser, or curl")
 
 
 class Connection(H11Protocol):
     """A connection that must send its requests' heads in time, take its answers, and have a place."""
 
-    _overdue: asyncio.TimerHandle | None = None  # ends the wait for a head, or for a refused sender's rest
+    _overdue: asyncio.TimerHandle | None = None  # ends the wait for a head, or for a rejected sender's rest
     _stalled: asyncio.TimerHandle | None = None
     _turned_away = _lingers = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give it a place, or turn it away."""
         super().connection_made(transport)
-        self._overdue = self.loop.call_later(bounds.HEAD_SECONDS, transport.abort)
+        self._overdue = self.loop.call_later(limits.HEAD_SECONDS, transport.abort)
         held = [other for other in self.connections if not getattr(other, "_turned_away", False)]
         same = sum(_peer(other) == _peer(self) for other in held)
-        if len(held) <= bounds.MAX_CONNECTIONS and same <= bounds.MAX_PER_CLIENT:
+        if len(held) <= limits.MAX_CONNECTIONS and same <= limits.MAX_PER_CLIENT:
             return
         self._turned_away = True
         # They take nobody's place while they are told why, and only so many are told.
-        if len(self.connections) - len(held) > bounds.MAX_TOLD:
+        if len(self.connections) - len(held) > limits.MAX_TOLD:
             transport.abort()
             return
         transport.write(_BUSY)
         transport.write_eof()
-        self._end_in(bounds.LINGER_SECONDS)
+        self._end_in(limits.LINGER_SECONDS)
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
@@ -59,20 +61,20 @@ class Connection(H11Protocol):
         if state is not h11.IDLE:
             self._in_time()
         elif self._overdue is None or self._lingers:
-            self._end_in(bounds.HEAD_SECONDS)
+            self._end_in(limits.HEAD_SECONDS)
         self._lingers = False
 
     def on_response_complete(self) -> None:
-        """Let a refused sender finish, for a moment."""
+        """Let a rejected sender finish, for a moment."""
         self._lingers = self.conn.their_state is h11.SEND_BODY
         super().on_response_complete()
         if self._lingers:
-            self._end_in(bounds.LINGER_SECONDS)
+            self._end_in(limits.LINGER_SECONDS)
 
     def pause_writing(self) -> None:
         """The other side takes nothing: not for long."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(bounds.STALL_SECONDS, self.transport.abort)
+        self._stalled = self.loop.call_later(limits.STALL_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         """It takes again."""
@@ -123,16 +125,16 @@ def listen(host: str, port: int, address: str) -> socket.socket:
     try:
         if host in ("", "::") and socket.has_dualstack_ipv6():
             listening = socket.create_server(
-                ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=bounds.MAX_CONNECTIONS
+                ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=limits.MAX_CONNECTIONS
             )
         else:
             found = socket.getaddrinfo(host or "0.0.0.0", port, type=socket.SOCK_STREAM)
             family, where = found[0][0], found[0][4]
-            listening = socket.create_server(where[:2], family=family, backlog=bounds.MAX_CONNECTIONS)
+            listening = socket.create_server(where[:2], family=family, backlog=limits.MAX_CONNECTIONS)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SourceError(f"cannot serve on {address}: {reason}; name another, such as 8001") from error
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, bounds.SEND_BUFFER)  # of its connections
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.SEND_BUFFER)  # of its connections
     return listening
 
 

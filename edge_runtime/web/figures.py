@@ -47,7 +47,7 @@ class Metrics:
         # Reads are this one's count.
         self.read_seconds = prometheus_client.Histogram(
             "edge_digits_read_seconds",
-            "Decoding and reading a picture that was sent",
+            "Decoding and reading an image that was sent",
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
             registry=registry,
         )
@@ -58,6 +58,6 @@ class Metrics:
         )
         prometheus_client.ProcessCollector(registry=registry)
 
-    def refused(self, reason: str) -> None:
+    def rejected(self, reason: str) -> None:
         """Count a request that was not carried out."""
         self._refusals.labels(reason).inc()

@@ -15,12 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from edge_runtime.web import bounds
+from edge_runtime.web import limits
 from edge_runtime.web.answers import Refusal
 from edge_runtime.web.pages import Pages
 
 # Without a token one sees the form that asks for it, which needs these, and whether the device is well.
 _OPEN = {"/style.css", "/icon.svg", "/health"}
+
 _HEADERS = [
     (
         b"content-security-policy",
@@ -33,6 +34,7 @@ _HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
+
 _log = logging.getLogger(__name__)
 
 
@@ -130,7 +132,7 @@ class Guard:
             self._pages["/welcome"][0], media_type="text/html", headers={"refresh": "0;url=/"}
         )
         response.set_cookie(
-            self._cookie_name, self._cookie, max_age=bounds.COOKIE_SECONDS, httponly=True, samesite="strict"
+            self._cookie_name, self._cookie, max_age=limits.COOKIE_SECONDS, httponly=True, samesite="strict"
         )
         return response
 
@@ -147,7 +149,7 @@ class Guard:
 
 
 class Buckets:
-    """How many requests each address has left: `bounds.RATE` more every second, up to `bounds.BURST`."""
+    """How many requests each address has left: `limits.RATE` more every second, up to `limits.BURST`."""
 
     def __init__(self) -> None:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
@@ -155,12 +157,12 @@ class Buckets:
     def take(self, client: str) -> float:
         """Take one of a client's requests; the seconds until it has one again where it has none."""
         now = time.monotonic()
-        left, since = self._left.pop(client, (bounds.BURST, now))
-        left = min(bounds.BURST, left + (now - since) * bounds.RATE)
+        left, since = self._left.pop(client, (limits.BURST, now))
+        left = min(limits.BURST, left + (now - since) * limits.RATE)
         self._left[client] = (left - 1 if left >= 1 else left, now)
-        if len(self._left) > bounds.MAX_CLIENTS:
+        if len(self._left) > limits.MAX_CLIENTS:
             self._left.popitem(last=False)
-        return 0.0 if left >= 1 else (1 - left) / bounds.RATE
+        return 0.0 if left >= 1 else (1 - left) / limits.RATE
 
 
 def _is_loopback(host: str) -> bool:

@@ -25,19 +25,21 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from edge_runtime import __version__, display, preprocess
-from edge_runtime.errors import EdgeDigitsError, PictureError, SourceError
-from edge_runtime.reader import Readers
-from edge_runtime.web import bounds, connections, pages
+from edge_runtime import __version__
+from edge_runtime.errors import EdgeDigitsError, ImageError, SourceError
+from edge_runtime.images import annotate, decode
+from edge_runtime.images.headers import check
+from edge_runtime.reading.switch import SwitchableReader
+from edge_runtime.web import connections, limits, pages
 from edge_runtime.web.answers import REFUSALS, Answer, Health, ModelName, Problem, Refusal, answer, described
 from edge_runtime.web.figures import Metrics, Process
 from edge_runtime.web.guard import Guard
-from edge_runtime.web.pictures import check
 from edge_runtime.web.viewers import Channel, Stream
 from edge_runtime.web.worker import Worker
 
 if TYPE_CHECKING:
-    from edge_runtime.live import View
+    from edge_runtime.live.view import View
+
 
 TOKEN_VARIABLE = "EDGE_DIGITS_TOKEN"
 _BOUNDARY = b"--frame\r\n"
@@ -55,7 +57,7 @@ class Server:
 
     def __init__(
         self,
-        readers: Readers,
+        readers: SwitchableReader,
         address: str = "127.0.0.1:8000",
         *,
         live: bool,
@@ -63,9 +65,9 @@ class Server:
     ) -> None:
         host, port = connections.parse(address)
         given = os.environ.get(TOKEN_VARIABLE, "").strip()
-        if given and not (len(given) >= bounds.LEAST_TOKEN and given.isascii() and given.isprintable()):
+        if given and not (len(given) >= limits.LEAST_TOKEN and given.isascii() and given.isprintable()):
             raise SourceError(
-                f"{TOKEN_VARIABLE} is no token of {bounds.LEAST_TOKEN} or more ASCII characters; "
+                f"{TOKEN_VARIABLE} is no token of {limits.LEAST_TOKEN} or more ASCII characters; "
                 "choose another"
             )
         self.readers, self.live = readers, live
@@ -84,24 +86,22 @@ class Server:
         self._metrics = Metrics(
             {
                 "frame_rate": ("Frames a second", lambda: self._view.rate if self._view else 0.0),
-                "viewers": ("Viewers of the live picture", lambda: self._pictures.viewers),
-                "waiting": ("Pictures that are read or wait for it", lambda: self._waiting),
+                "viewers": ("Viewers of the live image", lambda: self._images.viewers),
+                "waiting": ("Images that are read or wait for it", lambda: self._waiting),
                 "source_up": ("1 while the source gives frames, or rests", self._source_up),
             }
         )
         self._process = Process()
         self._pages = pages.load(self.live, self._models)
         self._guard = Guard(
-            self.port, self.token, loopback=loopback, pages=self._pages, count=self._metrics.refused
+            self.port, self.token, loopback=loopback, pages=self._pages, count=self._metrics.rejected
         )
-        # Reading has one thread, so that two pictures never take the cores and the memory of a live loop;
-        # drawing has another, so that a large picture does not stop the live one.
+        # Reading has one thread, so that two images never take the cores and the memory of a live loop;
+        # drawing has another, so that a large image does not stop the live one.
         self._reading, self._drawing = Worker("read"), Worker("draw")
-        self._pictures = Channel(
-            self._draw_part, self._drawing, bounds.PICTURES_A_SECOND, bounds.PICTURE_AT_LEAST
-        )
+        self._images = Channel(self._draw_part, self._drawing, limits.IMAGES_A_SECOND, limits.IMAGE_AT_LEAST)
         self._states = Channel(
-            self._state_event, self._drawing, bounds.STATES_A_SECOND, bounds.STATE_AT_LEAST
+            self._state_event, self._drawing, limits.STATES_A_SECOND, limits.STATE_AT_LEAST
         )
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
@@ -127,7 +127,7 @@ class Server:
         """Answer requests, in a thread of its own, until `close`."""
         if self.live:
             # For the process as a whole: the camera's thread gets its turn soon after it asks for it.
-            sys.setswitchinterval(bounds.SWITCH_SECONDS)
+            sys.setswitchinterval(limits.SWITCH_SECONDS)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="serve", daemon=True)
         self._thread.start()
         self._started.wait()
@@ -138,7 +138,7 @@ class Server:
         if before is None or view.frame != before.frame:  # there are views without a new frame
             self._framed = time.monotonic()
             self._metrics.frames.inc()
-        self._pictures.wake()
+        self._images.wake()
         self._states.wake()
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ class Server:
         self.close()
 
     async def _serve(self) -> None:
-        channels = (self._pictures, self._states)
+        channels = (self._images, self._states)
         tasks = [asyncio.create_task(channel.run()) for channel in channels]
         self._started.set()
         serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
@@ -174,25 +174,25 @@ class Server:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # The live picture and the live state ------------------------------------------------------------------
+    # The live image and the live state ------------------------------------------------------------------
 
     def _draw_part(self) -> bytes:
         """The newest view as a part of a multipart stream."""
         view = self._view
         if view is None:
             return b""
-        picture = display.annotate(view.picture, view.digits)
-        scale = bounds.LIVE_SIDE / max(picture.shape[:2])
+        image = annotate.annotate(view.image, view.digits)
+        scale = limits.LIVE_SIDE / max(image.shape[:2])
         if scale < 1:
-            picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        data = _jpeg(picture, bounds.LIVE_QUALITY)
-        # Browsers show a picture once they see the boundary behind it: it goes out with it.
+            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        data = _jpeg(image, limits.LIVE_QUALITY)
+        # Browsers show an image once they see the boundary behind it: it goes out with it.
         head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
         return head + data + b"\r\n" + _BOUNDARY
 
     def _snapshot(self) -> bytes:
         view = self._view
-        return _jpeg(display.annotate(view.picture, view.digits), bounds.SNAPSHOT_QUALITY) if view else b""
+        return _jpeg(annotate.annotate(view.image, view.digits), limits.SNAPSHOT_QUALITY) if view else b""
 
     def _state_event(self) -> bytes:
         return b"data: " + json.dumps(self._state(), separators=(",", ":")).encode() + b"\n\n"
@@ -211,14 +211,14 @@ class Server:
                         "id": number.id,
                         "text": number.text,
                         "confidence": round(float(number.confidence), 3),
-                        "settled": number.settled,
+                        "confirmed": number.confirmed,
                     }
                     for number in view.numbers
                 ],
-                "trouble": view.trouble,
+                "problem": view.problem,
                 "paused": view.paused,
                 "source": view.source,
-                "obtained": view.obtained,
+                "capture_format": view.capture_format,
             }
         return state
 
@@ -227,16 +227,16 @@ class Server:
             return {"ok": True, "model": self.readers.model, "source": None, "seconds_since_frame": None}
         view, silent = self._view, time.monotonic() - self._framed
         if view is None:
-            state = "starting" if silent < bounds.SOURCE_SECONDS else "lost"
+            state = "starting" if silent < limits.SOURCE_SECONDS else "lost"
         elif view.paused:
             state = "paused"
         else:
-            state = "lost" if view.trouble or silent > bounds.SOURCE_SECONDS else "running"
+            state = "lost" if view.problem or silent > limits.SOURCE_SECONDS else "running"
         source = {
             "state": state,
             "name": view.source if view else "",
-            "obtained": view.obtained if view else "",
-            "trouble": view.trouble if view else "",
+            "capture_format": view.capture_format if view else "",
+            "problem": view.problem if view else "",
         }
         return {
             "ok": state != "lost",
@@ -254,9 +254,9 @@ class Server:
     async def _body(self, request: Request, limit: int) -> AsyncIterator[bytes]:
         """A request's body, whole, counted as held until the end of the block.
 
-        What is too long or too slow is refused as soon as that is known.
+        What is too long or too slow is rejected as soon as that is known.
         """
-        too_long = Refusal(413, "size", f"more than {limit} bytes; send a smaller picture")
+        too_long = Refusal(413, "size", f"more than {limit} bytes; send a smaller image")
         claimed = request.headers.get("content-length", "0")
         if not claimed.isdecimal() or int(claimed) > limit:
             raise too_long
@@ -266,17 +266,17 @@ class Server:
             async for chunk in request.stream():
                 if len(body) + len(chunk) > limit:
                     raise too_long
-                if self._held + len(chunk) > bounds.MAX_HELD:
-                    raise Refusal(503, "memory", "too many pictures at once; try again in a second", 1)
+                if self._held + len(chunk) > limits.MAX_HELD:
+                    raise Refusal(503, "memory", "too many images at once; try again in a second", 1)
                 self._held += len(chunk)
                 body.extend(chunk)
 
         held = 0
         try:
             try:
-                await asyncio.wait_for(receive(), bounds.BODY_SECONDS)
+                await asyncio.wait_for(receive(), limits.BODY_SECONDS)
             except asyncio.TimeoutError:
-                text = f"the body did not arrive within {bounds.BODY_SECONDS} s; send a smaller picture"
+                text = f"the body did not arrive within {limits.BODY_SECONDS} s; send a smaller image"
                 raise Refusal(408, "slow", text) from None
             except ClientDisconnect:
                 raise _cut_off() from None
@@ -293,8 +293,8 @@ class Server:
 
         What nobody waits for any more is not begun.
         """
-        if self._waiting > bounds.MAX_WAITING:
-            raise Refusal(503, "busy", "too many pictures wait to be read; try again in a second", 1)
+        if self._waiting > limits.MAX_WAITING:
+            raise Refusal(503, "busy", "too many images wait to be read; try again in a second", 1)
         self._waiting += 1
         try:
             done = asyncio.ensure_future(self._reading.run(work))
@@ -312,16 +312,16 @@ class Server:
         began = time.perf_counter()
         try:
             check(data)
-            grey = preprocess.decode(data)
+            grey = decode.decode(data)
             reading = self.readers.reader.read(grey)
-        except PictureError as error:
-            raise Refusal(422, "picture", str(error)) from error
+        except ImageError as error:
+            raise Refusal(422, "image", str(error)) from error
         except MemoryError as error:
             raise Refusal(413, "memory", "too large for this machine's memory; reduce it") from error
         seconds = time.perf_counter() - began
         self._metrics.read_seconds.observe(seconds)
         if self.live:
-            time.sleep(bounds.REST * seconds)
+            time.sleep(limits.REST * seconds)
         return answer(reading, grey.shape[1], grey.shape[0], seconds, tiles)
 
     # The routes -------------------------------------------------------------------------------------------
@@ -352,7 +352,7 @@ class Server:
             },
         )
         async def read(request: Request, tiles: bool = False) -> Response:
-            """Read the digits in a picture. The body is its bytes: JPEG, PNG, WebP or BMP.
+            """Read the digits in an image. The body is its bytes: JPEG, PNG, WebP or BMP.
 
             `tiles=1` adds what the network saw of every digit, as a PNG of 28x28 in base64.
             """
@@ -360,10 +360,10 @@ class Server:
                 raise Refusal(
                     415,
                     "type",
-                    "send the picture's bytes as the body, not a form: "
+                    "send the image's bytes as the body, not a form: "
                     f"curl --data-binary @photo.jpg {self._base(request)}/read",
                 )
-            async with self._body(request, bounds.MAX_BODY) as data:
+            async with self._body(request, limits.MAX_BODY) as data:
                 return JSONResponse(await self._queued(request, lambda: self._read(data, tiles)))
 
         @app.post(
@@ -379,9 +379,9 @@ class Server:
             },
         )
         async def switch_model(request: Request) -> Response:
-            """Read with another model from now on, live and in pictures."""
+            """Read with another model from now on, live and in images."""
             try:
-                async with self._body(request, bounds.MAX_COMMAND) as data:
+                async with self._body(request, limits.MAX_COMMAND) as data:
                     name = json.loads(data)["model"]
             except (ValueError, TypeError, KeyError, RecursionError):
                 name = None
@@ -431,16 +431,16 @@ class Server:
                 responses=described("multipart/x-mixed-replace", "Motion JPEG") | {503: errors[503]},
             )
             async def live() -> Response:
-                """The live picture with boxes and digits, without an end: for an <img>, or a video player."""
-                return Stream(self._pictures, _BOUNDARY, "multipart/x-mixed-replace; boundary=frame")
+                """The live image with boxes and digits, without an end: for an <img>, or a video player."""
+                return Stream(self._images, _BOUNDARY, "multipart/x-mixed-replace; boundary=frame")
 
             @app.get(
                 "/snapshot.jpg",
                 response_class=Response,
-                responses=described("image/jpeg", "The picture") | {503: errors[503]},
+                responses=described("image/jpeg", "The image") | {503: errors[503]},
             )
             async def snapshot() -> Response:
-                """The newest picture with boxes and digits, in full size."""
+                """The newest image with boxes and digits, in full size."""
                 data = await self._drawing.run(self._snapshot)
                 if not data:
                     raise Refusal(503, "source", "no frame has come yet; try again in a second", 1)
@@ -455,8 +455,8 @@ class Server:
             app.add_route(path, pages.endpoint(content, kind), include_in_schema=False)
 
         @app.exception_handler(Refusal)
-        async def refuse(request: Request, error: Refusal) -> Response:
-            self._metrics.refused(error.reason)
+        async def reject(request: Request, error: Refusal) -> Response:
+            self._metrics.rejected(error.reason)
             return error.response()
 
         @app.exception_handler(HTTPException)
@@ -486,5 +486,5 @@ def _cut_off() -> Refusal:
     return Refusal(400, "cut off", "the body did not arrive whole; send it again")
 
 
-def _jpeg(picture: Any, quality: int) -> bytes:
-    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+def _jpeg(image: Any, quality: int) -> bytes:
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

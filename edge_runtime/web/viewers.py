@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from edge_runtime.web import bounds
+from edge_runtime.web import limits
 from edge_runtime.web.answers import Refusal
 from edge_runtime.web.worker import Worker
 
@@ -71,8 +71,8 @@ class Channel:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Count a viewer for as long as it is there; raises `Refusal` when there are enough."""
-        if self.viewers >= bounds.MAX_VIEWERS:
-            raise Refusal(503, "viewers", f"{bounds.MAX_VIEWERS} viewers watch already; try again later", 5)
+        if self.viewers >= limits.MAX_VIEWERS:
+            raise Refusal(503, "viewers", f"{limits.MAX_VIEWERS} viewers watch already; try again later", 5)
         self.viewers += 1
         self._watched.set()
         self._arrived.set()  # a source may be silent: do not wait for it

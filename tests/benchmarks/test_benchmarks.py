@@ -30,8 +30,8 @@ def test_a_record_holds_everything(small):
         assert set(result["us"]) == {"float", "int8", "torch"}
         assert all(timing["count"] > 0 for timing in result["us"].values())
     assert {result["contender"] for result in made.of_kind("process")} >= {"imports", "int8", "torch"}
-    assert [result["pictures"] for result in made.of_kind("folder")] == [30, 300]
-    assert made.of_kind("frame")[0]["ms"]["locate"] > 0
+    assert [result["images"] for result in made.of_kind("folder")] == [30, 300]
+    assert made.of_kind("frame")[0]["ms"]["detect"] > 0
 
 
 def test_torch_is_the_very_network_that_ships(small):

@@ -1,17 +1,23 @@
 """The benchmark of live reading: that its judge finds faults, and that its figures and page hold together."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest
 
-from benchmarks import films, live, record
-from benchmarks.films import Shown
+from benchmarks import record
+from benchmarks.live import drops, programs
+from benchmarks.live import judge as judging
+from benchmarks.live.frames import SyntheticFrames
 from benchmarks.report import live_page, live_summary
-from edge_runtime.events import Event, Number
-from edge_runtime.live import View
-from edge_runtime.reader import Readers
+from edge_runtime.live.events import Event, Number
+from edge_runtime.live.tracker import Track
+from edge_runtime.live.view import View
+from edge_runtime.reading.switch import SwitchableReader
 from edge_runtime.results import Box, Digit
-from edge_runtime.tracks import Tracked
+from train.synthetic import videos
+from train.synthetic.videos.stage import Shown
 
 
 def shown(text, visible=1.0, x=100):
@@ -21,12 +27,12 @@ def shown(text, visible=1.0, x=100):
     )
 
 
-def view(text, frame=0, *, settled=True, told=None, x=100):
+def view(text, frame=0, *, confirmed=True, told=None, x=100):
     digits = [
         Digit(None if character == "?" else int(character), 0.9, Box(x + 50 * index, 100, 36, 60))
         for index, character in enumerate(text)
     ]
-    tracks = tuple(Tracked(index + 1, digit, settled) for index, digit in enumerate(digits))
+    tracks = tuple(Track(index + 1, digit, confirmed) for index, digit in enumerate(digits))
     events = ()
     if told is not None:
         events = (Event("appeared", 0.0, 0.0, frame, Number(1, told, 0.9, Box(x, 100, 200, 60))),)
@@ -34,7 +40,7 @@ def view(text, frame=0, *, settled=True, told=None, x=100):
 
 
 def judged(steps):
-    judge = live.Judge()
+    judge = judging.Judge()
     for seen, truth in steps:
         judge.see(seen, truth)
     return judge.figures()
@@ -43,7 +49,7 @@ def judged(steps):
 def test_what_is_right_is_found_and_without_fault():
     figures = judged([(view("42", told="42" if frame == 9 else None), shown("42")) for frame in range(40)])
     assert figures == {
-        **{"frames": 40, "settled_tracks": 2, "right_tracks": 2, "label_changes": 0},
+        **{"frames": 40, "confirmed_tracks": 2, "right_tracks": 2, "label_changes": 0},
         **{"events": 1, "wrong_events": 0, "lasting_digits": 2, "found_digits": 2},
         **{"lasting_numbers": 0, "told_numbers": 0},
     }
@@ -93,25 +99,25 @@ def test_an_event_may_tell_what_was_true_a_moment_ago_but_not_long_ago():
 def test_a_settled_track_that_is_wrong_at_any_time_is_not_right():
     steps = [(view("42"), shown("42"))] * 20 + [(view("43"), shown("42"))] + [(view("42"), shown("42"))] * 20
     figures = judged(steps)
-    assert (figures["settled_tracks"], figures["right_tracks"]) == (2, 1)
+    assert (figures["confirmed_tracks"], figures["right_tracks"]) == (2, 1)
     assert figures["label_changes"] == 2
 
 
 def test_a_label_that_changes_with_the_truth_is_no_fault():
     other = tuple(replace(each, id=each.id + 10) for each in shown("43"))
-    steps = [(view("42"), shown("42"))] * 20 + [(view("43", settled=False), other)] * 20
+    steps = [(view("42"), shown("42"))] * 20 + [(view("43", confirmed=False), other)] * 20
     assert judged(steps)["label_changes"] == 0
 
 
 def test_what_settles_where_nothing_is_is_wrong():
     figures = judged([(view("7", x=400), shown("42"))] * 5)
-    assert (figures["settled_tracks"], figures["right_tracks"], figures["found_digits"]) == (1, 0, 0)
+    assert (figures["confirmed_tracks"], figures["right_tracks"], figures["found_digits"]) == (1, 0, 0)
 
 
-def test_a_film_is_followed_to_its_events():
-    frames = live.FilmFrames(films.film("still", 1))
-    judge = live.Judge()
-    for seen in live.Live(frames, Readers("int8"), print).views():
+def test_a_video_is_followed_to_its_events():
+    frames = SyntheticFrames(videos.Video("still", 1))
+    judge = judging.Judge()
+    for seen in programs.Live(frames, SwitchableReader("int8"), print).views():
         judge.see(seen, frames.scene.shown)
         if seen.frame == 40:
             break
@@ -120,27 +126,27 @@ def test_a_film_is_followed_to_its_events():
 
 
 def test_lost_streams_are_survived():
-    (result,) = live.drops(times=1, away=2.5)
+    (result,) = drops.drops(times=1, away=2.5)
     assert result["noticed_s"][0] is not None
     assert result["returned_s"][0] is not None
     assert [event for event in result["events"] if event in ("lost", "back")] == ["lost", "back"]
 
 
 def test_the_page_says_what_the_record_holds(tmp_path):
-    film = {
-        **{"frames": 10, "settled_tracks": 4, "right_tracks": 3, "label_changes": 1, "events": 2},
+    video = {
+        **{"frames": 10, "confirmed_tracks": 4, "right_tracks": 3, "label_changes": 1, "events": 2},
         **{"wrong_events": 1, "lasting_digits": 4, "found_digits": 4},
         **{"lasting_numbers": 2, "told_numbers": 1},
     }
     results = [
-        {"kind": "film", "film": "still", "seeds": [1], **film, "wrong": ["seed 1, frame 3: 77"]},
+        {"kind": "video", "video": "still", "seeds": [1], **video, "wrong": ["seed 1, frame 3: 77"]},
         {
-            **{"kind": "films", "model": "int8", **film, "track_accuracy": 0.75, "found": 1.0},
+            **{"kind": "videos", "model": "int8", **video, "track_accuracy": 0.75, "found": 1.0},
             **{"wrong_events_per_1000_frames": 100.0, "label_changes_per_digit": 0.25},
             **{"told": 0.5, "delay_frames": {"p50": 12, "p90": 20}},
         },
         {
-            **{"kind": "delay", "film": "still", "frames": 10, "read": 9, "fps": 30.0, "p50_ms": 5.5},
+            **{"kind": "delay", "video": "still", "frames": 10, "read": 9, "fps": 30.0, "p50_ms": 5.5},
             **{"p90_ms": 6.5, "p99_ms": 7.5, "max_ms": 8.5, "share_of_core": 0.2},
         },
         {"kind": "memory", "frames": 100, "resident_mb": [90.0, 91.0, 91.5], "growth_mb": 0.5},

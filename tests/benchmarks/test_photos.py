@@ -1,4 +1,4 @@
-"""Scoring labelled photographs, on pictures that the project draws."""
+"""Scoring labelled photographs, on images that the project draws."""
 
 import json
 
@@ -13,7 +13,7 @@ from tests import drawing
 
 
 def labelled(*digits, ignore=(), negative=False):
-    return photos.Labelled("picture.png", "somebody", "photo", digits, ignore, negative)
+    return photos.Labelled("image.png", "somebody", "photo", digits, ignore, negative)
 
 
 def reading(*digits):
@@ -34,19 +34,19 @@ TRUTH = (3, Box(10, 10, 20, 30))
         pytest.param([(3, Box(15, 18, 12, 18))], 1, 0, 1, id="inside it, more than a third"),
         pytest.param([(3, Box(28, 36, 8, 8))], 0, 1, 0, id="a speck beside it"),
         pytest.param([(3, Box(10, 10, 20, 30)), (3, Box(11, 10, 20, 30))], 1, 1, 1, id="twice"),
-        pytest.param([(None, Box(10, 10, 20, 30))], 0, 0, 0, id="refused"),
+        pytest.param([(None, Box(10, 10, 20, 30))], 0, 0, 0, id="rejected"),
         pytest.param([], 0, 0, 0, id="nothing"),
     ],
 )
 def test_matching(found, right, false, located):
-    score = photos.score(labelled(TRUTH), reading(*found), {})
+    score = photos.score(labelled(TRUTH), reading(*found))
     assert (score.right, score.false, score.located) == (right, false, located)
     assert score.perfect == (right == 1 and false == 0)
 
 
 def test_what_may_be_anything_counts_for_nothing():
-    picture = labelled(TRUTH, ignore=(Box(100, 0, 50, 50),))
-    score = photos.score(picture, reading((8, Box(110, 10, 20, 30))), {})
+    image = labelled(TRUTH, ignore=(Box(100, 0, 50, 50),))
+    score = photos.score(image, reading((8, Box(110, 10, 20, 30))))
     assert (score.right, score.false, score.missed) == (0, 0, 1)
 
 
@@ -63,7 +63,7 @@ def folder(tmp_path):
         "kind": "drawn",
         "digits": [{"label": int(text), "box": box} for text, box in zip("407", boxes, strict=True)],
     }
-    # The second picture's label is wrong on purpose: it cannot be read perfectly.
+    # The second image's label is wrong on purpose: it cannot be read perfectly.
     cv2.imwrite(str(tmp_path / "photos" / "b.png"), page)
     wrong = json.loads(json.dumps(entry)) | {"source_repo": "own/others"}
     wrong["digits"][0]["label"] = 9
@@ -83,7 +83,7 @@ def test_the_command_scores_a_folder(folder, tmp_path, capsys):
     assert figures["f1_by_source"]["own/others"] == pytest.approx(4 / 6, abs=1e-3)
     assert figures["f1_mean_of_sources"] == pytest.approx((1 + 4 / 6) / 2, abs=1e-3)
     assert figures["false_per_negative"] == 0
-    assert set(figures["ms"]) == {"grey", "locate", "tile", "classify"}
+    assert set(figures["ms"]) == {"grey", "detect", "tile", "classify"}
     assert cv2.imread(str(sheet)).std() > 5
     assert main(["photos", str(folder)]) == 0
     page = capsys.readouterr().out
@@ -104,11 +104,11 @@ def strange_labels(folder):
     (folder / "labels.json").write_text('{"a.png": {"digits": [{"label": "x", "box": [1]}]}}')
 
 
-def lost_picture(folder):
+def lost_image(folder):
     (folder / "photos" / "a.png").unlink()
 
 
-@pytest.mark.parametrize("harm", [no_labels, broken_labels, strange_labels, lost_picture])
+@pytest.mark.parametrize("harm", [no_labels, broken_labels, strange_labels, lost_image])
 def test_a_folder_that_is_none_is_said_in_a_line(harm, folder, capsys):
     harm(folder)
     assert main(["photos", str(folder)]) == 2

@@ -1,5 +1,7 @@
 """The command as its users see it: tables, exit codes, one line for everything that goes wrong."""
 
+from __future__ import annotations
+
 import csv
 import json
 import os
@@ -30,10 +32,10 @@ def run(capsys):
 
 
 @pytest.fixture
-def scans(picture_file, tmp_path, monkeypatch):
+def scans(image_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, text in (("scans/a.png", "31 4"), ("scans/b.jpg", "27"), ("scans/more/c.png", "9")):
-        picture_file(name, text)
+        image_file(name, text)
     return tmp_path / "scans"
 
 
@@ -47,14 +49,14 @@ def command(*arguments, **options):
     )
 
 
-def test_a_table_has_a_line_a_picture(run, scans):
+def test_a_table_has_a_line_a_image(run, scans):
     code, output, errors = run("classify", "scans")
     assert code == 0
     assert [line.split("  ")[0] for line in output.splitlines()[1:]] == [
         "scans/a.png", "scans/b.jpg", "scans/more/c.png",
     ]  # fmt: skip
     assert "31 / 4" in output
-    assert errors == "edge-digits: 3 pictures, 6 digits\n"
+    assert errors == "edge-digits: 3 images, 6 digits\n"
 
 
 def test_json_has_a_line_a_digit(run, scans):
@@ -91,7 +93,7 @@ def test_folders_inside_folders_can_be_left_out(run, scans):
     assert "more" not in output
 
 
-def test_annotated_pictures_are_saved_and_not_read_again(run, scans):
+def test_annotated_images_are_saved_and_not_read_again(run, scans):
     for _ in range(2):
         code, output, _ = run("classify", "scans", "--annotate", "scans/drawn")
         assert code == 0
@@ -99,17 +101,17 @@ def test_annotated_pictures_are_saved_and_not_read_again(run, scans):
     assert (scans / "drawn" / "scans" / "more" / "c.png").is_file()
 
 
-def test_a_broken_picture_gives_exit_code_1_and_the_rest_is_read(run, scans):
+def test_a_broken_image_gives_exit_code_1_and_the_rest_is_read(run, scans):
     (scans / "broken.png").write_text("text")
     code, output, errors = run("classify", "scans", "--annotate", "drawn")
     assert code == 1
-    assert "error: not a picture" in output
+    assert "error: not an image" in output
     assert "27" in output
     assert "1 that could not be read" in errors
 
 
-def test_no_digit_is_no_failure(run, tmp_path, picture_file):
-    code, output, errors = run("classify", picture_file("blank.png", ""))
+def test_no_digit_is_no_failure(run, tmp_path, image_file):
+    code, output, errors = run("classify", image_file("blank.png", ""))
     assert code == 0
     assert "no digit found" in output
     assert "1 without a digit" in errors
@@ -162,7 +164,7 @@ def test_threads_change_nothing_but_the_speed(run, scans, threads):
     assert [row["digit"] for row in rows] == [3, 1, 4, 2, 7, None, 9]
 
 
-def test_a_picture_that_cannot_be_drawn_on_stops_nothing(run, scans):
+def test_a_image_that_cannot_be_drawn_on_stops_nothing(run, scans):
     (scans / ("n" * 250 + ".bmp")).write_bytes((scans / "b.jpg").read_bytes())
     code, _, errors = run("classify", "scans", "--annotate", "drawn")
     assert code == 1
@@ -182,7 +184,7 @@ def test_a_failure_half_way_leaves_parquet_to_be_resumed(run, scans):
     assert (scans.parent / "r.parquet").exists()
 
 
-def test_what_failed_is_tried_again_on_resume(run, scans, picture_file):
+def test_what_failed_is_tried_again_on_resume(run, scans, image_file):
     (scans / "late.png").write_text("text")
     assert run("classify", "scans", "--out", "r.csv")[0] == 1
     (scans / "late.png").write_bytes((scans / "a.png").read_bytes())
@@ -281,7 +283,7 @@ def test_resuming_with_other_sources_reads_these_alone(run, scans):
     (scans / "a.png").unlink()
     code, _, errors = run("classify", "scans/b.jpg", "--out", "r.csv", "--resume")
     assert code == 0
-    assert errors.startswith("edge-digits: 1 pictures, 2 digits")
+    assert errors.startswith("edge-digits: 1 images, 2 digits")
     rows = (scans.parent / "r.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == ["scans/a.png"] * 3 + ["scans/b.jpg"] * 2
 
@@ -299,7 +301,7 @@ def test_models_are_listed(run):
     assert "(default)" in output
     listed = json.loads(run("models", "--json")[1])
     assert {entry["name"] for entry in listed} == {"int8", "float"}
-    assert {entry["task"] for entry in listed} == {"classifier", "locator"}
+    assert {entry["task"] for entry in listed} == {"classifier", "detector"}
 
 
 def test_doctor_finds_the_installation_sound(run):
@@ -312,7 +314,7 @@ def test_doctor_finds_the_installation_sound(run):
 
 
 def test_doctor_reports_without_a_manifest(run, monkeypatch, tmp_path):
-    from edge_runtime import manifest
+    from edge_runtime.models import manifest
 
     monkeypatch.setattr(manifest, "FOLDER", tmp_path)
     code, output, errors = run("doctor")
@@ -324,7 +326,7 @@ def test_doctor_reports_without_a_manifest(run, monkeypatch, tmp_path):
 def test_doctor_finds_a_damaged_model(run, monkeypatch, tmp_path):
     import shutil
 
-    from edge_runtime import manifest
+    from edge_runtime.models import manifest
 
     shutil.copytree(manifest.FOLDER, tmp_path / "models")
     monkeypatch.setattr(manifest, "FOLDER", tmp_path / "models")
@@ -336,7 +338,7 @@ def test_doctor_finds_a_damaged_model(run, monkeypatch, tmp_path):
 
 
 def test_profile_says_which_model_wins(run):
-    from edge_runtime import manifest
+    from edge_runtime.models import manifest
 
     code, output, _ = run("profile", "--seconds", "0.02", "--model", manifest.FOLDER / "classifier-int8.onnx")
     assert code == 0
@@ -347,7 +349,7 @@ def test_profile_says_which_model_wins(run):
     timing = record["latency"][0]["us"]["int8"]
     assert 0 < timing["p50"] <= timing["p90"] <= timing["p99"]
     assert timing["count"] > 1
-    assert set(record["frame_ms"]) == {"grey", "locate", "tile", "classify", "draw"}
+    assert set(record["frame_ms"]) == {"grey", "detect", "tile", "classify", "draw"}
     assert set(record["cold_start"]) == {"imports", "int8", "float"}
 
 

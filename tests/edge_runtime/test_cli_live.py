@@ -1,5 +1,7 @@
 """`edge-digits camera`, `cameras` and `serve` as processes: what they print, keep, and how they end."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -10,11 +12,13 @@ import time
 import cv2
 import pytest
 
-from benchmarks import streams
-from edge_runtime import ModelError, OutputError, camera, cli
-from edge_runtime.events import Event
-from edge_runtime.outputs import EventFile
+from edge_runtime import ModelError, OutputError, cli
+from edge_runtime.live import sources
+from edge_runtime.live.events import Event
+from edge_runtime.live.sources import devices
+from edge_runtime.outputs.events import EventFile
 from tests import drawing
+from train.synthetic import http_camera
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +32,7 @@ def pages():
 @pytest.fixture(scope="module")
 def video(pages, tmp_path_factory):
     """Thirty frames with 42, then thirty with 77, at 30 a second."""
-    path = tmp_path_factory.mktemp("film") / "video.avi"
+    path = tmp_path_factory.mktemp("video") / "video.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (320, 240))
     assert writer.isOpened()
     for index in range(60):
@@ -132,7 +136,7 @@ def test_a_full_disk_ends_the_work_in_one_line(video, tmp_path):
     [
         (["--out", "events.csv"], "ends in .jsonl"),
         (["--raw"], "--record"),
-        (["--record", "film.xyz"], "film.xyz"),
+        (["--record", "video.xyz"], "video.xyz"),
         (["--fps", "15"], "leave out --size and --fps"),
         (["--serve", "nonsense:port"], "nonsense"),
     ],
@@ -152,9 +156,9 @@ def test_a_source_that_is_not_there_is_said_in_a_line_by_a_whole_process(source)
     assert len(errors.splitlines()) == 1
 
 
-def test_an_empty_folder_holds_no_pictures(tmp_path):
+def test_an_empty_folder_holds_no_images(tmp_path):
     _, errors = run("camera", tmp_path, "--no-window", code=2)
-    assert "holds no pictures" in errors
+    assert "holds no images" in errors
 
 
 def test_without_the_extra_serving_says_what_to_install(video, monkeypatch, capsys):
@@ -167,7 +171,7 @@ def test_without_the_extra_serving_says_what_to_install(video, monkeypatch, caps
 
 @pytest.fixture
 def stream(pages):
-    with streams.StreamServer(lambda seconds: streams.jpeg(pages["42"])) as server:
+    with http_camera.StreamServer(lambda seconds: http_camera.jpeg(pages["42"])) as server:
         yield server
 
 
@@ -181,7 +185,7 @@ def ended(process, number, limit=10):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-@pytest.mark.parametrize("state", [streams.LIVE, streams.STALLED, streams.AWAY])
+@pytest.mark.parametrize("state", [http_camera.LIVE, http_camera.STALLED, http_camera.AWAY])
 def test_a_signal_ends_it_well_whatever_the_source_does(stream, number, state):
     process = subprocess.Popen(
         command("camera", stream.url, "--no-window"),
@@ -207,9 +211,9 @@ def test_a_lost_stream_is_in_the_log_and_among_the_events(stream):
         text=True,
     )
     rows = [json.loads(process.stdout.readline())]
-    stream.state = streams.AWAY
+    stream.state = http_camera.AWAY
     rows.append(json.loads(process.stdout.readline()))
-    stream.state = streams.LIVE
+    stream.state = http_camera.LIVE
     rows.append(json.loads(process.stdout.readline()))
     code, output, errors = ended(process, signal.SIGTERM)
     assert (code, output) == (0, "")
@@ -228,20 +232,20 @@ def test_serve_answers_until_it_is_told_to_end(pages):
         command("serve", "127.0.0.1:0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     url = process.stderr.readline().split()[-1]
-    picture = cv2.imencode(".png", pages["42"])[1].tobytes()
-    with urlopen(Request(url + "read", picture)) as response:
+    image = cv2.imencode(".png", pages["42"])[1].tobytes()
+    with urlopen(Request(url + "read", image)) as response:
         assert json.load(response)["lines"] == ["42"]
     code, _, _ = ended(process, signal.SIGTERM)
     assert code == 0
 
 
 def test_cameras_are_listed(monkeypatch, capsys):
-    monkeypatch.setattr(camera, "list_cameras", lambda: [camera.Camera("0", "Front (/dev/video0)")])
+    monkeypatch.setattr(sources, "list_cameras", lambda: [devices.Camera("0", "Front (/dev/video0)")])
     assert cli.main(["cameras"]) == 0
     assert capsys.readouterr().out.split() == ["edge-digits", "camera", "0", "Front", "(/dev/video0)"]
     assert cli.main(["cameras", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == [{"source": "0", "name": "Front (/dev/video0)"}]
-    monkeypatch.setattr(camera, "list_cameras", list)
+    monkeypatch.setattr(sources, "list_cameras", list)
     assert cli.main(["cameras"]) == 0
     assert "no camera found" in capsys.readouterr().err
 
@@ -278,8 +282,8 @@ class _Screen:
     def __call__(self, title):
         return self
 
-    def show(self, picture):
-        self.shown.append(picture)
+    def show(self, image):
+        self.shown.append(image)
         return next(self.keys, None)
 
     def __enter__(self):
@@ -294,7 +298,7 @@ def pressed(video, monkeypatch, tmp_path):
     """Run the command with a window in which keys are pressed, one a frame; return what it showed."""
 
     def press(*keys):
-        from edge_runtime import window
+        from edge_runtime.window import window
 
         screen = _Screen(keys)
         monkeypatch.setattr(window, "Window", screen)
@@ -318,15 +322,15 @@ def test_keys_of_the_window(pressed, tmp_path, capsys):
     (snapshot,) = tmp_path.glob("*.png")
     assert f"saved {snapshot.name}" in said
     assert cv2.imread(str(snapshot)).shape == (240, 320, 3)
-    films = sorted(tmp_path.glob("*.mp4"))
-    assert len(films) == 2
-    assert all(f"recorded {film.name}" in said for film in films)
+    videos = sorted(tmp_path.glob("*.mp4"))
+    assert len(videos) == 2
+    assert all(f"recorded {video.name}" in said for video in videos)
 
 
 def test_what_a_key_cannot_do_does_not_end_the_view(pressed, tmp_path, capsys, monkeypatch):
-    from edge_runtime.reader import Readers
+    from edge_runtime.reading.switch import SwitchableReader
 
-    switch = Readers.switch
+    switch = SwitchableReader.switch
 
     def broken(self, name):
         if name == "float":
@@ -334,7 +338,7 @@ def test_what_a_key_cannot_do_does_not_end_the_view(pressed, tmp_path, capsys, m
         switch(self, name)
 
     monkeypatch.setitem(sys.modules, "av", None)
-    monkeypatch.setattr(Readers, "switch", broken)
+    monkeypatch.setattr(SwitchableReader, "switch", broken)
     assert len(pressed("r", "m", None, "q")) == 4
     said = capsys.readouterr().err
     assert "pip install 'edge-digits[record]'" in said
@@ -352,7 +356,7 @@ def test_a_recording_that_fails_is_said_and_tells_by_the_exit_code(video, tmp_pa
     assert not (tmp_path / "a.mp4").exists()
 
 
-def test_a_film_that_is_cut_off_is_read_as_far_as_it_goes(video, tmp_path):
+def test_a_video_that_is_cut_off_is_read_as_far_as_it_goes(video, tmp_path):
     path = tmp_path / "cut.avi"
     path.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
     output, errors = run("camera", path, "--no-window", code=1)

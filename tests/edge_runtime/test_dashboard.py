@@ -1,18 +1,23 @@
 """What the live window shows: nothing cut, nothing covered, at any size of frame."""
 
+from __future__ import annotations
+
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from edge_runtime import Box, Digit, dashboard
-from edge_runtime.events import Number
-from edge_runtime.live import View
-from edge_runtime.window import KEYS
+from edge_runtime import Box, Digit
+from edge_runtime.live.events import Number
+from edge_runtime.live.view import View
+from edge_runtime.window import dashboard
+from edge_runtime.window import text as lettering
+from edge_runtime.window.window import KEYS
 from tests import drawing
 
-TROUBLE = "camera 0: no picture for 2 s, reconnecting"
-STAGES = {"capture": 0.0031, "locate": 0.0089, "classify": 0.0021, "draw": 0.0014}
+TROUBLE = "camera 0: no image for 2 s, reconnecting"
+STAGES = {"capture": 0.0031, "detect": 0.0089, "classify": 0.0021, "draw": 0.0014}
+
 SIZES = {
     "a tile": (28, 28),
     "a pixel": (1, 1),
@@ -26,6 +31,7 @@ SIZES = {
     "full": (1920, 1080),
     "4K": (3840, 2160),
 }
+
 size_of_frame = pytest.mark.parametrize("size", [pytest.param(size, id=name) for name, size in SIZES.items()])
 
 
@@ -54,9 +60,9 @@ def view(size=(640, 480), texts=(), tiles=None, **changes):
             )
             for i, character in enumerate(text)
         )
-        numbers.append(Number(row, text, 0.93, digits[0].box, digits, settled=row % 2 == 0))
+        numbers.append(Number(row, text, 0.93, digits[0].box, digits, confirmed=row % 2 == 0))
     known = {
-        "picture": np.full((height, width, 3), 170, np.uint8),
+        "image": np.full((height, width, 3), 170, np.uint8),
         "frame": 5,
         "seconds": 1.0,
         "time": 0.0,
@@ -65,7 +71,7 @@ def view(size=(640, 480), texts=(), tiles=None, **changes):
         "stages": STAGES,
         "rate": 29.8,
         "source": "camera 0",
-        "obtained": "640x480 at 30 fps (asked for 1280x720)",
+        "capture_format": "640x480 at 30 fps (asked for 1280x720)",
     }
     return View(**{**known, **changes})
 
@@ -75,10 +81,10 @@ def compose(view, *, tiles=False, help=False, recording=False):
 
 
 def places(canvas, image):
-    """How often a picture is found on another, pixel by pixel."""
+    """How often an image is found on another, pixel by pixel."""
     height, width = image.shape[:2]
     rows, columns = canvas.shape[0] - height + 1, canvas.shape[1] - width + 1
-    # Where the pixel that differs most from the picture's corner is, the whole of it may be.
+    # Where the pixel that differs most from the image's corner is, the whole of it may be.
     apart = np.abs(image.astype(int) - image[0, 0]).sum(axis=2)
     y, x = np.unravel_index(apart.argmax(), apart.shape)
     spots = np.argwhere((canvas[y : y + rows, x : x + columns] == image[y, x]).all(axis=2))
@@ -93,13 +99,13 @@ def colour_count(canvas, colour):
 @pytest.mark.parametrize("tiles_on", [False, True], ids=["plain", "tiles"])
 def test_every_frame_becomes_a_canvas_of_a_screens_size(size, tiles_on, tiles):
     shown = view(size, ["4285", "1?"], tiles)
-    before = shown.picture.copy()
+    before = shown.image.copy()
     canvas = compose(shown, tiles=tiles_on, help=True, recording=True)
     assert canvas.dtype == np.uint8
     assert canvas.shape[2] == 3
     assert 340 <= canvas.shape[0] <= 960
     assert 600 <= canvas.shape[1] <= 1280
-    assert (shown.picture == before).all()
+    assert (shown.image == before).all()
 
 
 CROWDS = {
@@ -111,20 +117,21 @@ CROWDS = {
     "sixty digits": ["4285019637"] * 6,
     "300 digits": ["428501963742?"] * 24,
 }
+
 STATES = {
     "quiet": {},
-    "all at once": {"trouble": TROUBLE, "paused": True},
+    "all at once": {"problem": TROUBLE, "paused": True},
     "long words": {
-        "trouble": "rtsp://camera.example:554/a/very/long/address: " + "no picture, reconnecting " * 12,
+        "problem": "rtsp://camera.example:554/a/very/long/address: " + "no image, reconnecting " * 12,
         "source": "rtsp://camera.example:554/a/very/long/address/of/a/stream",
-        "obtained": "x" * 300,
+        "capture_format": "x" * 300,
         "model": "models/one-with-a-name-that-goes-on.onnx",
         "paused": True,
     },
-    "nothing known": {"source": "", "obtained": "", "stages": {}, "rate": 0.0},
+    "nothing known": {"source": "", "capture_format": "", "stages": {}, "rate": 0.0},
     "slow": {"stages": dict.fromkeys(STAGES, 12.3456), "rate": 0.04},
     "fast": {"stages": dict.fromkeys(STAGES, 0.0), "rate": 1234.5},
-    "not ASCII": {"source": "caméra\n\t№ 1", "trouble": "caméra: perdue"},
+    "not ASCII": {"source": "caméra\n\t№ 1", "problem": "caméra: perdue"},
 }
 
 
@@ -133,7 +140,7 @@ STATES = {
 @pytest.mark.parametrize("size", [SIZES[name] for name in ("usual", "wide", "tall", "a pillar")])
 def test_no_text_covers_another_or_leaves_the_canvas(size, texts, state, tiles, monkeypatch):
     pasted = []
-    real = dashboard._paste
+    real = lettering._paste
 
     def paste(canvas, image, x, y):
         real(canvas, image, x, y)
@@ -152,20 +159,20 @@ def test_what_would_be_cut_off_by_the_edge_is_an_error():
     canvas = np.zeros((20, 20, 3), np.uint8)
     for x, y in ((15, 0), (0, 15), (-1, 0), (0, -1)):
         with pytest.raises(ValueError, match="broadcast"):
-            dashboard._paste(canvas, np.ones((9, 9, 3), np.uint8), x, y)
+            lettering._paste(canvas, np.ones((9, 9, 3), np.uint8), x, y)
 
 
 @pytest.mark.parametrize("bold", [False, True])
 @pytest.mark.parametrize("size", [8, 9, 11, 24, 38])
 def test_letters_are_whole(size, bold, monkeypatch):
     """With more room above and below there is no more of them."""
-    rise, fall = dashboard._rise_and_fall(size)
+    rise, fall = lettering._rise_and_fall(size)
     letters = [chr(code) for code in range(33, 127) if chr(code).isalnum() or chr(code) in "%.:,-?+"]
-    given = [dashboard._letter.__wrapped__(letter, size, bold) for letter in letters]
+    given = [lettering._letter.__wrapped__(letter, size, bold) for letter in letters]
     monkeypatch.setattr(dashboard, "_rise_and_fall", lambda size: (rise + 9, fall + 9))
     for letter, image in zip(letters, given, strict=True):
-        roomy = dashboard._letter.__wrapped__(letter, size, bold)
-        edge = 9 * dashboard._FINE
+        roomy = lettering._letter.__wrapped__(letter, size, bold)
+        edge = 9 * lettering._FINE
         assert (roomy[edge:-edge] == image).all(), letter
         assert roomy[:edge].max() == roomy[-edge:].max() == 0, letter
         assert image.max() > 200, letter
@@ -173,14 +180,14 @@ def test_letters_are_whole(size, bold, monkeypatch):
 
 def test_the_frame_is_shown_as_it_is():
     generator = np.random.default_rng(1)
-    picture = generator.integers(0, 255, (480, 640, 3)).astype(np.uint8)
-    assert (compose(view(picture=picture))[:480, :640] == picture).all()
+    image = generator.integers(0, 255, (480, 640, 3)).astype(np.uint8)
+    assert (compose(view(image=image))[:480, :640] == image).all()
 
 
 def test_a_large_frame_is_made_small_without_loss_of_light():
-    picture = np.zeros((2160, 3840, 3), np.uint8)
-    picture[::2] = 200  # every other row: single rows left out would show it as black or white
-    shown = compose(view(picture=picture))[:500, :900]
+    image = np.zeros((2160, 3840, 3), np.uint8)
+    image[::2] = 200  # every other row: single rows left out would show it as black or white
+    shown = compose(view(image=image))[:500, :900]
     assert shown.mean() == pytest.approx(100, abs=8)
 
 
@@ -202,8 +209,8 @@ def test_numbers_are_written_large_and_settled_ones_brightly(text):
         (38, True, dashboard._DIM, text, 1),
         (16, False, dashboard._DIM, "93%", 2),
     ):
-        image = dashboard._text(words, size, bold, colour, dashboard._GROUND)
-        assert places(canvas, image[: size + dashboard._rise(size)]) == count
+        image = lettering._text(words, size, bold, colour, lettering._GROUND)
+        assert places(canvas, image[: size + lettering._rise(size)]) == count
 
 
 def test_what_has_no_room_is_counted():
@@ -211,11 +218,11 @@ def test_what_has_no_room_is_counted():
     counts = [
         count
         for count in range(1, 40)
-        if places(canvas, dashboard._text(f"and {count} more", 9, False, dashboard._DIM, dashboard._GROUND))
+        if places(canvas, lettering._text(f"and {count} more", 9, False, dashboard._DIM, lettering._GROUND))
     ]
     assert len(counts) == 1
     shown = [
-        dashboard._text("42", 11, True, colour, dashboard._GROUND)
+        lettering._text("42", 11, True, colour, lettering._GROUND)
         for colour in (dashboard._TEXT, dashboard._DIM)
     ]
     assert sum(places(canvas, image[: 11 + 4]) for image in shown) == 40 - counts[0]
@@ -236,7 +243,7 @@ def test_every_tile_is_shown_as_the_network_saw_it(texts, enlarged, tiles):
 
 def test_tiles_without_room_are_counted(tiles):
     strip = compose(view(texts=["428501963742?"] * 24, tiles=tiles), tiles=True)[480:]
-    more = dashboard._text(f"+{13 * 24 - 59}", 8, False, dashboard._DIM, dashboard._GROUND)
+    more = lettering._text(f"+{13 * 24 - 59}", 8, False, dashboard._DIM, lettering._GROUND)
     assert places(strip, more) == 1
 
 
@@ -246,27 +253,27 @@ def test_digits_without_tiles_have_none_shown():
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1920, 400), (300, 1200)])
-def test_trouble_dims_the_last_picture_and_says_why(size):
-    quiet, troubled = (compose(view(size, ["42"], trouble=trouble)) for trouble in ("", TROUBLE))
+def test_trouble_dims_the_last_image_and_says_why(size):
+    quiet, troubled = (compose(view(size, ["42"], problem=problem)) for problem in ("", TROUBLE))
     area = dashboard._arrange(*size, False).area
     inside = (slice(0, area.height), slice(0, area.width))
     assert troubled[inside].mean() < 0.6 * quiet[inside].mean()
     assert colour_count(troubled[inside], dashboard._ALARM) > 100
     assert colour_count(troubled[inside], dashboard._ACCENT) == 0
-    first = dashboard._wrap(TROUBLE, 12, area.width - 80, 4)[0]
-    assert places(troubled, dashboard._text(first, 12, False, dashboard._TEXT, dashboard._GROUND)) == 1
+    first = lettering._wrap(TROUBLE, 12, area.width - 80, 4)[0]
+    assert places(troubled, lettering._text(first, 12, False, dashboard._TEXT, lettering._GROUND)) == 1
 
 
-def test_trouble_is_wrapped_into_narrow_pictures():
-    words = " ".join(dashboard._wrap(TROUBLE, 12, 180, 4))
+def test_trouble_is_wrapped_into_narrow_images():
+    words = " ".join(lettering._wrap(TROUBLE, 12, 180, 4))
     assert words == TROUBLE
-    assert all(dashboard._width(line, 12, False) <= 180 for line in dashboard._wrap(TROUBLE, 12, 180, 4))
+    assert all(lettering._width(line, 12, False) <= 180 for line in lettering._wrap(TROUBLE, 12, 180, 4))
 
 
 @pytest.mark.parametrize(
     ("options", "changes", "word", "colour", "ground"),
     [
-        pytest.param({"recording": True}, {}, "REC", dashboard._ALARM, dashboard._GROUND, id="recording"),
+        pytest.param({"recording": True}, {}, "REC", dashboard._ALARM, lettering._GROUND, id="recording"),
         pytest.param({}, {"paused": True}, "PAUSED", dashboard._ON_ACCENT, dashboard._ACCENT, id="paused"),
     ],
 )
@@ -276,25 +283,25 @@ def test_the_state_is_shown_at_the_panels_head_alone(options, changes, word, col
     assert rows.max() < 40
     assert columns.min() > 640
     size = 9 if word == "REC" else 8
-    text = dashboard._text(word, size, True, colour, ground)
-    rise = dashboard._rise(size)
+    text = lettering._text(word, size, True, colour, ground)
+    rise = lettering._rise(size)
     assert places(changed, text[rise : rise + size]) == 1
 
 
 def test_the_figures_are_those_of_the_view():
-    canvas = compose(view(rate=17.3, stages={"capture": 0.0041, "locate": 0.0123}, model="float"))
+    canvas = compose(view(rate=17.3, stages={"capture": 0.0041, "detect": 0.0123}, model="float"))
     for text, size, bold, ground in (
-        ("17.3", 24, True, dashboard._GROUND),
-        ("16.4 ms", 9, False, dashboard._GROUND),
-        ("4.1 ms", 9, False, dashboard._GROUND),
-        ("12.3 ms", 9, False, dashboard._GROUND),
+        ("17.3", 24, True, lettering._GROUND),
+        ("16.4 ms", 9, False, lettering._GROUND),
+        ("4.1 ms", 9, False, lettering._GROUND),
+        ("12.3 ms", 9, False, lettering._GROUND),
     ):
-        assert places(canvas, dashboard._text(text, size, bold, dashboard._TEXT, ground)) == 1, text
-    assert places(canvas, dashboard._tag("FLOAT", 9, dashboard._TEXT, dashboard._RAISED)) == 1
+        assert places(canvas, lettering._text(text, size, bold, dashboard._TEXT, ground)) == 1, text
+    assert places(canvas, lettering._tag("FLOAT", 9, dashboard._TEXT, dashboard._RAISED)) == 1
 
 
 def test_the_bar_is_divided_as_the_time_is():
-    canvas = compose(view(stages={"capture": 0.003, "locate": 0.001}))
+    canvas = compose(view(stages={"capture": 0.003, "detect": 0.001}))
     row = next(row for row in canvas if colour_count(row[None], dashboard._SHADES[1]) > 40)
     first, second = (colour_count(row[None], shade) for shade in dashboard._SHADES[:2])
     assert first / (first + second) == pytest.approx(0.75, abs=0.02)
@@ -305,9 +312,9 @@ def test_help_lists_every_key(size):
     usual, helped = compose(view(size)), compose(view(size), help=True)
     assert (usual != helped).any()
     for key, meaning in KEYS.items():
-        assert places(helped, dashboard._text(meaning, 9, False, dashboard._TEXT, dashboard._RAISED)) == 1
+        assert places(helped, lettering._text(meaning, 9, False, dashboard._TEXT, dashboard._RAISED)) == 1
         name = "space" if key == " " else key
-        assert places(helped, dashboard._tag(name, 9, dashboard._TEXT, dashboard._LINE)) == 1
+        assert places(helped, lettering._tag(name, 9, dashboard._TEXT, dashboard._LINE)) == 1
 
 
 @pytest.mark.parametrize(
@@ -315,7 +322,7 @@ def test_help_lists_every_key(size):
 )
 def test_labels_hide_no_box_and_no_label(texts, monkeypatch):
     labels = []
-    real = dashboard._paste
+    real = lettering._paste
 
     def paste(canvas, image, x, y):
         real(canvas, image, x, y)

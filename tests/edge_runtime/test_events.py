@@ -1,18 +1,21 @@
 """Digits read together as numbers, and the events of numbers that appear, change and leave."""
 
+from __future__ import annotations
+
 import json
 
 import pytest
 
-from edge_runtime import events
-from edge_runtime.events import Event, Numbers, neighbours
+from edge_runtime.live import numbers
+from edge_runtime.live.events import Event
+from edge_runtime.live.numbers import Numbers, neighbours
+from edge_runtime.live.tracker import Track
 from edge_runtime.results import Box, Digit
-from edge_runtime.tracks import Tracked
 
 FPS = 30
 
 
-def tracked(text, x=100, y=100, height=60, first=1, settled=True, gap=0.25):
+def tracked(text, x=100, y=100, height=60, first=1, confirmed=True, gap=0.25):
     """A number as tracks; "?" is a digit that is not sure."""
     row = []
     for index, character in enumerate(text):
@@ -20,7 +23,7 @@ def tracked(text, x=100, y=100, height=60, first=1, settled=True, gap=0.25):
         box = Box(round(x + index * (width + gap * height)), y, width, height)
         value = None if character == "?" else int(character)
         row.append(
-            Tracked(first + index, Digit(value, 0.9 + index / 1000, box), settled and value is not None)
+            Track(first + index, Digit(value, 0.9 + index / 1000, box), confirmed and value is not None)
         )
     return row
 
@@ -45,7 +48,7 @@ def test_neighbours_are_one_number_and_what_is_apart_is_another():
     assert said(told) == [("appeared", text, None) for text in ("4285", "17", "9")]
     assert [number.text for number in last] == ["4285", "17", "9"]
     assert [number.digits[0].line for number in last] == [0, 0, 1]
-    assert all(number.settled for number in last)
+    assert all(number.confirmed for number in last)
     assert last[0].confidence == pytest.approx(0.9)
 
 
@@ -79,9 +82,9 @@ def test_a_number_in_two_columns_of_two_lines_is_four():
 
 
 def test_nothing_is_told_before_it_is_steady():
-    told, _ = run([tracked("42")] * round(events.STEADY * FPS - 1))
+    told, _ = run([tracked("42")] * round(numbers.STEADY * FPS - 1))
     assert told == []
-    told, _ = run([tracked("42", settled=False)] * 60)
+    told, _ = run([tracked("42", confirmed=False)] * 60)
     assert told == []
     told, last = run([tracked("4?")] * 60)
     assert told == []
@@ -164,8 +167,8 @@ def test_an_event_is_one_line_of_json_with_all_that_another_program_needs():
 
 
 def test_a_lost_source_is_an_event_with_its_reason():
-    row = json.loads(Event("lost", 1.0, 1e9, 3, reason="no picture for 2 s").as_json())
+    row = json.loads(Event("lost", 1.0, 1e9, 3, reason="no image for 2 s").as_json())
     assert row == {
         **{"event": "lost", "time": "2001-09-09T01:46:40.000Z", "seconds": 1.0, "frame": 3},
-        "reason": "no picture for 2 s",
+        "reason": "no image for 2 s",
     }

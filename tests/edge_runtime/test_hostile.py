@@ -1,4 +1,6 @@
-"""Pictures that no one sends on purpose, and those that someone does: one clear line, nothing else lost."""
+"""Images that no one sends on purpose, and those that someone does: one clear line, nothing else lost."""
+
+from __future__ import annotations
 
 import os
 import struct
@@ -9,7 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import DigitReader, PictureError, preprocess
+from edge_runtime import DigitReader, ImageError
+from edge_runtime.images import decode
+from edge_runtime.reading import crop
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +21,8 @@ def reader():
     return DigitReader()
 
 
-def encode(suffix, picture, *options):
-    return cv2.imencode(suffix, picture, list(options))[1].tobytes()
+def encode(suffix, image, *options):
+    return cv2.imencode(suffix, image, list(options))[1].tobytes()
 
 
 def chunk(kind, data):
@@ -45,30 +49,30 @@ NOISE = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
     ("data", "word"),
     [
         pytest.param(b"", "empty", id="zero bytes"),
-        pytest.param(b"\x89", "not a picture", id="one byte"),
-        pytest.param(b"just some text\n" * 20, "not a picture", id="text named .png"),
-        pytest.param(b"\x89PNG\r\n\x1a\n", "not a picture", id="signature alone"),
-        pytest.param(encode(".png", NOISE)[:80], "not a picture", id="truncated header"),
+        pytest.param(b"\x89", "not an image", id="one byte"),
+        pytest.param(b"just some text\n" * 20, "not an image", id="text named .png"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", "not an image", id="signature alone"),
+        pytest.param(encode(".png", NOISE)[:80], "not an image", id="truncated header"),
         pytest.param(png_header_bomb(), "200 megapixels", id="header bomb"),
         pytest.param(b"P5 20000 20000 255\n" + bytes(100), "200 megapixels", id="header bomb in PGM"),
         pytest.param(
-            b"II+\0" + struct.pack("<L", 7) + bytes(40), "not a picture", id="BigTIFF without a directory"
+            b"II+\0" + struct.pack("<L", 7) + bytes(40), "not an image", id="BigTIFF without a directory"
         ),
-        pytest.param(b"II+\0\x08\0\0\0" + b"\xff" * 40, "not a picture", id="BigTIFF with a huge offset"),
-        pytest.param(b"RIFF\x20\0\0\0WEBPVP8L", "not a picture", id="cut WebP"),
-        pytest.param(b'<svg width="" height="">', "not a picture", id="SVG named .png"),
+        pytest.param(b"II+\0\x08\0\0\0" + b"\xff" * 40, "not an image", id="BigTIFF with a huge offset"),
+        pytest.param(b"RIFF\x20\0\0\0WEBPVP8L", "not an image", id="cut WebP"),
+        pytest.param(b'<svg width="" height="">', "not an image", id="SVG named .png"),
     ],
 )
-def test_bytes_that_are_no_picture_are_refused(data, word, tmp_path, reader):
-    path = tmp_path / "picture.png"
+def test_bytes_that_are_no_image_are_refused(data, word, tmp_path, reader):
+    path = tmp_path / "image.png"
     path.write_bytes(data)
-    with pytest.raises(PictureError, match=word) as caught:
+    with pytest.raises(ImageError, match=word) as caught:
         reader.read(path)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         np.full((1, 1), 255, np.uint8),
         np.full((1, 5000), 128, np.uint8),
@@ -81,22 +85,22 @@ def test_bytes_that_are_no_picture_are_refused(data, word, tmp_path, reader):
     ],
     ids=["one pixel", "one row", "one column", "white", "black", "white tile", "black tile", "gradient"],
 )
-def test_nothing_to_read_is_no_digit(picture, reader):
-    reading = reader.read(picture)
+def test_nothing_to_read_is_no_digit(image, reader):
+    reading = reader.read(image)
     assert reading.digits == ()
     assert reading.status == "no digit found"
 
 
 def test_noise_and_checkers_do_not_break_anything(reader):
     checkers = np.kron(np.indices((20, 20)).sum(0) % 2, np.ones((16, 16))).astype(np.uint8) * 255
-    for picture in (
+    for image in (
         NOISE,
         cv2.resize(NOISE, (900, 700)),
         checkers,
         255 - checkers,
         np.eye(400, dtype=np.uint8) * 255,
     ):
-        reader.read(picture)
+        reader.read(image)
 
 
 def as_colour(grey):
@@ -143,8 +147,8 @@ def test_a_sideways_photograph_is_turned(orientation, turn, draw_page, tmp_path,
     path.write_bytes(with_orientation(encode(".jpg", stored), orientation))
     reading = reader.read(path)
     assert reading.text == "472"
-    # Boxes are in the picture as it is looked at, the same that is drawn on.
-    height, width = preprocess.decode_colour(path.read_bytes()).shape[:2]
+    # Boxes are in the image as it is looked at, the same that is drawn on.
+    height, width = decode.decode_colour(path.read_bytes()).shape[:2]
     assert all(digit.box.x + digit.box.width <= width for digit in reading.digits)
     assert all(digit.box.y + digit.box.height <= height for digit in reading.digits)
 
@@ -154,7 +158,7 @@ CMYK = Path(__file__).with_name("cmyk.jpg")
 
 
 def test_a_cmyk_jpeg_is_decoded():
-    assert preprocess.decode(CMYK.read_bytes()).shape == (120, 240)
+    assert decode.decode(CMYK.read_bytes()).shape == (120, 240)
 
 
 def test_a_truncated_jpeg_gives_what_is_there_or_a_clear_error(draw_page, tmp_path, reader):
@@ -166,15 +170,15 @@ def test_a_truncated_jpeg_gives_what_is_there_or_a_clear_error(draw_page, tmp_pa
         assert reading.status == "ok" or reading.status.startswith(("error: ", "no digit"))
 
 
-def test_one_broken_file_stops_nothing(picture_file, tmp_path, reader):
+def test_one_broken_file_stops_nothing(image_file, tmp_path, reader):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"text")
     paths = [
-        picture_file("a.png", "1"),
+        image_file("a.png", "1"),
         broken,
         tmp_path / "missing.png",
         tmp_path,
-        picture_file("b.png", "2"),
+        image_file("b.png", "2"),
     ]
     readings = list(reader.read_many(paths))
     assert [reading.source for reading in readings] == [str(path) for path in paths]
@@ -184,56 +188,54 @@ def test_one_broken_file_stops_nothing(picture_file, tmp_path, reader):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are a Unix thing")
-def test_a_pipe_is_no_picture_and_does_not_hang(tmp_path, reader):
+def test_a_pipe_is_no_image_and_does_not_hang(tmp_path, reader):
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
-    with pytest.raises(PictureError, match="not a regular file"):
+    with pytest.raises(ImageError, match="not a regular file"):
         reader.read(pipe)
 
 
-def test_odd_names_are_read(picture_file, reader):
+def test_odd_names_are_read(image_file, reader):
     for name in ("zwölf.png", "数字.png", "a b.png", "-x.png", "new\nline.png", "[1].png", "e\u0301.png"):
-        assert reader.read(picture_file(name, "3")).text == "3"
+        assert reader.read(image_file(name, "3")).text == "3"
 
 
 def test_a_null_byte_in_a_name_is_an_error_of_ours(reader):
-    with pytest.raises(PictureError, match="file name"):
+    with pytest.raises(ImageError, match="file name"):
         reader.read("a\0b.png")
 
 
 def test_a_transparent_drawing_is_drawn_on_as_it_was_read(draw_page):
     data = encode(".png", transparent(draw_page("42")))
-    assert preprocess.decode_colour(data).mean() > 128
+    assert decode.decode_colour(data).mean() > 128
 
 
 def test_many_large_transparent_pixels_need_little_more_than_themselves():
     import tracemalloc
 
-    picture = np.zeros((3000, 4000, 4), np.uint8)
+    image = np.zeros((3000, 4000, 4), np.uint8)
     tracemalloc.start()
-    preprocess.to_grey(picture)
+    decode.to_grey(image)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 2 * picture.nbytes
+    assert peak < 2 * image.nbytes
 
 
 def test_a_size_at_a_files_end_is_known_before_it_is_decoded(monkeypatch):
     """TIFFs may hold it there."""
-    monkeypatch.setattr(preprocess.cv2, "imdecode", None)
+    monkeypatch.setattr(crop.cv2, "imdecode", None)
     pixels = bytes(100_000)
     tags = [(256, 4, 1, 100_000), (257, 4, 1, 100_000)]
     directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
-    with pytest.raises(PictureError, match="100000x100000 pixels, over the limit"):
-        preprocess.decode(b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory)
+    with pytest.raises(ImageError, match="100000x100000 pixels, over the limit"):
+        decode.decode(b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory)
 
 
 @pytest.mark.parametrize("begin", [b"P5 ", b"\xff\xd8"], ids=["a PGM", "a JPEG"])
 def test_a_damaged_header_is_not_looked_through_for_ever(begin, monkeypatch):
     """It took a quarter of a minute for a megabyte, and hours for sixteen."""
     looked = []
-    monkeypatch.setattr(
-        preprocess.imagesize, "get", lambda file: looked.append(len(file.getvalue())) or (-1, -1)
-    )
-    with pytest.raises(PictureError):
-        preprocess.decode(begin + b"1" * 2**25)
+    monkeypatch.setattr(crop.imagesize, "get", lambda file: looked.append(len(file.getvalue())) or (-1, -1))
+    with pytest.raises(ImageError):
+        decode.decode(begin + b"1" * 2**25)
     assert max(looked) <= 2**24

@@ -1,5 +1,7 @@
 """The live loop: views of frames, frames that show nothing new, sources that are lost, and the controls."""
 
+from __future__ import annotations
+
 import threading
 import time
 
@@ -7,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import ModelError, live
-from edge_runtime.camera import Frame, Frames
-from edge_runtime.live import Live
-from edge_runtime.reader import Readers
+from edge_runtime import ModelError
+from edge_runtime.live import loop
+from edge_runtime.live.loop import Live
+from edge_runtime.live.sources.base import Frame, Frames
+from edge_runtime.reading.switch import SwitchableReader
 from tests import drawing
 
 FPS = 30
@@ -23,12 +26,12 @@ def pages():
 
 
 class Script(Frames):
-    """A source that does as it is told: pictures are frames, texts are trouble, None is nothing in time."""
+    """A source that does as it is told: images are frames, texts are problem, None is nothing in time."""
 
     name = "script"
 
     def __init__(self, steps, *, live=False):
-        self.live, self._steps, self._number, self._seconds = live, iter(steps), 0, 0.0
+        self.live, self._steps, self._number, self._seconds = loop, iter(steps), 0, 0.0
         self.taken = 0
 
     def next(self, timeout):
@@ -39,10 +42,10 @@ class Script(Frames):
             self.ended = True
             return None
         if step is None or isinstance(step, str):
-            self.trouble = step or ""
+            self.problem = step or ""
             self._seconds += 1.0
             return None
-        self.trouble = ""
+        self.problem = ""
         self._number += 1
         return Frame(step, self._number - 1, self._seconds, time.perf_counter())
 
@@ -53,7 +56,7 @@ class Script(Frames):
 def run(steps, *, is_live=False):
     said = []
     script = Script(steps, live=is_live)
-    return list(Live(script, Readers("int8"), said.append).views()), said
+    return list(Live(script, SwitchableReader("int8"), said.append).views()), said
 
 
 def told(views):
@@ -73,7 +76,7 @@ def test_every_frame_has_a_view_with_what_is_in_it(pages):
     assert [digit.value for digit in last.digits] == [4, 2]
     assert all(digit.tile.shape == (28, 28) for digit in last.digits)
     assert told(views) == [("appeared", "42")]
-    assert set(last.stages) == set(live.STAGES)
+    assert set(last.stages) == set(views.STAGES)
     assert last.model == "int8"
     assert said == []
 
@@ -105,15 +108,15 @@ def test_frames_of_another_size_start_anew(pages):
     assert [number.id for number in views[-1].numbers] == [2]
 
 
-def test_a_source_that_is_lost_keeps_its_picture_and_its_numbers(pages):
-    steps = [pages["42"]] * 20 + ["no picture for 2 s"] * 8 + [pages["42"]] * 20
+def test_a_source_that_is_lost_keeps_its_image_and_its_numbers(pages):
+    steps = [pages["42"]] * 20 + ["no image for 2 s"] * 8 + [pages["42"]] * 20
     views, said = run(steps, is_live=True)
-    assert told(views) == [("appeared", "42"), ("lost", "no picture for 2 s"), ("back", "")]
-    assert said == ["script: no picture for 2 s", "script is back"]
-    lost = [view for view in views if view.trouble]
+    assert told(views) == [("appeared", "42"), ("lost", "no image for 2 s"), ("back", "")]
+    assert said == ["script: no image for 2 s", "script is back"]
+    lost = [view for view in views if view.problem]
     assert len(lost) == 8
-    assert all(view.picture is views[19].picture and not view.fresh for view in lost)
-    assert views[-1].trouble == ""
+    assert all(view.image is views[19].image and not view.fresh for view in lost)
+    assert views[-1].problem == ""
 
 
 def test_what_has_gone_meanwhile_leaves_when_the_source_is_back(pages):
@@ -125,7 +128,7 @@ def test_what_has_gone_meanwhile_leaves_when_the_source_is_back(pages):
 def test_a_source_that_is_lost_twice_while_it_is_paused_does_no_harm(pages):
     blank = np.full_like(pages["42"], 200)
     steps = [pages["42"]] * 20 + (["lost"] * 100 + [pages["42"]]) * 2 + [blank] * 40
-    loop = Live(Script(steps, live=True), Readers("int8"), lambda _: None)
+    loop = Live(Script(steps, live=True), SwitchableReader("int8"), lambda _: None)
     seen = []
     for view in loop.views():
         seen.append(view)
@@ -137,7 +140,7 @@ def test_a_source_that_is_lost_twice_while_it_is_paused_does_no_harm(pages):
 
 
 def test_a_pause_is_no_time_for_numbers_to_leave_in(pages):
-    loop = Live(Script([pages["42"]] * 100, live=True), Readers("int8"), lambda _: None)
+    loop = Live(Script([pages["42"]] * 100, live=True), SwitchableReader("int8"), lambda _: None)
     seen = []
     for view in loop.views():
         seen.append(view)
@@ -145,7 +148,7 @@ def test_a_pause_is_no_time_for_numbers_to_leave_in(pages):
     assert told(seen) == [("appeared", "42")]
 
 
-def test_a_broken_picture_of_a_folder_is_said_and_is_no_event(pages):
+def test_a_broken_image_of_a_folder_is_said_and_is_no_event(pages):
     views, said = run(["a.png is passed over: broken", pages["42"], "b.png is passed over", pages["42"]])
     assert told(views) == []
     assert said == ["script: a.png is passed over: broken", "script: b.png is passed over"]
@@ -156,14 +159,14 @@ def test_a_source_without_frames_for_a_while_keeps_the_window_alive(pages):
     assert len(views) == 4
 
 
-def test_a_pause_holds_the_picture_and_a_film(pages):
+def test_a_pause_holds_the_image_and_a_video(pages):
     script = Script([pages["42"]] * 5 + [pages["77"]] * 5)
-    loop = Live(script, Readers("int8"), print)
+    loop = Live(script, SwitchableReader("int8"), print)
     views = loop.views()
     first = next(views)
     loop.paused = True
     held = [next(views) for _ in range(3)]
-    assert all(view.paused and view.picture is first.picture for view in held)
+    assert all(view.paused and view.image is first.image for view in held)
     assert script.taken == 1
     loop.paused = False
     rest = list(views)
@@ -172,7 +175,7 @@ def test_a_pause_holds_the_picture_and_a_film(pages):
 
 
 def test_the_model_is_switched_while_it_reads(pages):
-    loop = Live(Script([noisy(pages["42"], index) for index in range(20)]), Readers("int8"), print)
+    loop = Live(Script([noisy(pages["42"], index) for index in range(20)]), SwitchableReader("int8"), print)
     views = loop.views()
     assert next(views).model == "int8"
     loop.readers.switch("float")
@@ -190,14 +193,14 @@ def test_the_loop_ends_when_it_is_told_to_from_another_thread(pages):
         while True:
             yield None
 
-    loop = Live(Script([pages["42"]]), Readers("int8"), print)
+    loop = Live(Script([pages["42"]]), SwitchableReader("int8"), print)
     loop._frames._steps = for_ever()
     threading.Timer(0.2, loop.stop).start()
     assert list(loop.views()) == []
 
 
 def test_time_that_a_viewer_takes_is_the_next_views_drawing(pages):
-    views = Live(Script([pages["42"]] * 2), Readers("int8"), print).views()
+    views = Live(Script([pages["42"]] * 2), SwitchableReader("int8"), print).views()
     assert next(views).stages["draw"] == 0
     time.sleep(0.05)
     assert next(views).stages["draw"] >= 0.05

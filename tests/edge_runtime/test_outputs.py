@@ -1,5 +1,7 @@
 """Results files: whole whatever happens, and never dropped."""
 
+from __future__ import annotations
+
 import csv
 import errno
 import json
@@ -8,16 +10,18 @@ import sys
 
 import pytest
 
-from edge_runtime import Box, Digit, MissingDependencyError, OutputError, Reading, outputs
+from edge_runtime import Box, Digit, MissingDependencyError, OutputError, Reading
+from edge_runtime.outputs import annotated, rows, tables
 
 READINGS = [
     Reading(
-        "a.png", (Digit(4, 0.99, Box(1, 2, 3, 4)), Digit(None, 0.41, Box(5, 6, 7, 8), "refused: unsure"))
+        "a.png", (Digit(4, 0.99, Box(1, 2, 3, 4)), Digit(None, 0.41, Box(5, 6, 7, 8), "rejected: unsure"))
     ),
     Reading("b, with comma\nand line.png", (Digit(0, 1.0, Box(0, 0, 28, 28)),)),
     Reading("c.png", (), "no digit found"),
-    Reading("d\udcff.png", (), "error: not a picture"),
+    Reading("d\udcff.png", (), "error: not an image"),
 ]
+
 KINDS = [".csv", ".jsonl", ".parquet"]
 
 
@@ -33,13 +37,13 @@ def rows_of(path):
 
 
 def write(path, readings, **options):
-    with outputs.open_output(path, **options) as output:
+    with tables.open_output(path, **options) as output:
         for reading in readings:
             output.write([reading])
 
 
 @pytest.mark.parametrize("suffix", KINDS)
-def test_one_row_a_digit_and_one_for_a_picture_without(suffix, tmp_path):
+def test_one_row_a_digit_and_one_for_a_image_without(suffix, tmp_path):
     path = tmp_path / "new folder" / f"results{suffix}"
     write(path, READINGS)
     rows = rows_of(path)
@@ -48,11 +52,11 @@ def test_one_row_a_digit_and_one_for_a_picture_without(suffix, tmp_path):
     ]  # fmt: skip
     assert [None if row["digit"] is None else int(row["digit"]) for row in rows] == [4, None, 0, None, None]
     assert [row["status"] for row in rows] == [
-        "ok", "refused: unsure", "ok", "no digit found", "error: not a picture",
+        "ok", "rejected: unsure", "ok", "no digit found", "error: not an image",
     ]  # fmt: skip
     assert float(rows[0]["confidence"]) == pytest.approx(0.99)
     assert [int(rows[0][name]) for name in ("x", "y", "width", "height")] == [1, 2, 3, 4]
-    assert tuple(rows[0]) == outputs.COLUMNS
+    assert tuple(rows[0]) == rows.COLUMNS
 
 
 @pytest.mark.parametrize("suffix", KINDS)
@@ -68,7 +72,7 @@ def test_a_file_that_exists_is_not_touched_unasked(suffix, tmp_path):
     write(path, READINGS)
     before = path.read_bytes()
     with pytest.raises(OutputError, match="--overwrite"):
-        outputs.open_output(path)
+        tables.open_output(path)
     assert path.read_bytes() == before
     write(path, READINGS[:1], overwrite=True)
     assert len(rows_of(path)) == 2
@@ -77,13 +81,13 @@ def test_a_file_that_exists_is_not_touched_unasked(suffix, tmp_path):
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'edge-digits\[parquet\]'"):
-        outputs.open_output(tmp_path / "results.parquet")
+        tables.open_output(tmp_path / "results.parquet")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_kind_of_file_is_named(tmp_path):
     with pytest.raises(OutputError, match=r"\.csv, \.jsonl, \.parquet"):
-        outputs.open_output(tmp_path / "results.xlsx")
+        tables.open_output(tmp_path / "results.xlsx")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
@@ -94,9 +98,9 @@ def test_a_file_cut_anywhere_is_continued_to_the_same_content(suffix, tmp_path):
     for cut in range(0, len(content) + 1, 3):
         path = tmp_path / f"cut{suffix}"
         path.write_bytes(content[:cut])
-        with outputs.open_output(path, resume=True) as output:
+        with tables.open_output(path, resume=True) as output:
             # As the command does: the unsure one first, then all that are not done.
-            names = [outputs.printable(r.source) for r in READINGS]
+            names = [rows.printable(r.source) for r in READINGS]
             again = [READINGS[names.index(output.unsure)]] if output.unsure else []
             rest = [r for r, name in zip(READINGS, names, strict=True) if name not in output.done]
             output.write(again + [r for r in rest if r not in again])
@@ -104,17 +108,17 @@ def test_a_file_cut_anywhere_is_continued_to_the_same_content(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_resuming_with_other_pictures_drops_nothing(suffix, tmp_path):
+def test_resuming_with_other_images_drops_nothing(suffix, tmp_path):
     path = tmp_path / f"results{suffix}"
     for readings in (READINGS[:1], READINGS[1:2], READINGS[2:3]):
         write(path, readings, resume=True)
     assert [row["source"] for row in rows_of(path)] == ["a.png", "a.png", READINGS[1].source, "c.png"]
 
 
-def test_a_last_picture_that_is_gone_keeps_its_rows(tmp_path):
+def test_a_last_image_that_is_gone_keeps_its_rows(tmp_path):
     path = tmp_path / "results.csv"
     write(path, READINGS[:1])
-    with outputs.open_output(path, resume=True) as output:
+    with tables.open_output(path, resume=True) as output:
         output.write([Reading("a.png", (), "error: no such file"), READINGS[2]])
     assert [row["source"] for row in rows_of(path)] == ["a.png", "a.png", "c.png"]
 
@@ -122,7 +126,7 @@ def test_a_last_picture_that_is_gone_keeps_its_rows(tmp_path):
 def test_what_failed_is_tried_again(tmp_path):
     path = tmp_path / "results.csv"
     write(path, [Reading("gone.png", (), "error: no such file"), READINGS[0], READINGS[2]])
-    with outputs.open_output(path, resume=True) as output:
+    with tables.open_output(path, resume=True) as output:
         assert output.done == {"a.png", "c.png"}
 
 
@@ -131,16 +135,16 @@ def test_what_failed_is_tried_again(tmp_path):
 def test_a_pipe_is_no_results_file(options, tmp_path):
     os.mkfifo(tmp_path / "r.csv")
     with pytest.raises(OutputError, match="regular file"):
-        outputs.open_output(tmp_path / "r.csv", **options)
+        tables.open_output(tmp_path / "r.csv", **options)
 
 
 def test_an_interrupted_parquet_is_not_wiped_unasked(tmp_path):
     path = tmp_path / "results.parquet"
-    with pytest.raises(KeyboardInterrupt), outputs.open_output(path) as output:
+    with pytest.raises(KeyboardInterrupt), tables.open_output(path) as output:
         output.write(READINGS)
         raise KeyboardInterrupt
     with pytest.raises(OutputError, match="--resume"):
-        outputs.open_output(path)
+        tables.open_output(path)
     write(path, [], resume=True)
     assert len(rows_of(path)) == 5
 
@@ -155,7 +159,7 @@ def test_resuming_needs_no_file_to_begin_with(tmp_path):
     [
         (".csv", "a,b\n1,2\n"),
         (".csv", "notes"),
-        (".csv", ",".join(outputs.COLUMNS) + "\n1,2\n3,4\n"),
+        (".csv", ",".join(rows.COLUMNS) + "\n1,2\n3,4\n"),
         (".jsonl", "[1]\n"),
         (".jsonl", "notes"),
         (".jsonl", '{"source": 1}\n{}\n'),
@@ -165,24 +169,24 @@ def test_another_file_is_never_continued(suffix, content, tmp_path):
     path = tmp_path / f"other{suffix}"
     path.write_text(content)
     with pytest.raises(OutputError, match="not a results file"):
-        outputs.open_output(path, resume=True)
+        tables.open_output(path, resume=True)
     assert path.read_text() == content
 
 
 def test_a_parquet_that_is_cut_short_keeps_its_rows_and_goes_on(tmp_path):
     path = tmp_path / "results.parquet"
-    with pytest.raises(KeyboardInterrupt), outputs.open_output(path) as output:
+    with pytest.raises(KeyboardInterrupt), tables.open_output(path) as output:
         output.write(READINGS[:2])
         raise KeyboardInterrupt
     assert not path.exists()
-    with outputs.open_output(path, resume=True) as output:
+    with tables.open_output(path, resume=True) as output:
         assert output.done == {"a.png", READINGS[1].source}
         assert output.unsure == READINGS[1].source
         output.write(READINGS[1:])
     assert len(rows_of(path)) == 5
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.parquet"]
     with pytest.raises(OutputError, match="nothing to resume"):
-        outputs.open_output(path, resume=True)
+        tables.open_output(path, resume=True)
 
 
 class FullDisk:
@@ -209,7 +213,7 @@ class FullDisk:
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_a_full_disk_leaves_whole_rows(suffix, tmp_path):
     path = tmp_path / f"results{suffix}"
-    with outputs.open_output(path) as output:
+    with tables.open_output(path) as output:
         output.write(READINGS[:1])
         before = path.read_bytes()
         output._file = FullDisk(output._file, room=20)
@@ -219,11 +223,11 @@ def test_a_full_disk_leaves_whole_rows(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_disk_that_fills_while_the_last_picture_is_replaced_keeps_its_rows(suffix, tmp_path):
+def test_a_disk_that_fills_while_the_last_image_is_replaced_keeps_its_rows(suffix, tmp_path):
     path = tmp_path / f"results{suffix}"
     write(path, READINGS[:1])
     before = path.read_bytes()
-    with outputs.open_output(path, resume=True) as output:
+    with tables.open_output(path, resume=True) as output:
         output._file = FullDisk(output._file, room=5)
         with pytest.raises(OutputError, match="No space left on device"):
             output.write(READINGS[:2])
@@ -233,16 +237,16 @@ def test_a_disk_that_fills_while_the_last_picture_is_replaced_keeps_its_rows(suf
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
-        outputs.open_output(tmp_path / "file" / "results.csv")
+        tables.open_output(tmp_path / "file" / "results.csv")
 
 
-def test_annotated_pictures_are_laid_out_as_their_sources(picture_file, tmp_path, monkeypatch):
+def test_annotated_images_are_laid_out_as_their_sources(image_file, tmp_path, monkeypatch):
     import cv2
 
     monkeypatch.chdir(tmp_path)
-    picture_file("scans/a/1.jpg", "4", height=160)
-    picture_file("scans/1.webp", "4", height=160)
-    folder = outputs.AnnotatedPictures(tmp_path / "out")
+    image_file("scans/a/1.jpg", "4", height=160)
+    image_file("scans/1.webp", "4", height=160)
+    folder = annotated.AnnotatedImages(tmp_path / "out")
     for name in ("scans/a/1.jpg", "scans/1.webp"):
         folder.write(Reading(name, (Digit(4, 0.99, Box(40, 40, 60, 80)),)))
     for name, original in (("scans/a/1.jpg", "scans/a/1.jpg"), ("scans/1.webp.png", "scans/1.webp")):
@@ -251,15 +255,15 @@ def test_annotated_pictures_are_laid_out_as_their_sources(picture_file, tmp_path
 
 
 @pytest.mark.parametrize("source", ["../up/a.png", "/abs/a.png", "a/../../b.png"])
-def test_annotated_pictures_stay_inside_their_folder(source, tmp_path):
-    target = outputs.AnnotatedPictures(tmp_path / "out").target(outputs.Path(source))
+def test_annotated_images_stay_inside_their_folder(source, tmp_path):
+    target = annotated.AnnotatedImages(tmp_path / "out").target(tables.Path(source))
     assert (tmp_path / "out") in target.resolve().parents
 
 
-def test_a_source_is_never_drawn_over(picture_file, tmp_path, monkeypatch):
+def test_a_source_is_never_drawn_over(image_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    path = picture_file("a.png", "4")
+    path = image_file("a.png", "4")
     before = path.read_bytes()
     with pytest.raises(OutputError, match="overwrite"):
-        outputs.AnnotatedPictures(tmp_path).write(Reading("a.png", ()))
+        annotated.AnnotatedImages(tmp_path).write(Reading("a.png", ()))
     assert path.read_bytes() == before

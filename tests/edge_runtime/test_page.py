@@ -1,5 +1,7 @@
 """The page in a browser, on a desktop's and a phone's screen, against a real server."""
 
+from __future__ import annotations
+
 import importlib
 import shutil
 import threading
@@ -9,18 +11,23 @@ from urllib.parse import urlsplit
 import cv2
 import pytest
 
-from edge_runtime.events import Number
-from edge_runtime.live import View
-from edge_runtime.reader import Readers
+from edge_runtime.live.events import Number
+from edge_runtime.live.view import View
+from edge_runtime.reading.switch import SwitchableReader
 from tests import drawing
-from train.strokes import STROKES
+from train.synthetic.glyphs import STROKES
 
 for package in ("fastapi", "uvicorn", "prometheus_client"):
     pytest.importorskip(package, reason="the extra web is not installed")
+
 server = importlib.import_module("edge_runtime.web.server")
+
 Server = server.Server
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
 if not CHROMIUM:
     pytest.skip("no Chromium is installed", allow_module_level=True)
 
@@ -28,6 +35,7 @@ QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+
 SCREENS = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
@@ -38,8 +46,8 @@ class Camera:
     """A live loop on drawn pages: what the command's own does, without a camera."""
 
     def __init__(self):
-        self.readers = Readers()
-        self.trouble = ""
+        self.readers = SwitchableReader()
+        self.problem = ""
         self.text = "4285"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -57,8 +65,8 @@ class Camera:
         readings = {text: self.readers.reader.read(page) for text, page in pages.items()}
         count = 0
         while not self._stop.wait(0.05):
-            picture, digits = pages[self.text].copy(), readings[self.text].digits
-            picture[:4, : count % picture.shape[1]] = (0, 0, 255)  # something that moves
+            image, digits = pages[self.text].copy(), readings[self.text].digits
+            image[:4, : count % image.shape[1]] = (0, 0, 255)  # something that moves
             lines = [tuple(line) for _, line in groupby(digits, key=lambda digit: digit.line)]
             numbers = tuple(
                 Number(
@@ -73,18 +81,18 @@ class Camera:
             )
             self._served.publish(
                 View(
-                    picture,
+                    image,
                     count,
                     count / 20,
                     count / 20,
                     digits,
                     numbers,
-                    stages={"capture": 0.03, "locate": 0.004, "classify": 0.002, "draw": 0.001},
+                    stages={"capture": 0.03, "detect": 0.004, "classify": 0.002, "draw": 0.001},
                     rate=20.0,
-                    trouble=self.trouble,
+                    problem=self.problem,
                     model=self.readers.model,
                     source="camera 0",
-                    obtained="640x480 at 20 fps",
+                    capture_format="640x480 at 20 fps",
                 )
             )
             count += 1
@@ -114,14 +122,14 @@ def live(camera):
 
 @pytest.fixture
 def still():
-    with Server(Readers(), "127.0.0.1:0", live=False) as served:
+    with Server(SwitchableReader(), "127.0.0.1:0", live=False) as served:
         served.start()
         yield served
 
 
 @pytest.fixture(params=SCREENS)
 def visit(browser, request):
-    """A function that opens an address; the page must not ask anybody else, and not complain."""
+    """A function that opens an address; the page must not ask anybody else, and not print_message."""
     context = browser.new_context(**SCREENS[request.param])
     page = context.new_page()
     page.complaints, asked = [], []
@@ -142,7 +150,7 @@ def visit(browser, request):
 
 def draw(page, text):
     """Draw digits on the pad, side by side, with the mouse."""
-    box = page.locator("#pad").bounding_box()
+    box = page.detector("#pad").bounding_box()
     height = min(box["height"] * 0.6, box["width"] / len(text) * 0.8)
     step = box["width"] / (len(text) + 0.5)
     for column, character in enumerate(text):
@@ -175,28 +183,28 @@ def fits(page):
     return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_live_picture_comes_and_changes(live, visit, camera):
+def test_the_live_image_comes_and_changes(live, visit, camera):
     page = visit(live.url)
     wait(page, "document.querySelector('#stream').naturalWidth > 100")
     wait(page, "document.querySelector('#numbers').innerText.trim() === '4285'")
-    assert page.locator("#state").inner_text() == "Live"
-    assert page.locator("#source").inner_text() == "camera 0 · 640x480 at 20 fps"
-    shot = page.locator("#stream").screenshot()
+    assert page.detector("#state").inner_text() == "Live"
+    assert page.detector("#source").inner_text() == "camera 0 · 640x480 at 20 fps"
+    shot = page.detector("#stream").screenshot()
     camera.text = "17"
     wait(page, "document.querySelector('#numbers').innerText.trim() === '17'")
-    assert page.locator("#stream").screenshot() != shot
-    assert "20.0" in page.locator(".figure.rate").inner_text()
-    assert "7.0 ms" in page.locator(".figure.latency").inner_text()
+    assert page.detector("#stream").screenshot() != shot
+    assert "20.0" in page.detector(".figure.rate").inner_text()
+    assert "7.0 ms" in page.detector(".figure.latency").inner_text()
     assert fits(page)
 
 
 def test_trouble_is_said_and_forgotten(live, visit, camera):
     page = visit(live.url)
     wait(page, "document.querySelector('#state').textContent === 'Live'")
-    camera.trouble = "unplugged, trying again"
+    camera.problem = "unplugged, trying again"
     wait(page, "document.querySelector('#notice').textContent.includes('unplugged')")
-    assert page.locator("#state").inner_text() == "No pictures"
-    camera.trouble = ""
+    assert page.detector("#state").inner_text() == "No images"
+    camera.problem = ""
     wait(page, "document.querySelector('#notice').hidden")
 
 
@@ -228,11 +236,11 @@ def test_what_is_drawn_is_read(still, visit, text):
     page = visit(still.url)
     draw(page, text)
     read(page, "drawn", [text])
-    assert page.locator("#drawn .tiles img").count() == len(text)
+    assert page.detector("#drawn .tiles img").count() == len(text)
     page.click("#undo")
     page.click("#clear")
     wait(page, "!document.querySelector('#drawn .lines')")
-    assert page.locator("#clear").is_disabled()
+    assert page.detector("#clear").is_disabled()
     assert fits(page)
 
 
@@ -240,7 +248,7 @@ def test_a_finger_draws(still, visit):
     page = visit(still.url)
     if not page.evaluate("navigator.maxTouchPoints"):
         pytest.skip("no touch on this screen")
-    box = page.locator("#pad").bounding_box()
+    box = page.detector("#pad").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.25
     session = page.context.new_cdp_session(page)
     touch = {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
@@ -253,20 +261,20 @@ def test_a_finger_draws(still, visit):
     assert page.evaluate("scrollY") == 0
 
 
-def test_a_chosen_picture_is_read(still, visit, picture_file):
+def test_a_chosen_image_is_read(still, visit, image_file):
     page = visit(still.url)
-    page.click("#tab-picture")
-    page.set_input_files("#choose", picture_file("page.png", "408 1356"))
-    read(page, "pictured", ["408", "1356"])
-    page.set_input_files("#choose", picture_file("large.jpg", "29", height=1400))  # reduced before it is sent
-    read(page, "pictured", ["29"])
+    page.click("#tab-image")
+    page.set_input_files("#choose", image_file("page.png", "408 1356"))
+    read(page, "imaged", ["408", "1356"])
+    page.set_input_files("#choose", image_file("large.jpg", "29", height=1400))  # reduced before it is sent
+    read(page, "imaged", ["29"])
     assert fits(page)
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
-def test_a_dropped_or_pasted_picture_is_read(still, visit, way, picture_file):
+def test_a_dropped_or_pasted_image_is_read(still, visit, way, image_file):
     page = visit(still.url)
-    data = list(picture_file("page.png", "4285").read_bytes())
+    data = list(image_file("page.png", "4285").read_bytes())
     page.evaluate(
         """([way, data]) => {
             const moved = new DataTransfer();
@@ -279,34 +287,34 @@ def test_a_dropped_or_pasted_picture_is_read(still, visit, way, picture_file):
         }""",
         [way, data],
     )
-    read(page, "pictured", ["4285"])
+    read(page, "imaged", ["4285"])
 
 
-def test_what_is_no_picture_is_said(still, visit, tmp_path):
+def test_what_is_no_image_is_said(still, visit, tmp_path):
     page = visit(still.url)
-    page.click("#tab-picture")
+    page.click("#tab-image")
     path = tmp_path / "note.txt"
     path.write_text("hello")
     page.set_input_files("#choose", path)
-    wait(page, "document.querySelector('#pictured .wrong')")
+    wait(page, "document.querySelector('#imaged .wrong')")
     assert [said for said in page.complaints if "422" in said]  # the browser's own word on the answer
     page.complaints.clear()
 
 
-def test_without_a_camera_pad_and_picture_take_the_stage(still, visit):
+def test_without_a_camera_pad_and_image_take_the_stage(still, visit):
     page = visit(still.url)
-    assert page.locator("[role=tab]").all_inner_texts() == ["Draw", "Picture"]
-    assert page.locator("#pad").is_visible()
+    assert page.detector("[role=tab]").all_inner_texts() == ["Draw", "Image"]
+    assert page.detector("#pad").is_visible()
 
 
 def test_a_device_that_goes_and_comes_back(visit):
-    first = Server(Readers(), "127.0.0.1:0", live=False)
+    first = Server(SwitchableReader(), "127.0.0.1:0", live=False)
     first.start()
     page = visit(first.url)
     wait(page, "document.querySelector('[value=int8]').checked")
     first.close()
     wait(page, "document.querySelector('#notice').textContent.includes('lost')")
-    with Server(Readers(), f"127.0.0.1:{first.port}", live=False) as second:
+    with Server(SwitchableReader(), f"127.0.0.1:{first.port}", live=False) as second:
         second.start()
         wait(page, "document.querySelector('#notice').hidden")
         page.complaints.clear()  # the browser's word on a server that is gone
@@ -315,11 +323,11 @@ def test_a_device_that_goes_and_comes_back(visit):
 
 def test_the_token_is_asked_for_once(visit, monkeypatch):
     monkeypatch.setenv(server.TOKEN_VARIABLE, "a-token-of-a-device")
-    with Server(Readers(), "127.0.0.1:0", live=False) as served:
+    with Server(SwitchableReader(), "127.0.0.1:0", live=False) as served:
         served.start()
         page = visit(served.url.split("?")[0])
         page.complaints.clear()  # 401 for who has none
-        assert page.locator("#pad").count() == 0
+        assert page.detector("#pad").count() == 0
         page.fill("#token", "a-token-of-a-device")
         page.click("button")
         page.wait_for_selector("#pad")
@@ -332,5 +340,5 @@ def test_the_api_page_needs_nobody_else(still, visit):
     page = visit(f"{still.url}docs")
     page.origin = still.url
     page.wait_for_selector("text=/read")
-    assert "--data-binary" in page.locator("pre").first.inner_text()
+    assert "--data-binary" in page.detector("pre").first.inner_text()
     assert fits(page)

@@ -1,19 +1,24 @@
-"""The contract: any picture to grey, and ink to tiles."""
+"""The contract: any image to grey, and ink to tiles."""
+
+from __future__ import annotations
 
 import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import PictureError, preprocess
-from train import strokes
+from edge_runtime import ImageError
+from edge_runtime.images import decode
+from edge_runtime.reading import crop
+from edge_runtime.reading.tile import make_tile, recognise_tiles
+from tests import drawing
 
 
 def ink_of(digit: int, seed: int = 0, height: float = 120, pen: float = 12):
-    return strokes.draw_digit(digit, np.random.default_rng(seed), height=height, pen=pen)
+    return drawing.draw(digit, np.random.default_rng(seed), height=height, pen=pen)
 
 
 @pytest.mark.parametrize(
-    ("picture", "expected"),
+    ("image", "expected"),
     [
         pytest.param(np.full((4, 5), 7, np.uint8), 7, id="grey"),
         pytest.param(np.full((4, 5, 1), 7, np.uint8), 7, id="one channel"),
@@ -26,15 +31,15 @@ def ink_of(digit: int, seed: int = 0, height: float = 120, pen: float = 12):
         pytest.param(np.full((4, 5), 200, np.int64), 200, id="wide integers"),
     ],
 )
-def test_any_picture_becomes_grey(picture, expected):
-    grey = preprocess.to_grey(picture)
+def test_any_image_becomes_grey(image, expected):
+    grey = decode.to_grey(image)
     assert grey.dtype == np.uint8
     assert grey.shape == (4, 5)
     assert np.abs(grey.astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
-    ("picture", "word"),
+    ("image", "word"),
     [
         pytest.param(np.zeros((2, 3, 4, 5), np.uint8), "shape", id="four dimensions"),
         pytest.param(np.zeros((4, 5, 2), np.uint8), "shape", id="two channels"),
@@ -46,16 +51,16 @@ def test_any_picture_becomes_grey(picture, expected):
         pytest.param(np.full((4, 5), "x"), "numbers", id="text"),
     ],
 )
-def test_what_is_no_picture_is_named(picture, word):
-    with pytest.raises(PictureError, match=word):
-        preprocess.to_grey(picture)
+def test_what_is_no_image_is_named(image, word):
+    with pytest.raises(ImageError, match=word):
+        decode.to_grey(image)
 
 
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0)], ids=["dark ink", "bright ink"])
 def test_transparent_ink_stays_visible(ink, paper):
-    picture = np.zeros((10, 10, 4), np.uint8)
-    picture[3:6, 3:6] = (ink, ink, ink, 255)
-    grey = preprocess.to_grey(picture)
+    image = np.zeros((10, 10, 4), np.uint8)
+    image[3:6, 3:6] = (ink, ink, ink, 255)
+    grey = decode.to_grey(image)
     assert grey[4, 4] == ink
     assert grey[0, 0] == paper
 
@@ -63,7 +68,7 @@ def test_transparent_ink_stays_visible(ink, paper):
 @pytest.mark.parametrize("digit", range(10))
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_tile_keeps_the_contract(digit, seed):
-    tile = preprocess.make_tile(ink_of(digit, seed))
+    tile = tiles.make_tile(ink_of(digit, seed))
     assert tile.shape == (28, 28)
     assert tile.dtype == np.uint8
     assert tile.max() == 255
@@ -88,29 +93,29 @@ def similarity(one, other):
 )
 def test_a_digit_on_an_uneven_page_gives_the_tile_of_its_ink(digit, shade, level, scale):
     generator = np.random.default_rng(digit)
-    ink = strokes.draw_digit(digit, generator, height=100 * scale, pen=12 * scale)
-    page = strokes.paper(300, 260, generator, level=level)
-    strokes.place(page, ink, 70, 50, shade=shade)
-    grey = strokes.photograph(page, generator, noise=2)
+    ink = drawing.draw(digit, generator, height=100 * scale, pen=12 * scale)
+    page = drawing.paper(300, 260, level=level)
+    drawing.place(page, ink, 70, 50, shade=shade)
+    grey = drawing.photograph(page, generator, noise=2)
     x, y, width, height = cv2.boundingRect((ink > 64).astype(np.uint8))
-    tile = preprocess.cut_tile(grey, 70 + x, 50 + y, width, height)
+    tile = crop.crop_tile(grey, 70 + x, 50 + y, width, height)
     assert tile is not None
-    assert similarity(tile, preprocess.make_tile(ink)) > 0.9
+    assert similarity(tile, tiles.make_tile(ink)) > 0.9
 
 
 def test_neighbours_and_a_rule_in_the_margin_are_left_out():
     page = np.full((200, 300), 210, np.uint8)
     alone, crowded = page.copy(), page.copy()
-    for picture in (alone, crowded):
-        cv2.line(picture, (150, 60), (150, 140), 40, 8)
+    for image in (alone, crowded):
+        cv2.line(image, (150, 60), (150, 140), 40, 8)
     cv2.line(crowded, (125, 55), (125, 145), 40, 8)
     cv2.line(crowded, (0, 158), (299, 158), 40, 3)
     box = (145, 56, 11, 89)
-    assert similarity(preprocess.cut_tile(alone, *box), preprocess.cut_tile(crowded, *box)) > 0.98
+    assert similarity(crop.crop_tile(alone, *box), crop.crop_tile(crowded, *box)) > 0.98
 
 
 def test_a_fine_pen_is_not_faint_in_its_tile():
-    tile = preprocess.make_tile(ink_of(0, height=400, pen=3))
+    tile = tiles.make_tile(ink_of(0, height=400, pen=3))
     assert (tile > 128).sum() > 50
 
 
@@ -124,27 +129,27 @@ def test_a_fine_pen_is_not_faint_in_its_tile():
     ids=["flat", "gradient", "too small"],
 )
 def test_paper_alone_gives_no_tile(grey):
-    assert preprocess.cut_tile(grey, 0, 0, grey.shape[1], grey.shape[0]) is None
+    assert crop.crop_tile(grey, 0, 0, grey.shape[1], grey.shape[0]) is None
 
 
 def test_no_ink_at_all_is_an_error_for_make_tile():
-    with pytest.raises(PictureError, match="no ink"):
-        preprocess.make_tile(np.zeros((30, 30), np.uint8))
+    with pytest.raises(ImageError, match="no ink"):
+        tiles.make_tile(np.zeros((30, 30), np.uint8))
 
 
 def test_tiles_are_recognised_in_either_polarity():
-    tiles = np.stack([preprocess.make_tile(ink_of(digit)) for digit in range(10)])
-    for pictures in (tiles, 255 - tiles):
-        found, good = preprocess.recognise_tiles(pictures)
+    tiles = np.stack([tiles.make_tile(ink_of(digit)) for digit in range(10)])
+    for images in (tiles, 255 - tiles):
+        found, good = tiles.recognise_tiles(images)
         assert good.all()
         assert (found == tiles).all()
 
 
 def test_a_raised_background_is_brought_down():
-    tiles = np.stack([preprocess.make_tile(ink_of(digit)) for digit in range(10)])
-    assert (preprocess.level_tiles(tiles) == tiles).all()
+    tiles = np.stack([tiles.make_tile(ink_of(digit)) for digit in range(10)])
+    assert (tiles.level_tiles(tiles) == tiles).all()
     hazy = (100 + tiles * 0.5).astype(np.uint8)
-    levelled = preprocess.level_tiles(np.concatenate([hazy, tiles]))
+    levelled = tiles.level_tiles(np.concatenate([hazy, tiles]))
     assert np.abs(levelled[:10].astype(int) - tiles).max() <= 4
     assert (levelled[10:] == tiles).all()
 
@@ -162,6 +167,6 @@ def grown(tile):
 
 
 @pytest.mark.parametrize("change", [shifted, shrunk, grown, np.zeros_like, lambda tile: tile // 8 + 100])
-def test_other_small_pictures_are_no_tiles(change):
-    tiles = np.stack([change(preprocess.make_tile(ink_of(digit))) for digit in range(10)])
-    assert not preprocess.recognise_tiles(tiles)[1].any()
+def test_other_small_images_are_no_tiles(change):
+    tiles = np.stack([change(tiles.make_tile(ink_of(digit))) for digit in range(10)])
+    assert not tiles.recognise_tiles(tiles)[1].any()

@@ -1,13 +1,16 @@
-"""Pictures in, results out, with the models that ship."""
+"""Images in, results out, with the models that ship."""
+
+from __future__ import annotations
 
 import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import Box, Classifier, DigitReader, ModelError, TileReadings, manifest
-from edge_runtime.model import Locator
+from edge_runtime import Box, Classifier, DigitReader, ModelError, TileReadings
+from edge_runtime.models import manifest
+from edge_runtime.reading.networks import Detector
+from tests import drawing
 from tests.drawing import drawn_tiles
-from train import strokes
 
 
 @pytest.fixture(scope="module", params=["int8", "float"])
@@ -74,15 +77,15 @@ def test_what_is_no_batch_of_tiles_is_refused(reader, tiles):
 
 def test_many_are_read_in_their_order_whatever_they_are(reader, draw_page):
     tiles, labels = drawn_tiles(130, seed=11)
-    pictures, expected = [], []
+    images, expected = [], []
     for index, tile in enumerate(tiles):
-        pictures.append(tile)
+        images.append(tile)
         expected.append(str(labels[index]))
         if index % 40 == 3:
-            pictures += [draw_page("35"), np.full((28, 28), 200, np.uint8), np.zeros((3, 3, 3, 3))]
+            images += [draw_page("35"), np.full((28, 28), 200, np.uint8), np.zeros((3, 3, 3, 3))]
             expected += ["35", "", ""]
-    readings = list(reader.read_many(iter(pictures)))
-    assert len(readings) == len(pictures)
+    readings = list(reader.read_many(iter(images)))
+    assert len(readings) == len(images)
     right = [reading.text == text for reading, text in zip(readings, expected, strict=True)]
     assert np.mean(right) >= 0.98
     assert sum(reading.failed for reading in readings) == expected.count("") / 2
@@ -100,11 +103,11 @@ def test_many_are_read_in_their_order_whatever_they_are(reader, draw_page):
 )
 def test_lines_are_lines_wherever_they_begin(places, lines):
     generator = np.random.default_rng(0)
-    page = strokes.paper(400, 460, generator)
+    page = drawing.paper(400, 460)
     for x, y, digit in places:
-        ink = strokes.draw_digit(int(digit), generator, height=80, pen=8, unrest=0.3)
-        strokes.place(page, ink, x, y, shade=0.3)
-    assert DigitReader().read(strokes.photograph(page, generator)).lines == lines
+        ink = drawing.draw(int(digit), generator, height=80, pen=8, unrest=0.3)
+        drawing.place(page, ink, x, y, shade=0.3)
+    assert DigitReader().read(drawing.photograph(page, generator)).lines == lines
 
 
 def pen_page(strokes_of_pen, size, pen):
@@ -127,13 +130,13 @@ def test_an_upright_one_is_no_rule(strokes_of_pen, size, text, pen):
 
 
 @pytest.mark.parametrize("margin", [10, 30, 100])
-def test_a_digit_that_fills_the_picture_is_one_digit(margin):
+def test_a_digit_that_fills_the_image_is_one_digit(margin):
     """As drawn in a paint program."""
     generator = np.random.default_rng(4)
     reader = DigitReader()
     right = 0
     for digit in list(range(10)) * 2:
-        ink = strokes.draw_digit(digit, generator, height=220, pen=20, unrest=0.5)
+        ink = drawing.draw(digit, generator, height=220, pen=20, unrest=0.5)
         page = 255 - np.pad(ink, margin)
         right += reader.read(page).text == str(digit)
     assert right >= 19
@@ -143,12 +146,12 @@ def test_a_digit_that_fills_the_picture_is_one_digit(margin):
 def test_none_asks_for_what_is_ready(threads, draw_page):
     given = []
 
-    def pictures():
+    def images():
         for text in ("1", "2", None, "3"):
             given.append(text)
             yield None if text is None else draw_page(text)
 
-    batches = DigitReader(threads=threads).read_batches(pictures())
+    batches = DigitReader(threads=threads).read_batches(images())
     assert [reading.text for reading in next(batches)] == ["1", "2"]
     assert given == ["1", "2", None]
     assert [reading.text for reading in next(batches)] == ["3"]
@@ -186,22 +189,22 @@ def test_an_unsure_tile_is_refused_with_the_reason(monkeypatch):
     confidence = float(reader.read_tiles(blurred[None]).confidences[0])
     strict = type(reader.classifier.info)(
         **{name: getattr(reader.classifier.info, name) for name in reader.classifier.info.__slots__}
-        | {"refuse_below": confidence + 1e-3}
+        | {"rejection_threshold": confidence + 1e-3}
     )
     monkeypatch.setattr(reader.classifier, "info", strict)
-    assert reader.read_tiles(blurred[None]).refused.all()
+    assert reader.read_tiles(blurred[None]).rejected.all()
     (digit,) = reader.read(blurred).digits
     assert digit.value is None
-    assert digit.status.startswith("refused: ")
+    assert digit.status.startswith("rejected: ")
 
 
 @pytest.mark.parametrize("side", [20, 32, 48, 64])
 def test_a_forms_cell_is_one_digit(reader, side):
-    """Small pictures that one digit fills, as cells cut out of forms are."""
+    """Small images that one digit fills, as cells cut out of forms are."""
     generator = np.random.default_rng(side)
     right = 0
     for digit in list(range(10)) * 2:
-        ink = strokes.draw_digit(digit, generator, height=80, pen=8, unrest=0.4)
+        ink = drawing.draw(digit, generator, height=80, pen=8, unrest=0.4)
         square = np.zeros((100, 100), np.uint8)
         top, left = (100 - ink.shape[0]) // 2, (100 - ink.shape[1]) // 2
         square[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
@@ -213,12 +216,12 @@ def test_a_forms_cell_is_one_digit(reader, side):
 @pytest.mark.parametrize("letter", ["A", "E", "H", "K", "M", "R", "X"])
 def test_a_letter_is_no_digit(reader, letter):
     generator = np.random.default_rng(3)
-    page = strokes.paper(240, 240, generator)
-    ink = strokes.draw(strokes.LETTERS[letter], generator, height=120, pen=12, unrest=0.3)
-    strokes.place(page, ink, 60, 50, shade=0.3)
-    reading = reader.read(strokes.photograph(page, generator))
+    page = drawing.paper(240, 240)
+    ink = drawing.draw(letter, generator, height=120, pen=12, unrest=0.3)
+    drawing.place(page, ink, 60, 50, shade=0.3)
+    reading = reader.read(drawing.photograph(page, generator))
     assert all(digit.value is None for digit in reading.digits)
-    assert all(digit.status.startswith("refused: ") for digit in reading.digits)
+    assert all(digit.status.startswith("rejected: ") for digit in reading.digits)
 
 
 def test_every_digit_brings_the_tile_that_was_read(reader, draw_page):
@@ -236,12 +239,12 @@ def test_int8_and_float_agree_on_drawn_tiles():
 def test_the_manifest_agrees_with_the_models():
     entries = manifest.entries()
     assert {(entry.task, entry.name) for entry in entries} == {
-        (task, name) for task in (manifest.CLASSIFIER, manifest.LOCATOR) for name in ("int8", "float")
+        (task, name) for task in (manifest.CLASSIFIER, manifest.DETECTOR) for name in ("int8", "float")
     }
     for entry in entries:
         assert entry.intact()
-        if entry.task == manifest.LOCATOR:
-            assert Locator(entry.name).run_id == entry.run_id
+        if entry.task == manifest.DETECTOR:
+            assert Detector(entry.name).run_id == entry.run_id
             continue
         info = Classifier(entry.name).info
         assert entry.bytes == entry.path.stat().st_size

@@ -1,5 +1,7 @@
 """Recordings that play whatever ended them, and snapshots that overwrite nothing."""
 
+from __future__ import annotations
+
 import signal
 import subprocess
 import sys
@@ -12,16 +14,18 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip("av", reason="the extra record is not installed")
+from edge_runtime import MissingDependencyError, OutputError
+from edge_runtime.outputs import recording
+from edge_runtime.outputs.recording import Recording
+from edge_runtime.outputs.snapshot import save_snapshot
 
-from edge_runtime import MissingDependencyError, OutputError, recording
-from edge_runtime.recording import Recording, save_snapshot
+pytest.importorskip("av", reason="the extra record is not installed")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def picture(number, shape=(48, 64)):
-    """A picture whose grey says its number, 0..24, through any compression."""
+def image(number, shape=(48, 64)):
+    """An image whose grey says its number, 0..24, through any compression."""
     return np.full((*shape, 3), 10 * number, np.uint8)
 
 
@@ -43,7 +47,7 @@ def play(path):
 def record(path, moments):
     with Recording(path) as kept:
         for number, seconds in enumerate(moments):
-            kept.write(picture(number), seconds)
+            kept.write(image(number), seconds)
             while kept._queue.unfinished_tasks and not kept._queue.empty():
                 time.sleep(0.001)
     return kept
@@ -60,7 +64,7 @@ def record(path, moments):
         pytest.param([7.0], [0], id="a single one"),
     ],
 )
-def test_pictures_play_at_the_times_at_which_they_came(tmp_path, moments, kept):
+def test_images_play_at_the_times_at_which_they_came(tmp_path, moments, kept):
     done = record(tmp_path / "a.mp4", moments)
     numbers, times, sizes = play(tmp_path / "a.mp4")
     assert done.failure == ""
@@ -74,15 +78,15 @@ def test_pictures_play_at_the_times_at_which_they_came(tmp_path, moments, kept):
 )
 def test_frames_have_even_sides(tmp_path, first, frame):
     with Recording(tmp_path / "a.mp4") as kept:
-        kept.write(picture(20, first), 0)
+        kept.write(image(20, first), 0)
     assert play(tmp_path / "a.mp4")[2] == {frame}
 
 
 @pytest.mark.parametrize("second", [(96, 128), (24, 32), (30, 300), (300, 30), (1, 1)])
-def test_pictures_of_another_size_are_made_to_fit(tmp_path, second):
+def test_images_of_another_size_are_made_to_fit(tmp_path, second):
     with Recording(tmp_path / "a.mp4") as kept:
-        kept.write(picture(20), 0)
-        kept.write(picture(20, second), 1)
+        kept.write(image(20), 0)
+        kept.write(image(20, second), 1)
     video = cv2.VideoCapture(str(tmp_path / "a.mp4"))
     frames = [video.read()[1] for _ in range(2)]
     assert frames[1].shape == frames[0].shape == (48, 64, 3)
@@ -176,7 +180,7 @@ def test_writing_never_waits_for_the_disk(tmp_path, monkeypatch):
     with Recording(tmp_path / "a.mp4") as kept:
         assert begun.wait(30)
         for number in range(25):
-            kept.write(picture(number), number / 10)
+            kept.write(image(number), number / 10)
         held.set()
     numbers, times, _ = play(tmp_path / "a.mp4")
     assert numbers == list(range(recording._WAITING))
@@ -209,7 +213,7 @@ def test_a_folder_that_cannot_be_is_said_in_a_line(tmp_path):
     (tmp_path / "file").touch()
     for write in (
         lambda: Recording(tmp_path / "file" / "a.mp4"),
-        lambda: save_snapshot(tmp_path / "file", picture(1)),
+        lambda: save_snapshot(tmp_path / "file", image(1)),
     ):
         with pytest.raises(OutputError, match="cannot") as caught:
             write()
@@ -229,14 +233,14 @@ def test_a_recording_of_nothing_leaves_no_file(tmp_path):
 
 def test_snapshots_are_named_by_the_time_and_overwrite_none(tmp_path, monkeypatch):
     monkeypatch.setattr(recording.time, "strftime", lambda form: "edge-digits-20261120-130501")
-    paths = [save_snapshot(tmp_path / "new", picture(number)) for number in range(3)]
+    paths = [save_snapshot(tmp_path / "new", image(number)) for number in range(3)]
     assert [path.name for path in paths] == [
         "edge-digits-20261120-130501.png",
         "edge-digits-20261120-130501-2.png",
         "edge-digits-20261120-130501-3.png",
     ]
     for number, path in enumerate(paths):
-        assert (cv2.imread(str(path)) == picture(number)).all()
+        assert (cv2.imread(str(path)) == image(number)).all()
     assert len(list((tmp_path / "new").iterdir())) == 3
 
 
@@ -246,5 +250,5 @@ def test_a_snapshot_is_there_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OutputError, match="No space left"):
-        save_snapshot(tmp_path, picture(1))
+        save_snapshot(tmp_path, image(1))
     assert not list(tmp_path.iterdir())

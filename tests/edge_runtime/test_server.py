@@ -1,4 +1,6 @@
-"""A real server on a free port: what it answers, what it refuses, and that nobody can hold it up."""
+"""A real server on a free port: what it answers, what it rejects, and that nobody can hold it up."""
+
+from __future__ import annotations
 
 import base64
 import http.client
@@ -15,25 +17,27 @@ import numpy as np
 import pytest
 
 from edge_runtime import DigitReader, SourceError
-from edge_runtime.live import View
-from edge_runtime.reader import Readers
+from edge_runtime.live.view import View
+from edge_runtime.reading.switch import SwitchableReader
 from tests import drawing
 
 for package in ("fastapi", "uvicorn", "prometheus_client"):
     pytest.importorskip(package, reason="the extra web is not installed")
-bounds, connections, guard, server = (
+
+limits, connections, guard, server = (
     importlib.import_module(f"edge_runtime.web.{name}")
-    for name in ("bounds", "connections", "guard", "server")
+    for name in ("limits", "connections", "guard", "server")
 )
+
 Server = server.Server
 
 TOKEN = "a-token-of-a-device"
 
 
-def view(number=0, trouble="", **more):
-    picture = np.full((240, 320, 3), number % 256, np.uint8)
+def view(number=0, problem="", **more):
+    image = np.full((240, 320, 3), number % 256, np.uint8)
     return View(
-        picture, number, number / 30, time.time(), trouble=trouble, rate=30.0, source="camera 0", **more
+        image, number, number / 30, time.time(), problem=problem, rate=30.0, source="camera 0", **more
     )
 
 
@@ -50,7 +54,7 @@ def page():
 @pytest.fixture
 def still(reader):
     """A server without a camera."""
-    with Server(Readers(), "127.0.0.1:0", live=False) as served:
+    with Server(SwitchableReader(), "127.0.0.1:0", live=False) as served:
         served.start()
         yield served
 
@@ -58,7 +62,7 @@ def still(reader):
 @pytest.fixture
 def live(reader):
     """A server with a camera that has given one frame."""
-    with Server(Readers(), "127.0.0.1:0", live=True) as served:
+    with Server(SwitchableReader(), "127.0.0.1:0", live=True) as served:
         served.start()
         served.publish(view())
         yield served
@@ -68,7 +72,7 @@ def live(reader):
 def locked(reader, monkeypatch):
     """A server that asks for a token."""
     monkeypatch.setenv(server.TOKEN_VARIABLE, TOKEN)
-    with Server(Readers(), "0.0.0.0:0", live=False) as served:
+    with Server(SwitchableReader(), "0.0.0.0:0", live=False) as served:
         served.start()
         yield served
 
@@ -118,15 +122,13 @@ def metric(served, name):
 
 
 # What it does ---------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp"])
-def test_a_picture_of_any_format_is_read(still, suffix):
-    picture = drawing.page("408 1356")
-    status, _, body = ask(still, "/read", "POST", cv2.imencode(suffix, picture)[1].tobytes())
+def test_a_image_of_any_format_is_read(still, suffix):
+    image = drawing.page("408 1356")
+    status, _, body = ask(still, "/read", "POST", cv2.imencode(suffix, image)[1].tobytes())
     answer = json.loads(body)
     assert (status, answer["lines"], answer["status"]) == (200, ["408", "1356"], "ok")
-    assert (answer["height"], answer["width"]) == picture.shape
+    assert (answer["height"], answer["width"]) == image.shape
     first = answer["digits"][0]
     assert first["value"] == 4 and 0.5 < first["confidence"] <= 1 and first["line"] == 0
     assert "tile" not in first
@@ -170,15 +172,15 @@ def test_other_models_are_not(still, body):
     assert status == 422 and "int8" in json.loads(told)["error"]
 
 
-def test_a_snapshot_is_the_newest_picture_with_its_name(live):
+def test_a_snapshot_is_the_newest_image_with_its_name(live):
     live.publish(view(number=200))
     status, headers, body = ask(live, "/snapshot.jpg")
-    picture = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
-    assert status == 200 and picture.shape == (240, 320, 3) and abs(int(picture[0, 0, 0]) - 200) < 4
+    image = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_COLOR)
+    assert status == 200 and image.shape == (240, 320, 3) and abs(int(image[0, 0, 0]) - 200) < 4
     assert "attachment" in headers["content-disposition"]
 
 
-def test_the_live_picture_changes_and_comes_whole(live):
+def test_the_live_image_changes_and_comes_whole(live):
     stream = http.client.HTTPConnection("127.0.0.1", live.port, timeout=20)
     stream.request("GET", "/live.mjpg")
     answer = stream.getresponse()
@@ -194,16 +196,16 @@ def test_the_live_picture_changes_and_comes_whole(live):
             seen.append(int(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[0, 0, 0]))
     answer.close()
     stream.close()
-    until(lambda: live._pictures.viewers == 0)
+    until(lambda: live._images.viewers == 0)
 
 
 def test_events_say_what_is_known(live):
-    live.publish(view(7, trouble="unplugged", stages={"locate": 0.002}))
+    live.publish(view(7, problem="unplugged", stages={"detect": 0.002}))
     heard = hear(live, b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n", enough=b"unplugged")
     event = next(line for line in heard.decode().splitlines() if line.startswith("data:"))
     state = json.loads(event[5:])
-    assert (state["frame"], state["trouble"], state["model"]) == (7, "unplugged", "int8")
-    assert state["stages"] == {"locate": 2.0} and state["rate"] == 30.0
+    assert (state["frame"], state["problem"], state["model"]) == (7, "unplugged", "int8")
+    assert state["stages"] == {"detect": 2.0} and state["rate"] == 30.0
 
 
 def test_nothing_is_drawn_while_nobody_watches(live, monkeypatch):
@@ -218,7 +220,7 @@ def test_nothing_is_drawn_while_nobody_watches(live, monkeypatch):
     [
         pytest.param({}, 200, "running", id="running"),
         pytest.param({"paused": True}, 200, "paused", id="paused"),
-        pytest.param({"trouble": "unplugged"}, 503, "lost", id="lost"),
+        pytest.param({"problem": "unplugged"}, 503, "lost", id="lost"),
     ],
 )
 def test_health_tells_the_source(live, last, status, state):
@@ -234,7 +236,7 @@ def test_health_by_its_head_alone(live):
 
 
 def test_health_of_a_source_that_hangs(live, monkeypatch):
-    monkeypatch.setattr(bounds, "SOURCE_SECONDS", -1)
+    monkeypatch.setattr(limits, "SOURCE_SECONDS", -1)
     assert ask(live, "/health")[0] == 503
 
 
@@ -246,16 +248,16 @@ def test_views_without_a_new_frame_are_no_frames(live):
 
 def test_metrics_count(live, page):
     ask(live, "/read", "POST", page)
-    ask(live, "/read", "POST", b"no picture")
+    ask(live, "/read", "POST", b"no image")
     assert metric(live, "frames_total") == 1
     assert metric(live, "read_seconds_count") == 1
-    assert metric(live, 'refusals_total{reason="picture"}') == 1
+    assert metric(live, 'refusals_total{reason="image"}') == 1
     assert metric(live, "source_up") == 1
     assert metric(live, "viewers") == 0
 
 
 @pytest.mark.parametrize("path", ["/live.mjpg", "/snapshot.jpg"])
-def test_without_a_camera_there_is_no_live_picture(still, path):
+def test_without_a_camera_there_is_no_live_image(still, path):
     assert ask(still, path)[0] == 404
 
 
@@ -266,9 +268,7 @@ def test_the_description_names_every_answer(live):
     }  # fmt: skip
 
 
-# What it refuses ------------------------------------------------------------------------------------------
-
-
+# What it rejects ------------------------------------------------------------------------------------------
 def claimed_png(width, height, kind=b"\x08\x00"):
     """The head of a PNG; `kind` is its depth and colour type."""
     head = b"IHDR" + struct.pack(">II", width, height) + kind + b"\0\0\0"
@@ -280,7 +280,7 @@ def claimed_jpeg(kind, width, height):
 
 
 def scans(count):
-    """A progressive JPEG that goes over its picture again and again."""
+    """A progressive JPEG that goes over its image again and again."""
     good = cv2.imencode(".jpg", np.zeros((16, 16), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
     start = good.index(b"\xff\xda")
     return good[:-2] + good[start:-2] * count + good[-2:]
@@ -314,7 +314,7 @@ BAD_BODIES = [
     pytest.param(
         b"BM" + bytes(12) + b"\x28\0\0\0" + b"\xff\xff\0\0" * 2, {}, 422, "65535x65535", id="a huge BMP"
     ),
-    pytest.param(b"\xff\xd8\xff\xe0" + bytes(100), {}, 422, "picture", id="half a JPEG"),
+    pytest.param(b"\xff\xd8\xff\xe0" + bytes(100), {}, 422, "image", id="half a JPEG"),
     pytest.param(claimed_png(100_000, 100_000), {}, 422, "100000x100000", id="claims 10 gigapixels"),
     pytest.param(claimed_png(9_000, 9_000), {}, 422, "64 megapixels", id="claims 81 megapixels"),
     pytest.param(b"x", {"Content_Type": "multipart/form-data; boundary=x"}, 415, "--data-binary", id="form"),
@@ -336,9 +336,9 @@ def test_bad_bodies(still, body, headers, status, word):
     assert ask(still, "/health")[0] == 200
 
 
-def test_a_progressive_picture_is_read(still, page):
-    picture = cv2.imencode(".jpg", drawing.page("42"), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
-    assert json.loads(ask(still, "/read", "POST", picture)[2])["lines"] == ["42"]
+def test_a_progressive_image_is_read(still, page):
+    image = cv2.imencode(".jpg", drawing.page("42"), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    assert json.loads(ask(still, "/read", "POST", image)[2])["lines"] == ["42"]
 
 
 def test_who_has_left_is_not_read_for(still, page, monkeypatch):
@@ -394,7 +394,7 @@ def test_a_body_that_is_cut_off(still):
 
 
 def test_a_body_that_dawdles(still, monkeypatch):
-    monkeypatch.setattr(bounds, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "BODY_SECONDS", 0.2)
     heard = hear(still, b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc")
     assert heard.startswith(b"HTTP/1.1 408") and still._held == 0
 
@@ -407,14 +407,14 @@ def test_a_body_that_dawdles(still, monkeypatch):
     ],
 )
 def test_a_head_that_dawdles(reader, monkeypatch, sent):
-    monkeypatch.setattr(bounds, "HEAD_SECONDS", 0.2)
-    with Server(Readers(), "127.0.0.1:0", live=False) as served:
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.2)
+    with Server(SwitchableReader(), "127.0.0.1:0", live=False) as served:
         served.start()
         assert hear(served, sent) == b""
 
 
 def test_a_second_head_that_dawdles(still, monkeypatch):
-    monkeypatch.setattr(bounds, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.2)
     with socket.create_connection(("127.0.0.1", still.port), timeout=4) as line:
         line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         heard = b""
@@ -477,11 +477,12 @@ def test_every_answer_has_the_security_headers(still):
 
 
 # The token ------------------------------------------------------------------------------------------------
-
-
 def test_a_token_is_made_up_for_other_machines(reader, monkeypatch):
     monkeypatch.delenv(server.TOKEN_VARIABLE, raising=False)
-    with Server(Readers(), "0.0.0.0:0", live=False) as one, Server(Readers(), ":0", live=False) as other:
+    with (
+        Server(SwitchableReader(), "0.0.0.0:0", live=False) as one,
+        Server(SwitchableReader(), ":0", live=False) as other,
+    ):
         assert len(one.token) > 20 and one.token != other.token
         assert one.url.endswith(f":{one.port}/?token={one.token}")
 
@@ -540,12 +541,12 @@ def test_a_form_asks_for_the_token(locked, path):
 def test_a_token_that_no_header_holds_is_refused(reader, monkeypatch, token):
     monkeypatch.setenv(server.TOKEN_VARIABLE, token)
     with pytest.raises(SourceError, match="is no token"):
-        Server(Readers(), "127.0.0.1:0", live=False)
+        Server(SwitchableReader(), "127.0.0.1:0", live=False)
 
 
 def test_a_proxy_with_the_token_may_call_it_by_any_name(reader, monkeypatch, page):
     monkeypatch.setenv(server.TOKEN_VARIABLE, f" {TOKEN}\n")
-    with Server(Readers(), "127.0.0.1:0", live=False) as served:
+    with Server(SwitchableReader(), "127.0.0.1:0", live=False) as served:
         served.start()
         named = {"Host": "pi.example", "Origin": "https://pi.example", "Authorization": f"Bearer {TOKEN}"}
         assert ask(served, "/read", "POST", page, **named)[0] == 200
@@ -556,12 +557,10 @@ def test_a_proxy_with_the_token_may_call_it_by_any_name(reader, monkeypatch, pag
 def test_a_token_that_is_guessed_soon_is_refused(reader, monkeypatch):
     monkeypatch.setenv(server.TOKEN_VARIABLE, "1234")
     with pytest.raises(SourceError, match="EDGE_DIGITS_TOKEN"):
-        Server(Readers(), "127.0.0.1:0", live=False)
+        Server(SwitchableReader(), "127.0.0.1:0", live=False)
 
 
 # Many, and slow ones --------------------------------------------------------------------------------------
-
-
 def test_many_at_once_get_an_answer_or_are_told_to_wait(still, page):
     answers, threads = [], []
 
@@ -589,7 +588,7 @@ def test_a_full_queue_says_when_to_come_again(still, page, monkeypatch):
     go = threading.Event()
     read = still._read
     monkeypatch.setattr(still, "_read", lambda *given: (go.wait(20), read(*given))[1])
-    monkeypatch.setattr(bounds, "MAX_WAITING", 1)
+    monkeypatch.setattr(limits, "MAX_WAITING", 1)
     threads = [threading.Thread(target=ask, args=(still, "/read", "POST", page)) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -602,21 +601,21 @@ def test_a_full_queue_says_when_to_come_again(still, page, monkeypatch):
 
 
 def test_bodies_that_wait_take_so_much_memory_and_no_more(still, page, monkeypatch):
-    monkeypatch.setattr(bounds, "MAX_HELD", 100)
+    monkeypatch.setattr(limits, "MAX_HELD", 100)
     assert ask(still, "/read", "POST", page)[0] == 503
     assert still._held == 0
 
 
 def test_who_asks_too_often_is_told_so(still, monkeypatch):
-    monkeypatch.setattr(bounds, "BURST", 3.0)
-    monkeypatch.setattr(bounds, "RATE", 0.001)
+    monkeypatch.setattr(limits, "BURST", 3.0)
+    monkeypatch.setattr(limits, "RATE", 0.001)
     answers = [ask(still, "/health") for _ in range(5)]
     assert [status for status, _, _ in answers] == [200, 200, 200, 429, 429]
     assert int(answers[-1][1]["retry-after"]) > 100
 
 
 def test_addresses_are_remembered_up_to_a_bound(monkeypatch):
-    monkeypatch.setattr(bounds, "MAX_CLIENTS", 3)
+    monkeypatch.setattr(limits, "MAX_CLIENTS", 3)
     buckets = guard.Buckets()
     for number in range(100):
         assert buckets.take(f"10.0.0.{number}") == 0
@@ -624,8 +623,8 @@ def test_addresses_are_remembered_up_to_a_bound(monkeypatch):
 
 
 def test_too_many_connections_are_turned_away(reader, monkeypatch):
-    monkeypatch.setattr(bounds, "MAX_PER_CLIENT", 3)
-    with Server(Readers(), "127.0.0.1:0", live=False) as served:
+    monkeypatch.setattr(limits, "MAX_PER_CLIENT", 3)
+    with Server(SwitchableReader(), "127.0.0.1:0", live=False) as served:
         served.start()
         idle = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(3)]
         until(lambda: len(served._uvicorn.server_state.connections) == 3)
@@ -653,25 +652,25 @@ def test_who_is_turned_away_takes_nobodys_place(still, page):
 
 
 def test_too_many_viewers_are_turned_away(live, monkeypatch):
-    monkeypatch.setattr(bounds, "MAX_VIEWERS", 2)
+    monkeypatch.setattr(limits, "MAX_VIEWERS", 2)
     lines = []
     for number in range(2):
         lines.append(socket.create_connection(("127.0.0.1", live.port)))
         lines[-1].sendall(b"GET /live.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        until(lambda wanted=number + 1: live._pictures.viewers == wanted)
+        until(lambda wanted=number + 1: live._images.viewers == wanted)
     status, headers, body = ask(live, "/live.mjpg")
     assert status == 503 and headers["retry-after"] and "viewers" in json.loads(body)["error"]
     for line in lines:
         line.close()
-    until(lambda: live._pictures.viewers == 0)
+    until(lambda: live._images.viewers == 0)
 
 
 def test_a_viewer_that_never_reads_holds_nobody_up_and_is_dropped(live, monkeypatch):
-    monkeypatch.setattr(bounds, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "STALL_SECONDS", 0.3)
     noise = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
     with socket.create_connection(("127.0.0.1", live.port)) as line:
         line.sendall(b"GET /live.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        until(lambda: live._pictures.viewers == 1)
+        until(lambda: live._images.viewers == 1)
         dropped = threading.Event()
         count = 0
         limit = time.monotonic() + 30
@@ -679,15 +678,15 @@ def test_a_viewer_that_never_reads_holds_nobody_up_and_is_dropped(live, monkeypa
             live.publish(View(noise, count, 0.0, 0.0))
             count += 1
             time.sleep(0.005)
-            if live._pictures.viewers == 0:
+            if live._images.viewers == 0:
                 dropped.set()
         assert dropped.is_set()
     assert ask(live, "/snapshot.jpg")[0] == 200
 
 
 def test_a_source_that_rests_is_sent_again(reader, monkeypatch):
-    monkeypatch.setattr(bounds, "PICTURE_AT_LEAST", 0.1)
-    with Server(Readers(), "127.0.0.1:0", live=True) as served:
+    monkeypatch.setattr(limits, "IMAGE_AT_LEAST", 0.1)
+    with Server(SwitchableReader(), "127.0.0.1:0", live=True) as served:
         served.start()
         served.publish(view(9, paused=True))
         with socket.create_connection(("127.0.0.1", served.port), timeout=20) as line:
@@ -698,7 +697,7 @@ def test_a_source_that_rests_is_sent_again(reader, monkeypatch):
 
 
 def test_closing_ends_viewers_and_the_thread(reader):
-    served = Server(Readers(), "127.0.0.1:0", live=True)
+    served = Server(SwitchableReader(), "127.0.0.1:0", live=True)
     served.start()
     served.publish(view())
     with socket.create_connection(("127.0.0.1", served.port), timeout=20) as line:
@@ -715,8 +714,6 @@ def test_closing_ends_viewers_and_the_thread(reader):
 
 
 # Addresses ------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("address", "host", "port"),
     [
@@ -734,14 +731,14 @@ def test_addresses(address, host, port):
 @pytest.mark.parametrize("address", ["", "localhost", "::1:8000", "1.2.3.4:x", "host:70000", "host:-1", ":"])
 def test_what_is_no_address(reader, address):
     with pytest.raises(SourceError, match="address to serve on"):
-        Server(Readers(), address, live=False)
+        Server(SwitchableReader(), address, live=False)
 
 
 def test_a_port_in_use_is_said_at_once(reader, still):
     with pytest.raises(SourceError, match="name another"):
-        Server(Readers(), f"127.0.0.1:{still.port}", live=False)
+        Server(SwitchableReader(), f"127.0.0.1:{still.port}", live=False)
 
 
 def test_an_address_of_another_machine(reader):
     with pytest.raises(SourceError, match=r"cannot serve on 192\.0\.2\.1"):
-        Server(Readers(), "192.0.2.1:8000", live=False)
+        Server(SwitchableReader(), "192.0.2.1:8000", live=False)

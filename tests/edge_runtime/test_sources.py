@@ -1,11 +1,14 @@
 """Files, folders, globs and lists as streams of paths."""
 
+from __future__ import annotations
+
 import errno
 import os
 
 import pytest
 
-from edge_runtime import PictureError, sources
+from edge_runtime import ImageError
+from edge_runtime.images import paths
 
 
 @pytest.fixture
@@ -42,27 +45,27 @@ def tree(tmp_path, monkeypatch):
     ],
 )
 def test_arguments_become_paths(arguments, options, expected, tree):
-    assert list(sources.expand(arguments, **options)) == expected
+    assert list(paths.expand(arguments, **options)) == expected
 
 
-def test_the_folder_of_annotated_pictures_is_passed_over(tree):
+def test_the_folder_of_annotated_images_is_passed_over(tree):
     for arguments in (["."], ["**/*.png"], ["o*"]):
-        assert not [path for path in sources.expand(arguments, skip=tree / "out") if path.endswith("e.png")]
+        assert not [path for path in paths.expand(arguments, skip=tree / "out") if path.endswith("e.png")]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_a_file(tree):
     (tree / "[1].png").write_bytes(b"x")
-    assert list(sources.expand(["[1].png"])) == ["[1].png"]
+    assert list(paths.expand(["[1].png"])) == ["[1].png"]
 
 
 def test_links_that_lead_in_circles_end(tree):
     (tree / "in" / "deep" / "up").symlink_to(tree, target_is_directory=True)
     (tree / "in" / "self.png").symlink_to("self.png")
-    found = list(sources.expand(["in"]))
+    found = list(paths.expand(["in"]))
     assert len(found) == len(set(found))
     assert {"in/c.png", "in/deep/d.webp", "in/self.png"} <= set(found)
-    with pytest.raises(PictureError, match="symbolic links"):
-        sources.read_file("in/self.png")
+    with pytest.raises(ImageError, match="symbolic links"):
+        paths.read_file("in/self.png")
 
 
 def deny(monkeypatch, function, path):
@@ -79,34 +82,34 @@ def deny(monkeypatch, function, path):
 
 def test_a_folder_that_may_not_be_read_is_named(tree, monkeypatch):
     deny(monkeypatch, "scandir", "./in")
-    assert list(sources.expand(["."])) == ["./a.JPG", "./b.png", "./out/e.png", "./in"]
+    assert list(paths.expand(["."])) == ["./a.JPG", "./b.png", "./out/e.png", "./in"]
     deny(monkeypatch, "open", "./in")
-    with pytest.raises(PictureError, match="permission denied"):
-        sources.read_file("./in")
+    with pytest.raises(ImageError, match="permission denied"):
+        paths.read_file("./in")
 
 
 def test_a_file_that_may_not_be_read_is_named(tree, monkeypatch):
     deny(monkeypatch, "open", "b.png")
-    with pytest.raises(PictureError, match="permission denied"):
-        sources.read_file("b.png")
+    with pytest.raises(ImageError, match="permission denied"):
+        paths.read_file("b.png")
 
 
 def test_a_file_is_read_whole(tmp_path):
     data = os.urandom(300_000)
     (tmp_path / "a").write_bytes(data)
-    assert sources.read_file(tmp_path / "a") == data
+    assert paths.read_file(tmp_path / "a") == data
 
 
 def test_a_file_beyond_all_measure_is_refused_unread(tmp_path):
     with (tmp_path / "huge.png").open("wb") as file:
         file.truncate(30_000_000_000)
-    with pytest.raises(PictureError, match=r"30\.0 GB"):
-        sources.read_file(tmp_path / "huge.png")
+    with pytest.raises(ImageError, match=r"30\.0 GB"):
+        paths.read_file(tmp_path / "huge.png")
 
 
 def test_a_list_comes_as_it_is_written():
     reading, writing = os.pipe()
-    names = sources.listed(reading)
+    names = paths.listed(reading)
     os.write(writing, b"a.png\nb")
     assert next(names) == "a.png"
     assert next(names) is None
@@ -121,5 +124,5 @@ def test_a_list_may_be_ended_by_null_bytes():
     reading, writing = os.pipe()
     os.write(writing, b"a b.png\0with\nbreak.png\0")
     os.close(writing)
-    assert [name for name in sources.listed(reading) if name] == ["a b.png", "with\nbreak.png"]
+    assert [name for name in paths.listed(reading) if name] == ["a b.png", "with\nbreak.png"]
     os.close(reading)

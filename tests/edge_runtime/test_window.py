@@ -1,5 +1,7 @@
 """The window's keys, and the window itself where there is an X server to open it on."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
@@ -10,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import MissingDependencyError, window
+from edge_runtime import MissingDependencyError
+from edge_runtime.window import window
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -70,12 +73,12 @@ class FakeGui:
 )
 def test_a_window_is_closed_once_it_has_been_seen(monkeypatch, visible, error, answers):
     FakeGui(monkeypatch, visible, error)
-    picture = np.zeros((4, 4, 3), np.uint8)
+    image = np.zeros((4, 4, 3), np.uint8)
     with window.Window("edge-digits") as shown:
-        assert [shown.show(picture) for _ in answers] == answers
+        assert [shown.show(image) for _ in answers] == answers
 
 
-def test_the_window_takes_the_shape_of_the_pictures_at_the_users_scale(monkeypatch):
+def test_the_window_takes_the_shape_of_the_images_at_the_users_scale(monkeypatch):
     gui = FakeGui(monkeypatch, [1] * 9)
     with window.Window("edge-digits") as shown:
         for height in (480, 480, 600, 600):
@@ -132,7 +135,7 @@ with window.Window("edge-digits") as shown:
 """
 
 
-def test_the_window_shows_the_picture_and_notices_its_end(screen, tmp_path):
+def test_the_window_shows_the_image_and_notices_its_end(screen, tmp_path):
     from tests.edge_runtime.test_dashboard import compose, view
 
     canvas = compose(view(texts=["4285", "17"]), tiles=True)
@@ -156,7 +159,7 @@ def test_the_window_shows_the_picture_and_notices_its_end(screen, tmp_path):
     assert errors == ""  # Qt has nothing to say
     assert process.returncode == 0
     if not shot.exists():
-        pytest.skip("no ImageMagick to take a picture of the screen")
+        pytest.skip("no ImageMagick to take an image of the screen")
     seen = cv2.imread(str(shot))
     match = cv2.matchTemplate(seen, canvas, cv2.TM_CCOEFF_NORMED)
     assert match.max() > 0.99

@@ -1,5 +1,7 @@
 """The export stage on a network trained for seconds: the true path, and gates that shut."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import shutil
@@ -9,18 +11,18 @@ import onnx
 import pytest
 import torch
 
-from edge_runtime import Classifier, ModelError, preprocess
-from edge_runtime.locate import Candidates
-from edge_runtime.model import Locator
-from edge_runtime.vote import Vote
+from edge_runtime import Classifier, ModelError, contract
+from edge_runtime.reading.candidates import Candidates
+from edge_runtime.reading.fusion import FusionWeights, fuse
+from edge_runtime.reading.networks import Detector
 from export import calibration, graph, parity, quantize
 from export.__main__ import main
 from export.errors import ExportError
 from export.pipeline import export, release_run
 from tests import drawing
 from train import checkpoint, data, loop
-from train.classifying import Classifying
-from train.locating import Locating
+from train.classifier import ClassifierTask
+from train.detector import DetectorTask
 
 DEVICE = torch.device("cpu")
 
@@ -31,7 +33,7 @@ def run(request, mnist_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / f"tiny-{request.param}"
     config = loop.Config(arch=request.param, epochs=4, batch_size=32, validation=200, scenes=0)
     digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
-    loop.train(config, Classifying(config, digits, DEVICE), folder, DEVICE)
+    loop.train(config, ClassifierTask(config, digits, DEVICE), folder, DEVICE)
     return folder
 
 
@@ -41,12 +43,12 @@ def models(run, mnist_root):
 
 
 @pytest.fixture(scope="session")
-def locator_run(mnist_root, tmp_path_factory):
-    """A finished run of the locator, far too short to find anything."""
-    folder = tmp_path_factory.mktemp("runs") / "tiny-locator"
-    config = loop.Config(arch="locator", epochs=1, batch_size=16, validation=200, scenes=48)
+def detector_run(mnist_root, tmp_path_factory):
+    """A finished run of the detector, far too short to find anything."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny-detector"
+    config = loop.Config(arch="detector", epochs=1, batch_size=16, validation=200, scenes=48)
     digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
-    loop.train(config, Locating(config, digits, DEVICE), folder, DEVICE)
+    loop.train(config, DetectorTask(config, digits, DEVICE), folder, DEVICE)
     return folder
 
 
@@ -103,11 +105,11 @@ def test_weights_keep_to_seven_bits(models):
 def test_the_metadata_is_all_that_running_needs(models, run):
     for precision, path in models.items():
         info = Classifier(path).info
-        assert info.contract == preprocess.CONTRACT
+        assert info.contract == contract.CONTRACT
         assert info.precision == precision
         assert info.run_id == run.name
         assert info.temperature > 0
-        assert 0 < info.refuse_below < 1
+        assert 0 < info.rejection_threshold < 1
 
 
 def test_the_runtime_reads_with_the_exported_models(models):
@@ -134,16 +136,16 @@ def test_the_weights_come_back_from_the_float_model(models, run):
     torch.testing.assert_close(folded(tiles), network(tiles), rtol=1e-4, atol=1e-4)
 
 
-def test_release_places_models_and_manifest(run, models, locator_run, mnist_root, tmp_path, monkeypatch):
-    from edge_runtime import manifest
+def test_release_places_models_and_manifest(run, models, detector_run, mnist_root, tmp_path, monkeypatch):
+    from edge_runtime.models import manifest
 
     released = release_run(run, models, mnist_root, tmp_path)
-    located = release_run(locator_run, export(locator_run, mnist_root)[0], mnist_root, tmp_path)
+    located = release_run(detector_run, export(detector_run, mnist_root)[0], mnist_root, tmp_path)
     monkeypatch.setattr(manifest, "FOLDER", tmp_path)
     assert list(manifest.entries()) == located + released
     assert all(entry.intact() for entry in released + located)
     assert {(entry.task, entry.name) for entry in released + located} == {
-        (task, name) for task in ("classifier", "locator") for name in ("float", "int8")
+        (task, name) for task in ("classifier", "detector") for name in ("float", "int8")
     }
     assert all(entry.accuracy > 0.9 for entry in released)
     assert {path.name for path in tmp_path.iterdir()} == {"manifest.json"} | {
@@ -151,11 +153,11 @@ def test_release_places_models_and_manifest(run, models, locator_run, mnist_root
     }
     # Placing one task's models leaves the other's alone.
     assert release_run(run, models, mnist_root, tmp_path) == released
-    assert {entry.task for entry in manifest.entries()} == {"classifier", "locator"}
+    assert {entry.task for entry in manifest.entries()} == {"classifier", "detector"}
 
 
 GOOD = parity.Parity(
-    pictures=5000, score_difference=1e-6, torch_accuracy=0.996, float_accuracy=0.996, int8_accuracy=0.996,
+    images=5000, score_difference=1e-6, torch_accuracy=0.996, float_accuracy=0.996, int8_accuracy=0.996,
     allowed_loss=0.0005, agreement=1.0, integer_operators=4, float_bytes=300_000, int8_bytes=90_000,
 )  # fmt: skip
 
@@ -235,12 +237,12 @@ def test_another_contract_is_refused_with_both_versions(models, tmp_path):
     entries = {entry.key: entry.value for entry in model.metadata_props}
     graph.describe(model, {**entries, "contract": 99})
     onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(ModelError, match=rf"contract 99.*contract {preprocess.CONTRACT}"):
+    with pytest.raises(ModelError, match=rf"contract 99.*contract {contract.CONTRACT}"):
         Classifier(tmp_path / "other.onnx")
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("temperature", "0"), ("temperature", "nan"), ("refuse_below", "7")]
+    ("key", "value"), [("temperature", "0"), ("temperature", "nan"), ("rejection_threshold", "7")]
 )
 def test_senseless_metadata_is_refused(key, value, models, tmp_path):
     model = onnx.load(models["int8"])
@@ -258,11 +260,11 @@ def test_a_model_with_another_input_is_refused(models, tmp_path):
     model.graph.node.insert(0, cast)
     model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT
     onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(ModelError, match="does not take uint8"):
+    with pytest.raises(ModelError, match="does not map uint8"):
         Classifier(tmp_path / "other.onnx")
 
 
-@pytest.mark.parametrize("lacking", ["contract", "temperature", "vote", "run_id"])
+@pytest.mark.parametrize("lacking", ["contract", "temperature", "fusion", "run_id"])
 def test_lacking_metadata_is_named(lacking, models, tmp_path):
     model = onnx.load(models["int8"])
     entries = {entry.key: entry.value for entry in model.metadata_props if entry.key != lacking}
@@ -272,32 +274,32 @@ def test_lacking_metadata_is_named(lacking, models, tmp_path):
         Classifier(tmp_path / "other.onnx")
 
 
-def test_the_locator_passes_the_gates_and_takes_pictures_of_any_size(locator_run, mnist_root):
-    models, proof = export(locator_run, mnist_root)
+def test_the_locator_passes_the_gates_and_takes_images_of_any_size(detector_run, mnist_root):
+    models, proof = export(detector_run, mnist_root)
     assert proof.integer_operators >= 5
     for precision, path in models.items():
-        locator = Locator(path)
+        detector = Detector(path)
         about = graph.about(path)
-        assert (about["precision"], about["run_id"]) == (precision, "tiny-locator")
+        assert (about["precision"], about["run_id"]) == (precision, "tiny-detector")
         for height, width in ((96, 96), (100, 240)):
-            scores = locator.scores(np.zeros((1, height, width), np.uint8))
+            scores = detector.scores(np.zeros((1, height, width), np.uint8))
             assert scores.shape == (1, 16, height // 4, width // 4)
 
 
-def test_a_locator_is_no_classifier_and_the_reverse(models, locator_run, mnist_root):
-    locators, _ = export(locator_run, mnist_root)
-    with pytest.raises(ModelError, match=r"does not take|lacks"):
-        Classifier(locators["int8"])
+def test_a_locator_is_no_classifier_and_the_reverse(models, detector_run, mnist_root):
+    detectors, _ = export(detector_run, mnist_root)
+    with pytest.raises(ModelError, match=r"does not map|missing"):
+        Classifier(detectors["int8"])
     with pytest.raises(ModelError, match="stride"):
-        Locator(models["int8"])
+        Detector(models["int8"])
 
 
-def test_a_locator_of_other_sizes_is_refused(locator_run, mnist_root, tmp_path):
-    model = onnx.load(export(locator_run, mnist_root)[0]["float"])
+def test_a_locator_of_other_sizes_is_refused(detector_run, mnist_root, tmp_path):
+    model = onnx.load(export(detector_run, mnist_root)[0]["float"])
     graph.describe(model, {entry.key: entry.value for entry in model.metadata_props} | {"sizes": "20 90"})
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match="sizes 20 90"):
-        Locator(tmp_path / "other.onnx")
+        Detector(tmp_path / "other.onnx")
 
 
 def test_the_vote_trusts_what_tells_digits_from_others():
@@ -314,23 +316,23 @@ def test_the_vote_trusts_what_tells_digits_from_others():
         logits = (4.0 * digits - 2 + generator.normal(size=count)).astype(np.float32)
         candidates = Candidates(boxes.astype(np.float32), logits, named)
         zeros = np.zeros(count, np.float32)
-        return calibration.Scene(unsure, candidates, zeros + 80, zeros, labels)
+        return calibration.SceneScores(unsure, candidates, zeros + 80, zeros, labels)
 
-    fitted = calibration.fit_vote([scene() for _ in range(30)])
-    assert fitted.reading > 0.3
-    assert fitted.finding > 0.3
+    fitted = calibration.fit_fusion([scene() for _ in range(30)])
+    assert fitted.class_logits > 0.3
+    assert fitted.objectness > 0.3
     seen = scene()
-    combined = fitted.combine(seen.probabilities, seen.candidates, seen.contrasts, seen.spills)
+    combined = fuse(fitted, seen.probabilities, seen.candidates, seen.contrasts, seen.overflows)
     assert (combined.argmax(1) == seen.labels).mean() > 0.75
-    assert Vote.parse(str(fitted)).finding == pytest.approx(fitted.finding, abs=1e-3)
+    assert FusionWeights.from_json(fitted.to_json()).objectness == pytest.approx(fitted.objectness, abs=1e-3)
 
 
 def test_the_threshold_refuses_as_few_as_it_says():
     confidences = np.linspace(0, 1, 100_001).astype(np.float32) ** 0.05
     least = calibration.choose_threshold(confidences)
-    assert (confidences < least).mean() <= calibration.REFUSED + 1e-4
+    assert (confidences < least).mean() <= calibration.MAX_REJECTED + 1e-4
     assert calibration.choose_threshold(np.ones(9, np.float32)) < 1
-    assert calibration.choose_threshold(np.zeros(9, np.float32)) == calibration.LEAST_CONFIDENCE
+    assert calibration.choose_threshold(np.zeros(9, np.float32)) == calibration.MIN_CONFIDENCE
 
 
 def test_the_temperature_makes_confidence_true():

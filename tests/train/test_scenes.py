@@ -1,32 +1,37 @@
 """Simulated scenes: what is drawn, what is known of it, and what the networks are asked about it."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 import torch
 
-from edge_runtime.locate import SIZES
-from edge_runtime.preprocess import NO_DIGIT
+from edge_runtime.contract import BACKGROUND, DIGIT_SIZES
 from tests import drawing
-from train import ink, others, scenes, strokes, surfaces, tiles, windows
+from train import classifier_samples, detector_samples, negatives
 from train.data import Digits
+from train.synthetic import glyphs, scenes, strokes, surfaces
+from train.synthetic.handwriting import Handwriting, from_tile
+from train.synthetic.scenes import layouts, page
 
 
 @pytest.fixture(scope="module")
 def handwriting():
     drawn, labels = drawing.drawn_tiles(200, seed=5)
-    return ink.Handwriting(drawn, labels.astype(np.int64), (1,))
+    return Handwriting(drawn, labels.astype(np.int64), (1,))
 
 
 def layout(name):
-    return [entry for entry in scenes._WITH_DIGITS + scenes._WITHOUT_DIGITS if entry[0].__name__ == name]
+    return [entry for entry in layouts._WITH_DIGITS + layouts._WITHOUT_DIGITS if entry[0].__name__ == name]
 
 
-WITH_DIGITS = [entry[0].__name__ for entry in scenes._WITH_DIGITS]
-NAMES = WITH_DIGITS + [entry[0].__name__ for entry in scenes._WITHOUT_DIGITS]
+WITH_DIGITS = [entry[0].__name__ for entry in layouts._WITH_DIGITS]
+
+NAMES = WITH_DIGITS + [entry[0].__name__ for entry in layouts._WITHOUT_DIGITS]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_layout_gives_a_picture_and_boxes_in_it(name, handwriting, monkeypatch):
+def test_every_layout_gives_a_image_and_boxes_in_it(name, handwriting, monkeypatch):
     for part in ("_WITH_DIGITS", "_WITHOUT_DIGITS"):
         monkeypatch.setattr(scenes, part, layout(name))
     found = 0
@@ -52,7 +57,7 @@ def test_a_scene_is_its_seed(handwriting):
 
     one, other = draw(7, handwriting), draw(8, handwriting)
     # Marks that were drawn for other scenes before make no difference.
-    fresh = draw(7, ink.Handwriting(handwriting._tiles, handwriting._labels, (1,)))
+    fresh = draw(7, Handwriting(handwriting._tiles, handwriting._labels, (1,)))
     assert (one.grey == fresh.grey).all()
     assert (one.boxes == fresh.boxes).all()
     assert one.grey.tobytes() != other.grey.tobytes()
@@ -62,22 +67,22 @@ def test_a_scene_is_its_seed(handwriting):
 def test_a_digit_is_written_with_the_pen(pen, handwriting):
     """A broader pen inks more of the same digit."""
     tile = drawing.drawn_tiles(10, seed=3)[0][8]
-    mark = ink.from_tile(tile, np.random.default_rng(0), pen)
+    mark = from_tile(tile, np.random.default_rng(0), pen)
     assert mark.max() > 200
     assert 40 < mark.shape[0] < 90
     if pen:
-        thinner = ink.from_tile(tile, np.random.default_rng(0), pen / 2)
+        thinner = from_tile(tile, np.random.default_rng(0), pen / 2)
         assert (mark > 128).mean() >= (thinner > 128).mean()
 
 
-@pytest.mark.parametrize("patterns", [strokes.LETTERS, strokes.OPERATORS], ids=["letters", "operators"])
+@pytest.mark.parametrize("patterns", [glyphs.LETTERS, glyphs.OPERATORS], ids=["letters", "operators"])
 def test_letters_and_signs_are_drawn(patterns):
     for pattern in patterns.values():
         assert strokes.draw(pattern, np.random.default_rng(0), height=60, pen=5).max() == 255
 
 
 @pytest.mark.parametrize("shape", [(96, 96), (28, 28), (17, 90)])
-def test_surfaces_are_pictures_of_any_shape(shape):
+def test_surfaces_are_images_of_any_shape(shape):
     for seed in range(25):
         for surface in (surfaces.sheet, surfaces.clutter):
             drawn = surface(np.random.default_rng(seed), *shape)
@@ -85,9 +90,9 @@ def test_surfaces_are_pictures_of_any_shape(shape):
             assert np.isfinite(drawn).all()
 
 
-@pytest.mark.parametrize("kind", sorted(others.KINDS))
+@pytest.mark.parametrize("kind", sorted(negatives.KINDS))
 def test_others_are_tiles(kind, handwriting):
-    drawn = np.stack([others.KINDS[kind][0](np.random.default_rng(i), handwriting) for i in range(12)])
+    drawn = np.stack([negatives.KINDS[kind][0](np.random.default_rng(i), handwriting) for i in range(12)])
     assert drawn.shape == (12, 28, 28)
     assert drawn.dtype == np.uint8
     assert drawn.max() > 100
@@ -96,11 +101,11 @@ def test_others_are_tiles(kind, handwriting):
 def scene_of(*digits, side=96):
     boxes = np.array([box for _, box in digits], np.float32).reshape(-1, 4)
     labels = np.array([label for label, _ in digits], np.int64)
-    return scenes.Scene(np.zeros((side, side), np.uint8), boxes, labels, "test")
+    return page.Scene(np.zeros((side, side), np.uint8), boxes, labels, "test")
 
 
 def test_a_digit_of_the_levels_size_is_asked_for_in_its_middle():
-    digit, finer, sides = windows.targets(scene_of((7, (40, 36, 14, 22))))
+    digit, finer, sides = detector_samples.targets(scene_of((7, (40, 36, 14, 22))))
     rows, columns = np.nonzero(digit == 7)
     assert len(rows) >= 2
     for row, column in zip(rows, columns, strict=True):
@@ -109,30 +114,35 @@ def test_a_digit_of_the_levels_size_is_asked_for_in_its_middle():
         assert (x - left, y - top, x + right, y + bottom) == pytest.approx((40, 36, 54, 58), abs=0.1)
         assert 40 < x < 54
         assert 36 < y < 58
-    assert set(np.unique(digit)) == {windows.NOTHING, windows.UNJUDGED, 7}
+    assert set(np.unique(digit)) == {detector_samples.NOTHING, detector_samples.UNJUDGED, 7}
     assert not finer.any()
 
 
 @pytest.mark.parametrize(
     ("size", "asked", "hinted"),
-    [(SIZES[0] / 2, False, True), (20, True, False), (SIZES[1] * 1.5, False, False), (3, False, False)],
+    [
+        (DIGIT_SIZES[0] / 2, False, True),
+        (20, True, False),
+        (DIGIT_SIZES[1] * 1.5, False, False),
+        (3, False, False),
+    ],
 )
 def test_other_levels_find_other_sizes(size, asked, hinted):
-    digit, finer, _ = windows.targets(scene_of((3, (30, 30, size * 0.6, size))))
+    digit, finer, _ = detector_samples.targets(scene_of((3, (30, 30, size * 0.6, size))))
     assert (digit == 3).any() == asked
     assert (finer == 1).any() == hinted
 
 
 def test_what_is_cut_off_is_not_judged():
-    digit, _, _ = windows.targets(scene_of((scenes.IGNORED, (80, 36, 16, 22))))
-    assert (digit == windows.UNJUDGED).any()
+    digit, _, _ = detector_samples.targets(scene_of((page.IGNORED, (80, 36, 16, 22))))
+    assert (digit == detector_samples.UNJUDGED).any()
     assert not (digit >= 0).any()
 
 
 def test_windows_are_the_same_for_a_seed_and_any_number_of_processes():
     drawn, labels = drawing.drawn_tiles(50, seed=5)
     digits = Digits(torch.from_numpy(drawn), torch.from_numpy(labels.astype(np.int64)))
-    one, two = (windows.draw_windows(12, digits, (3, 1), processes) for processes in (1, 2))
+    one, two = (detector_samples.draw_windows(12, digits, (3, 1), processes) for processes in (1, 2))
     assert torch.equal(one.grey, two.grey)
     assert torch.equal(one.digit, two.digit)
     assert torch.equal(one.sides, two.sides)
@@ -143,11 +153,11 @@ def test_tiles_are_cut_where_the_digits_are(handwriting):
     for seed in range(30):
         generator = np.random.default_rng(seed)
         scene = scenes.draw_scene(generator, handwriting, 208, (30, 90), digits=True)
-        cuts = tiles.cut_scene(scene, None, generator)
-        assert len(cuts) <= int((scene.labels >= 0).sum())
-        for cut in cuts:
+        crops = classifier_samples.sample_scene(scene, None, generator)
+        assert len(crops) <= int((scene.labels >= 0).sum())
+        for cut in crops:
             assert cut.tile.shape == (28, 28)
-            assert 0 <= cut.label < NO_DIGIT
+            assert 0 <= cut.label < BACKGROUND
             right += int((cut.tile > 64).sum() > 20)
             count += 1
     assert count > 30

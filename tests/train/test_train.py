@@ -1,5 +1,7 @@
 """The training stage: data, augmentation, networks, the loop and its command."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import subprocess
@@ -10,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from edge_runtime.model import OUTPUTS
+from edge_runtime.contract import CLASSES
 from tests import drawing
-from train import checkpoint, classifying, data, loop
+from train import checkpoint, classifier, data, loop
 from train.__main__ import main
 from train.augment import augment, corrupt
-from train.classifying import Classifying
-from train.locating import Locating
+from train.classifier import ClassifierTask
+from train.detector import DetectorTask
 from train.networks import ARCHITECTURES
 
 
@@ -80,7 +82,7 @@ def test_the_split_is_disjoint_balanced_and_seeded(mnist_root):
     assert not torch.equal(validation.tiles, other)
 
 
-def test_a_class_with_too_few_pictures_is_named():
+def test_a_class_with_too_few_images_is_named():
     with pytest.raises(data.DataError, match="digit 0"):
         data.balanced_indices(torch.ones(100, dtype=torch.int64), 5, seed=0)
 
@@ -109,19 +111,19 @@ def test_corruption_leaves_tiles_and_comes_from_its_seed(digits):
 def test_classifiers_take_pixels_as_they_are(arch):
     network = ARCHITECTURES[arch]().eval()
     logits = network(torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8))
-    assert logits.shape == (3, OUTPUTS)
+    assert logits.shape == (3, CLASSES)
     assert logits.dtype == torch.float32
 
 
-def test_the_locator_takes_any_picture_and_answers_by_cell():
-    scores = ARCHITECTURES["locator"]().eval()(torch.randint(0, 256, (2, 40, 64), dtype=torch.uint8))
+def test_the_locator_takes_any_image_and_answers_by_cell():
+    scores = ARCHITECTURES["detector"]().eval()(torch.randint(0, 256, (2, 40, 64), dtype=torch.uint8))
     assert scores.shape == (2, 16, 10, 16)
     assert scores.dtype == torch.float32
 
 
 def train_classifier(config, digits, run, **options):
     return loop.train(
-        config, Classifying(config, digits, torch.device("cpu")), run, torch.device("cpu"), **options
+        config, ClassifierTask(config, digits, torch.device("cpu")), run, torch.device("cpu"), **options
     )
 
 
@@ -131,7 +133,7 @@ def test_every_network_learns(arch, epochs, least, digits, tmp_path):
     state = train_classifier(config, digits, tmp_path / "run")
     assert state.metrics[-1]["validation_accuracy"] >= least
     assert state.metrics[-1]["loss"] < state.metrics[0]["loss"]
-    _, accuracy = classifying.evaluate(state.network(), digits[1])
+    _, accuracy = classifier.evaluate(state.network(), digits[1])
     assert accuracy == state.metrics[-1]["validation_accuracy"]
 
 
@@ -196,11 +198,11 @@ def test_the_command_leaves_a_whole_run(mnist_root, tmp_path, capsys):
         "curves.png", "confusion.png", "samples.png", "mistakes.png", "scenes.png",
     }  # fmt: skip
     for path in run.glob("*.png"):
-        picture = matplotlib.image.imread(path)
-        assert min(picture.shape[:2]) > 100
-        assert picture.std() > 0.02
+        image = matplotlib.image.imread(path)
+        assert min(image.shape[:2]) > 100
+        assert image.std() > 0.02
     report = json.loads((run / "report.json").read_text())
-    assert report["test_pictures"] == 300
+    assert report["test_images"] == 300
     output, errors = capsys.readouterr()
     assert "test accuracy" in output
     assert errors == ""
@@ -237,22 +239,22 @@ def test_a_run_that_is_gone_is_said_in_a_line(capsys):
 
 def test_the_locator_learns_from_scenes_alone(mnist_root, tmp_path, capsys):
     arguments = ["--data", str(mnist_root), "--runs", str(tmp_path), "--validation", "200", "--device", "cpu"]
-    assert main([*arguments, "--arch", "locator", "--scenes", "96", "--epochs", "3"]) == 0
+    assert main([*arguments, "--arch", "detector", "--scenes", "96", "--epochs", "3"]) == 0
     (run,) = tmp_path.iterdir()
     assert {path.name for path in run.iterdir()} == {
         "config.json", "metrics.jsonl", "checkpoint.pt", "report.json", "curves.png", "scenes.png",
     }  # fmt: skip
     state = checkpoint.load(run)
-    assert state.config["batch_size"] == loop.SETTINGS["locator"]["batch_size"]
+    assert state.config["batch_size"] == loop.SETTINGS["detector"]["batch_size"]
     assert state.metrics[-1]["loss"] < state.metrics[0]["loss"]
     assert "recall" in capsys.readouterr().out
 
 
 def test_a_locator_finds_digits_after_some_steps(digits):
     """Enough to see that targets, loss and network speak of the same cells."""
-    config = loop.Config(arch="locator", epochs=12, batch_size=16, scenes=160)
-    task = Locating(config, digits, torch.device("cpu"))
-    network = ARCHITECTURES["locator"]()
+    config = loop.Config(arch="detector", epochs=12, batch_size=16, scenes=160)
+    task = DetectorTask(config, digits, torch.device("cpu"))
+    network = ARCHITECTURES["detector"]()
     optimizer = torch.optim.AdamW(network.parameters(), lr=4e-3)
     for epoch in range(12):
         for batch in task.batches(torch.Generator().manual_seed(epoch)):
@@ -277,7 +279,7 @@ def test_a_run_begins_with_the_weights_of_another(digits, mnist_root, tmp_path, 
     for name, weight in first.weights.items():
         torch.testing.assert_close(second.weights[name], weight, rtol=1e-2, atol=1e-3)
     capsys.readouterr()
-    for harm, word in ((["--arch", "cnn"], "mlp"), (["--seed", "5"], "held out other pictures")):
+    for harm, word in ((["--arch", "cnn"], "mlp"), (["--seed", "5"], "held out other images")):
         assert main([*usual, *harm]) == 1
         assert word in capsys.readouterr().err
 
@@ -287,7 +289,7 @@ def test_a_run_begins_with_the_weights_of_another(digits, mnist_root, tmp_path, 
     [
         (["--epochs", "0"], "at least 1"),
         (["--scenes", "-1"], "at least 0"),
-        (["--arch", "locator", "--scenes", "0"], "at least 1"),
+        (["--arch", "detector", "--scenes", "0"], "at least 1"),
         (["--validation", "5"], "multiple of 10"),
         (["--learning-rate", "nan"], "more than 0"),
         (["--seed", "-1"], "at least 0"),
@@ -305,7 +307,7 @@ def test_a_run_stopped_in_its_first_epoch_can_be_resumed(mnist_root, tmp_path, m
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(classifying, "augment", interrupted)
+    monkeypatch.setattr(classifier, "augment", interrupted)
     arguments = ["--data", str(mnist_root), "--validation", "200", "--arch", "mlp", "--epochs", "1"]
     arguments += ["--scenes", "0"]
     assert main([*arguments, "--runs", str(tmp_path)]) == 130

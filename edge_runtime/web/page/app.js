@@ -1,12 +1,12 @@
-// The page: the live picture and its figures, the pad, and pictures that are sent. Nothing is loaded from
+// The page: the live image and its figures, the pad, and images that are sent. Nothing is loaded from
 // anywhere but the device.
 "use strict";
 
 const $ = (id) => document.getElementById(id);
 const LIVE = document.body.dataset.live === "yes";
 const MODELS = JSON.parse(document.body.dataset.models);
-const LONGEST = 2048; // px of a picture that is sent: the device looks no closer
-const AS_IT_IS = 2e6; // bytes of a small picture's file that is sent unchanged
+const LONGEST = 2048; // px of an image that is sent: the device looks no closer
+const AS_IT_IS = 2e6; // bytes of a small image's file that is sent unchanged
 const [POINTS, A_SECOND] = [120, 4]; // of a chart: half a minute
 
 function make(tag, text = "", kind = "") {
@@ -47,7 +47,7 @@ function open(name) {
   }
   watch();
   if (name === "draw") pad.fit();
-  if (name === "picture") picture.show();
+  if (name === "image") image.show();
 }
 
 for (const tab of tabs) {
@@ -90,7 +90,7 @@ async function switchModel(name) {
     if (answer.ok) {
       showModel(told.model);
       pad.changed();
-      picture.again();
+      image.again();
     }
   } catch {
     notice("model", "The model could not be switched: the device does not answer.");
@@ -98,7 +98,7 @@ async function switchModel(name) {
   switching = false;
 }
 
-// The device's state, and the live picture -------------------------------------------------------------------
+// The device's state, and the live image -------------------------------------------------------------------
 
 let events = null;
 let silence = 0;
@@ -153,7 +153,7 @@ $("stream").addEventListener("load", () => {
 });
 $("stream").addEventListener("error", async () => {
   if (!$("stream").hasAttribute("src") || causes.has("connection")) return;
-  notice("stream", "The live picture does not come: too many may be watching. Trying again …");
+  notice("stream", "The live image does not come: too many may be watching. Trying again …");
   await pause(5);
   watch(true);
 });
@@ -169,7 +169,7 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 
-// On a phone a picture's place has the picture's shape.
+// On a phone an image's place has the image's shape.
 function shape(element, width, height) {
   element.parentElement.style.setProperty("--shape", Math.min(2, Math.max(0.8, width / height)));
 }
@@ -183,11 +183,11 @@ function setState(state, text) {
 function show(state) {
   if (!switching) showModel(state.model);
   if (!LIVE || !("frame" in state)) return;
-  notice("source", state.trouble && `${state.source || "The source"}: ${state.trouble}`);
-  if (state.trouble) setState("lost", "No pictures");
+  notice("source", state.problem && `${state.source || "The source"}: ${state.problem}`);
+  if (state.problem) setState("lost", "No images");
   else if (state.paused) setState("paused", "Paused");
   else setState("live", "Live");
-  $("source").textContent = [state.source, state.obtained].filter(Boolean).join(" · ");
+  $("source").textContent = [state.source, state.capture_format].filter(Boolean).join(" · ");
   $("source").title = $("source").textContent;
   showNumbers(state.numbers);
   figures.add(state);
@@ -212,7 +212,7 @@ function showNumbers(numbers) {
       entry.append(make("b"), bar);
       list.append(entry);
     }
-    entry.classList.toggle("unsure", !number.settled);
+    entry.classList.toggle("unsure", !number.confirmed);
     const [text, bar] = entry.children;
     if (text.textContent !== number.text) text.textContent = number.text; // or it would be read out again
     entry.style.setProperty("--length", Math.max(number.text.length, 2));
@@ -226,7 +226,7 @@ function showNumbers(numbers) {
 const figures = {
   charts: {},
   last: 0,
-  paints: ["capture", "locate", "classify", "other"],
+  paints: ["capture", "detect", "classify", "other"],
 
   chart(key, label) {
     if (!this.charts[key]) {
@@ -250,10 +250,10 @@ const figures = {
     this.last = now;
     const stages = Object.entries(state.stages);
     const busy = stages.reduce((sum, [name, ms]) => sum + (name === "capture" ? 0 : ms), 0);
-    this.push("rate", "Frames/s", state.rate.toFixed(1), [["locate", state.rate]]);
+    this.push("rate", "Frames/s", state.rate.toFixed(1), [["detect", state.rate]]);
     this.push("latency", "Time a frame takes", `${busy.toFixed(1)} ms`, stages, (ms) => `${ms.toFixed(1)} ms`);
-    this.push("cpu", "Processor", `${Math.round(state.cpu * 100)} %`, [["locate", state.cpu]]);
-    if (state.memory) this.push("memory", "Memory", `${Math.round(state.memory)} MB`, [["locate", state.memory]]);
+    this.push("cpu", "Processor", `${Math.round(state.cpu * 100)} %`, [["detect", state.cpu]]);
+    if (state.memory) this.push("memory", "Memory", `${Math.round(state.memory)} MB`, [["detect", state.memory]]);
   },
 
   push(key, label, value, layers, unit) {
@@ -317,15 +317,15 @@ function fitted(canvas) {
   return context;
 }
 
-// Boxes and labels of what was read, `scale` CSS pixels a pixel of the picture, which begins at (left, top).
+// Boxes and labels of what was read, `scale` CSS pixels a pixel of the image, which begins at (left, top).
 function drawBoxes(context, digits, scale, left = 0, top = 0, [paint, letters] = ["#0b7f36", "#fff"]) {
   for (const digit of digits) {
-    const refused = digit.value === null;
+    const rejected = digit.value === null;
     const [x, y] = [left + digit.x * scale, top + digit.y * scale];
     const [width, height] = [digit.width * scale, digit.height * scale];
     const size = Math.max(11, Math.min(20, height * 0.3));
-    const [pad, text] = [size * 0.35, refused ? "?" : String(digit.value)];
-    context.strokeStyle = context.fillStyle = refused ? "#6b7480" : paint;
+    const [pad, text] = [size * 0.35, rejected ? "?" : String(digit.value)];
+    context.strokeStyle = context.fillStyle = rejected ? "#6b7480" : paint;
     context.lineWidth = Math.min(2, Math.max(1, height / 30));
     context.beginPath();
     context.roundRect(x - 2, y - 2, width + 4, height + 4, 4);
@@ -337,7 +337,7 @@ function drawBoxes(context, digits, scale, left = 0, top = 0, [paint, letters] =
     context.beginPath();
     context.roundRect(x - 2, lift, wide, size + pad, 4);
     context.fill();
-    context.fillStyle = refused ? "#fff" : letters;
+    context.fillStyle = rejected ? "#fff" : letters;
     context.textBaseline = "middle";
     context.fillText(text, x - 2 + pad, lift + (size + pad) / 2 + 1);
   }
@@ -345,7 +345,7 @@ function drawBoxes(context, digits, scale, left = 0, top = 0, [paint, letters] =
 
 // Reading ------------------------------------------------------------------------------------------------------
 
-// What the device reads in a picture: its answer, or {error}.
+// What the device reads in an image: its answer, or {error}.
 async function read(blob) {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -475,7 +475,7 @@ const pad = {
     this.busy = true;
     do {
       this.stale = false;
-      this.reading = this.strokes.length ? await read(await this.picture()) : null;
+      this.reading = this.strokes.length ? await read(await this.image()) : null;
       if (!this.strokes.length) this.reading = null;
       this.mark();
       showResult($("drawn"), this.reading, "What you draw is read here");
@@ -483,7 +483,7 @@ const pad = {
     this.busy = false;
   },
 
-  picture() {
+  image() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const scale = Math.min(1, 640 / Math.max(width, height));
     const canvas = make("canvas");
@@ -530,9 +530,9 @@ document.addEventListener("keydown", (event) => {
   if (panel === "draw" && event.key === "z" && (event.ctrlKey || event.metaKey)) pad.undo();
 });
 
-// Pictures -----------------------------------------------------------------------------------------------------
+// Images -----------------------------------------------------------------------------------------------------
 
-const picture = {
+const image = {
   bitmap: null,
   blob: null,
   reading: null,
@@ -541,8 +541,8 @@ const picture = {
   async take(file) {
     if (!file) return;
     const turn = ++this.turn;
-    open("picture");
-    $("file").textContent = file.name || "A picture from the clipboard";
+    open("image");
+    $("file").textContent = file.name || "An image from the clipboard";
     this.reading = null;
     this.blob = file;
     try {
@@ -573,12 +573,12 @@ const picture = {
   async again() {
     if (!this.blob) return;
     const turn = this.turn;
-    if (!this.reading) showResult($("pictured"), null, "Reading …");
+    if (!this.reading) showResult($("imaged"), null, "Reading …");
     const reading = await read(this.blob);
     if (turn !== this.turn) return;
     this.reading = reading;
     this.show();
-    showResult($("pictured"), reading);
+    showResult($("imaged"), reading);
   },
 
   show() {
@@ -603,7 +603,7 @@ const picture = {
 
 for (const input of [$("choose"), $("photo")]) {
   input.addEventListener("change", () => {
-    picture.take(input.files[0]);
+    image.take(input.files[0]);
     input.value = ""; // or the same file could not be chosen again
   });
 }
@@ -620,19 +620,19 @@ document.addEventListener("drop", (event) => {
   if (!holdsFile(event)) return;
   event.preventDefault();
   $("dropping").hidden = true;
-  picture.take(event.dataTransfer.files[0]);
+  image.take(event.dataTransfer.files[0]);
 });
 document.addEventListener("paste", (event) => {
-  if (event.clipboardData.files.length) picture.take(event.clipboardData.files[0]);
+  if (event.clipboardData.files.length) image.take(event.clipboardData.files[0]);
 });
 const refit = () => {
   if (panel === "draw") pad.fit();
-  if (panel === "picture") picture.show();
+  if (panel === "image") image.show();
 };
 new ResizeObserver(refit).observe(document.querySelector("main"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refit);
 
 showResult($("drawn"), null, "What you draw is read here");
-showResult($("pictured"), null, "What stands in your picture is read here");
+showResult($("imaged"), null, "What stands in your image is read here");
 open(LIVE ? "live" : "draw");
 connect();

@@ -1,0 +1,1 @@
+"""Live reading: frames from a source, digits tracked over time, numbers and their events."""

@@ -1,0 +1,1 @@
+"""The released ONNX files and their manifest."""

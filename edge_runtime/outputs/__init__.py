@@ -1,0 +1,1 @@
+"""Where results are written: tables, annotated images, event files, recordings, snapshots."""

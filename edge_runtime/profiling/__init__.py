@@ -1,0 +1,1 @@
+"""Measuring a device: the timing core, facts about the host, and what is timed."""

@@ -1,0 +1,92 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+
+def versions(names: tuple[str, ...] = ()) -> dict[str, str | None]:
+    """Versions of Python, this package, its dependencies and `names`; None for what is not installed."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in ("edge-digits", "numpy", "onnxruntime", *names):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    # OpenCV comes in packages of many names, from pip and from the system.
+    return {**found, "opencv": cv2.__version__}
+
+
+def opencv_build() -> dict[str, str]:
+    """What this OpenCV was built with: its kind of window and its ways to open videos and cameras."""
+    build = cv2.getBuildInformation()
+
+    def has(part: str) -> bool:
+        return re.search(rf"^\s*{part}:\s+YES", build, re.MULTILINE) is not None
+
+    windows = [part for part in ("QT", "GTK", "Win32 UI", "Cocoa") if has(rf"{part}[\d+]*")]
+    videos = [part for part in ("FFMPEG", "GStreamer", "v4l/v4l2", "AVFoundation", "DirectShow") if has(part)]
+    return {"opencv window": ", ".join(windows) or "none", "opencv video": ", ".join(videos) or "none"}
+
+
+_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
+
+
+def host() -> dict[str, Any]:
+    """Facts about this machine that decide its speed: kind of CPU, integer instructions, cores, memory."""
+    info = _read("/proc/cpuinfo")
+    named = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", info, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE)
+    memory = re.search(r"^MemTotal:\s*(\d+)", _read("/proc/meminfo"), re.MULTILINE)
+    board = _read("/proc/device-tree/model").strip("\0 \n")
+    words = flags.group(1).split() if flags else []
+    return {
+        "machine": platform.machine(),
+        "system": platform.platform(terse=True),
+        "cpu": board or (named.group(1) if named else platform.processor() or "unknown"),
+        "flags": [flag for flag in _FLAGS if flag in words],
+        "cores": cores(),
+        "memory_mb": int(memory.group(1)) // 1024 if memory else None,
+    }
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def condition() -> dict[str, Any]:
+    """What changes while a machine works: load, clock, temperature, and a Raspberry Pi's throttle flags."""
+    degrees = _read("/sys/class/thermal/thermal_zone0/temp").strip()
+    clock = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq").strip()
+    return {
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip() or None,
+        "clock_mhz": int(clock) // 1000 if clock.isdigit() else None,
+        "celsius": int(degrees) / 1000 if degrees.isdigit() else None,
+        "throttled": _throttled(),
+    }
+
+
+def _throttled() -> str | None:
+    """A Raspberry Pi's own word on heat and supply: 0x0 is good."""
+    if not shutil.which("vcgencmd"):
+        return None
+    done = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, check=False)
+    return done.stdout.strip().partition("=")[2] or None
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,152 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.images import annotate
+from edge_runtime.profiling.timing import alternate
+from edge_runtime.reading import tile
+from edge_runtime.reading.networks import Classifier
+from edge_runtime.reading.reader import DigitReader
+
+
+def sample_page(width: int = 640, height: int = 480) -> NDArray[np.uint8]:
+    """A page to time the reader on: ten drawn digits on unevenly lit paper, BGR `uint8 (H, W, 3)`."""
+    light = np.linspace(150, 225, width, dtype=np.float32)[None, :] * np.linspace(1, 0.8, height)[:, None]
+    page = cv2.cvtColor(np.asarray(light, np.float32).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    scale = width / 300
+    for digit in range(10):
+        column, row = digit % 5, digit // 5
+        corner = (round(width * (0.07 + 0.18 * column)), round(height * (0.42 + 0.4 * row)))
+        weight = max(1, round(width / 140))
+        cv2.putText(
+            page, str(digit), corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (60, 40, 40), weight, cv2.LINE_AA
+        )
+    return np.asarray(page, np.uint8)
+
+
+def sample_tiles(count: int) -> NDArray[np.uint8]:
+    """Tiles of drawn digits, uint8 `[count, 28, 28]`, each a little different from the others."""
+    tiles = []
+    for index in range(count):
+        patch = np.zeros((96, 96), np.uint8)
+        corner = (24 + index * 7 % 5, 70 + index * 3 % 5)
+        cv2.putText(
+            patch,
+            str(index % 10),
+            corner,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            2.0 + 0.02 * (index % 13),
+            255,
+            4 + index // 10 % 6,
+            cv2.LINE_AA,
+        )
+        tiles.append(tile.make_tile(patch))
+    return np.stack(tiles)
+
+
+def agreement(model: str, count: int = 500) -> float:
+    """Share 0..1 of drawn tiles on which a model names the same digit as the float model, on this CPU.
+
+    Integer kernels that saturate, as some do on CPUs without VNNI, would show here.
+    """
+    tiles = sample_tiles(count)
+    values, reference = (Classifier(name).classify(tiles)[0] for name in (model, "float"))
+    return float((values == reference).mean())
+
+
+Logits = Callable[[NDArray[np.uint8]], object]
+
+
+def open_models(names: Iterable[str], threads: int) -> dict[str, Logits]:
+    """Models by name, as functions from tiles to logits."""
+    return {name: Classifier(name, threads=threads).logits for name in names}
+
+
+def latencies(
+    contenders: Callable[[int], Mapping[str, Logits]],
+    seconds: float,
+    threads: tuple[int, ...],
+    batches: tuple[int, ...],
+) -> Iterator[dict[str, Any]]:
+    """Time what `contenders` opens for a number of threads: one record a number of threads and batch size.
+
+    Every record holds each contender's timing in microseconds a call, and the ratio of its p50 to float's.
+    """
+    for count in threads:
+        networks = contenders(count)
+        for batch in batches:
+            tiles = sample_tiles(batch)
+            timings = alternate({name: partial(call, tiles) for name, call in networks.items()}, seconds)
+            base = timings["float"].p50
+            yield {
+                "threads": count,
+                "batch": batch,
+                "us": {name: asdict(timing) for name, timing in timings.items()},
+                "ratio_to_float": {name: round(timing.p50 / base, 3) for name, timing in timings.items()},
+            }
+
+
+def frame_stages(seconds: float, model: str, size: tuple[int, int] = (640, 480)) -> dict[str, float]:
+    """Where the time of a page of ten digits, `size` px wide and high, goes: median milliseconds a stage."""
+    reader, page = DigitReader(model), sample_page(*size)
+    stages: dict[str, list[float]] = {}
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or not stages:
+        reading = reader.read(page)
+        taken = dict(reading.seconds)
+        start = time.perf_counter()
+        annotate.annotate(page, reading.digits)
+        taken["draw"] = time.perf_counter() - start
+        for name, value in taken.items():
+            stages.setdefault(name, []).append(value * 1000)
+    return {name: round(float(np.median(times)), 3) for name, times in stages.items()}
+
+
+_COLD = (
+    "from edge_runtime import DigitReader; import numpy; "
+    "DigitReader({model!r}).read_tiles(numpy.zeros((1, 28, 28), numpy.uint8))"
+)
+
+# Peak memory of the process in KB, printed as its last word. getrusage would count the parent's pages from
+# before the program began, so Linux's own figure for the program is taken where there is one.
+PRINT_PEAK = {
+    "linux": "; print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])",
+    "darwin": "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)",
+}.get(sys.platform, "; print(-1)")
+
+
+def cold_programs(names: Iterable[str]) -> dict[str, str]:
+    """The bare imports, and from nothing to the first answer with each model, as Python programs."""
+    models = {name: _COLD.format(model=name) for name in names}
+    return {"imports": "import numpy, cv2, onnxruntime", **models}
+
+
+def cold_starts(repeats: int, programs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Start whole processes by turns: median wall milliseconds and peak memory in MB of each program."""
+    taken: dict[str, list[float]] = {name: [] for name in programs}
+    peaks: dict[str, float | None] = {}
+    for _ in range(repeats):
+        for name, program in programs.items():
+            start = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-c", program + PRINT_PEAK], capture_output=True, text=True, check=True
+            )
+            taken[name].append((time.perf_counter() - start) * 1000)
+            peak = int(done.stdout.split()[-1])
+            peaks[name] = round(peak / 1024, 1) if peak >= 0 else None
+    return {
+        name: {"ms": round(float(np.median(times)), 1), "peak_mb": peaks[name]}
+        for name, times in taken.items()
+    }

@@ -1,0 +1,84 @@
+"""The background of a crop: estimate the paper under the ink, subtract it, and erase ruled lines."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# A plane is fitted to the brightness of the paper, at a grid of points that is the same for every patch.
+_GRID = 12
+_SPREAD = np.linspace(-1, 1, _GRID, dtype=np.float32)
+_PLANE = np.stack([np.ones(_GRID**2, np.float32), np.repeat(_SPREAD, _GRID), np.tile(_SPREAD, _GRID)], axis=1)
+_FIT = np.linalg.pinv(_PLANE)
+
+
+def subtract_background(patch: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Difference of every pixel from the paper, in grey levels: float32 `(H, W)`, positive is brighter."""
+    bright = patch.astype(np.float32)
+    paper, level = _fit_paper(bright)
+    # Light multiplies: in the shade the same ink differs by fewer grey levels, so the difference is relative.
+    return np.asarray(bright * (level / paper) - level, np.float32)
+
+
+@lru_cache(maxsize=256)  # patches are scaled to one size, so there are only a few dozen lengths of sides
+def _grid(side: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Indices of the grid's points along a side of a patch, and coordinates -1..1 of all pixels along it."""
+    return (np.arange(_GRID) * (side - 1)) // (_GRID - 1), np.linspace(-1, 1, side, dtype=np.float32)
+
+
+def _fit_paper(bright: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """Brightness of the paper, float32 `(H, W)`, at least 1, and its mean: a robust fit of a plane."""
+    rows, down = _grid(bright.shape[0])
+    columns, across = _grid(bright.shape[1])
+    values = bright[rows[:, None], columns].ravel()
+    # Ink covers less than half of any patch: start from the median and ignore what is far from it.
+    level = np.sort(values)[len(values) // 2]
+    tolerance = max(12.0, 4 * float(np.sort(np.abs(values - level))[len(values) // 2]))
+    plane = np.array([level, 0, 0], np.float32)
+    for _ in range(3):
+        guess = _PLANE @ plane
+        # Under ink, the paper is taken to be as bright as the last plane says.
+        plane = np.asarray(_FIT @ np.where(np.abs(values - guess) < tolerance, values, guess), np.float32)
+    level, slope, lean = plane
+    paper = np.maximum((slope * down)[:, None] + (lean * across + level), np.float32(1))
+    return np.asarray(paper, np.float32), max(1.0, float(level))
+
+
+def erase_lines(ink: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> None:
+    """Erase, in place, straight lines that cross the box from margin to margin: rules, tables, frames."""
+    for image, low, high in ((ink, left, right), (ink.T, top, bottom)):
+        before, after = image[:, : max(0, low - 1)], image[:, high + 1 :]
+        if before.shape[1] < 3 or after.shape[1] < 3:
+            continue
+        # A line inks nearly all of a row in both margins; a tilted one leaves in another row than it enters.
+        begins, ends = before.min(axis=1) > 96, after.min(axis=1) > 96
+        if not (begins.any() and ends.any()):
+            continue
+        for start, thick in _runs(begins):
+            for stop, _ in _runs(ends):
+                if abs(start - stop) <= 5 and thick <= 6:
+                    _erase(image, start, stop, thick)
+
+
+def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First index and length of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.view(np.int8), [0]])))
+    return [(int(start), int(stop - start)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _erase(image: NDArray[np.uint8], start: int, stop: int, thick: int) -> None:
+    """Erase the line from row `start` at the left to `stop` at the right, except where a stroke crosses it."""
+    height, width = image.shape
+    rows = np.rint(np.linspace(start, stop, width)).astype(int)
+    columns = np.arange(width)
+    over, under = np.maximum(rows - 2, 0), np.minimum(rows + thick + 1, height - 1)
+    # Ink above or below the line belongs to a stroke that continues through it.
+    crossed = (image[over, columns] > 96) | (image[under, columns] > 96)
+    for offset in range(-1, thick + 1):
+        row = np.clip(rows + offset, 0, height - 1)
+        image[row[~crossed], columns[~crossed]] = 0

@@ -1,0 +1,215 @@
+"""Cropping: the ink inside a candidate's box, as a tile, without lines, neighbours and uneven paper.
+
+Training, calibration, benchmarks and the runtime all make their tiles here, so that the classifier sees the same
+everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+
+from edge_runtime.boxes import covered
+from edge_runtime.contract import INK, TILE
+from edge_runtime.reading.background import erase_lines, subtract_background
+from edge_runtime.reading.tile import make_tile, recognise_tiles, zero_background
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+# Every box is scaled to one working size first. Lengths are in pixels of that size.
+_WORKING_SIZE = 2 * INK  # longer side of the box
+_MARGIN = 8  # around the box, where paper, lines and neighbours can be seen
+_SLACK = 4  # boxes are not exact: ink may extend this far beyond the box
+_SAME_THING = 0.4  # share of overlap from which two boxes are about the same thing
+_SIMILAR = 0.7  # doublings by which the sizes of neighbours may differ
+_OWNED = 0.8  # a connected component with this share in a neighbour's box belongs to the neighbour
+_LEAST_CONTRAST = 8  # grey levels between ink and paper
+
+
+def crop_tile(
+    grey: NDArray[np.uint8], x: float, y: float, width: float, height: float
+) -> NDArray[np.uint8] | None:
+    """Crop the ink in a box of an image as a tile; None where the box contains no ink.
+
+    `grey` is uint8 `(H, W)`, dark ink on bright paper or the reverse, and may be lit unevenly. Neighbours that
+    reach into the box and lines that run through it are removed.
+    """
+    (crop,) = crop_tiles(grey, [(x, y, x + width, y + height)])
+    return None if crop is None else crop.tile
+
+
+class Crop(NamedTuple):
+    """The ink of one box.
+
+    `box` (left, top, right, bottom) is tight around the ink, in pixels of the image; `contrast` is the difference
+    between ink and paper in grey levels; `overflow` is the share 0..1 of the largest connected component that
+    lies outside the given box, within the margin around it.
+    """
+
+    tile: NDArray[np.uint8]
+    box: tuple[float, float, float, float]
+    contrast: float
+    overflow: float
+
+
+def crop_tiles(grey: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> list[Crop | None]:
+    """Crop the ink of every box (left, top, right, bottom) of an image, as `crop_tile` does for one.
+
+    Most images are written in one ink: where a box alone does not show whether its ink is dark or bright, the
+    other boxes decide. A connected component inside a neighbour's box belongs to the neighbour.
+    """
+    patches = [_Patch.of(grey, *box) for box in boxes]
+    polarities = [patch.polarity for patch in patches if patch is not None]
+    common = sum(polarities) / len(polarities) if polarities else 0.0
+    crops: list[Crop | None] = []
+    for patch, near in zip(patches, _neighbours(boxes), strict=True):
+        if patch is None:
+            crops.append(None)
+        else:
+            crops.append(patch.crop([boxes[other] for other in near], dark=patch.polarity + common >= 0))
+    return crops
+
+
+def _neighbours(boxes: Sequence[Sequence[float]]) -> list[list[int]]:
+    """For every box, the other boxes of similar size that reach into it without being about the same thing."""
+    corners = np.array(boxes, np.float32).reshape(-1, 4)
+    longer = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3).max(axis=1)
+    similar = np.abs(np.log2(longer[:, None] / longer)) < _SIMILAR
+    share = covered(corners)
+    near = (share > 0) & (share < _SAME_THING) & similar
+    return [np.flatnonzero(row).tolist() for row in near]
+
+
+def whole_tile(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """A small image as a single tile: unchanged if it is 28x28, else its ink; None without ink."""
+    if grey.shape == (TILE, TILE):
+        return np.asarray(zero_background(recognise_tiles(grey[None])[0])[0], np.uint8)
+    return crop_tile(grey, 0, 0, grey.shape[1], grey.shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    """A box and its margin at working size: `difference` from the paper per pixel, positive is brighter.
+
+    `inside` is the box within it (left, top, right, bottom); `polarity` is positive for dark ink. The patch starts
+    at (x, y) in the image and is enlarged by `scale`.
+    """
+
+    difference: NDArray[np.float32]
+    inside: tuple[int, int, int, int]
+    polarity: float
+    x: int
+    y: int
+    scale: float
+
+    @classmethod
+    def of(
+        cls, grey: NDArray[np.uint8], left: float, top: float, right: float, bottom: float
+    ) -> _Patch | None:
+        """The patch of a box; None where too little of it lies inside the image."""
+        scale = _WORKING_SIZE / max(right - left, bottom - top, 1)
+        margin = _MARGIN / scale
+        x, y = max(0, round(left - margin)), max(0, round(top - margin))
+        patch = grey[y : max(0, round(bottom + margin)), x : max(0, round(right + margin))]
+        # A fraction of the pixels of a very large patch is enough.
+        step = max(1, int(1 / (4 * scale)))
+        patch = patch[::step, ::step]
+        if patch.shape[0] < 3 or patch.shape[1] < 3:
+            return None
+        size = (max(3, round(patch.shape[1] * scale * step)), max(3, round(patch.shape[0] * scale * step)))
+        method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
+        difference = subtract_background(cv2.resize(patch, size, interpolation=method))
+        inside = (
+            max(0, round((left - x) * scale)),
+            max(0, round((top - y) * scale)),
+            round((right - x) * scale),
+            round((bottom - y) * scale),
+        )
+        polarity = _polarity(difference[inside[1] : inside[3], inside[0] : inside[2]])
+        return cls(difference, inside, polarity, x, y, scale)
+
+    def crop(self, neighbours: Sequence[Sequence[float]], *, dark: bool) -> Crop | None:
+        """Crop what is darker, or brighter, than the paper; None where nothing is.
+
+        Ink inside the boxes `neighbours` of the image is not cropped.
+        """
+        ink, contrast = _ink(-self.difference if dark else self.difference)
+        if ink is None:
+            return None
+        left, top, right, bottom = self.inside
+        erase_lines(ink, left, top, right, bottom)
+        left, top = max(0, left - _SLACK), max(0, top - _SLACK)
+        theirs = [
+            [max(0, round((value - start) * self.scale)) for value, start in zip(box, origin, strict=True)]
+            for origin in [(self.x, self.y) * 2]
+            for box in neighbours
+        ]
+        kept, overflow = _keep_inside(ink, left, top, right + _SLACK, bottom + _SLACK, theirs)
+        if kept is None:
+            return None
+        across, down, width, height = cv2.boundingRect(cv2.compare(kept, 96, cv2.CMP_GT))
+        x, y = self.x + (left + across) / self.scale, self.y + (top + down) / self.scale
+        tight = (x, y, x + width / self.scale, y + height / self.scale)
+        return Crop(make_tile(kept), tight, contrast, overflow)
+
+
+def _polarity(difference: NDArray[np.float32]) -> float:
+    """Log ratio, -2..2, of the energy of pixels darker than the paper to that of brighter ones."""
+    darker, brighter = np.minimum(difference, 0).ravel(), np.maximum(difference, 0).ravel()
+    ratio = (float(np.dot(darker, darker)) + 1) / (float(np.dot(brighter, brighter)) + 1)
+    return max(-2.0, min(2.0, math.log(ratio)))
+
+
+def _ink(strength: NDArray[np.float32]) -> tuple[NDArray[np.uint8] | None, float]:
+    """Ink scaled to 255 and paper to 0, None without ink; and the contrast of the ink in grey levels."""
+    strength = np.maximum(strength, 0)
+    threshold, mask = cv2.threshold(
+        np.minimum(strength, 255).astype(np.uint8), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU
+    )
+    full = cv2.mean(strength, mask)[0]
+    if full < _LEAST_CONTRAST:
+        return None, full
+    floor = min(threshold * 0.5, full * 0.4)
+    # convertScaleAbs saturates at 255.
+    ink = cv2.convertScaleAbs(np.maximum(strength - floor, 0), alpha=255 / (full - floor))
+    return np.asarray(ink, np.uint8), full
+
+
+def _keep_inside(
+    ink: NDArray[np.uint8], left: int, top: int, right: int, bottom: int, theirs: Sequence[Sequence[int]]
+) -> tuple[NDArray[np.uint8] | None, float]:
+    """The ink inside this box, without components that lie mainly outside it or in the boxes `theirs`.
+
+    Returns None where nothing remains, and the share of the largest component that lies outside.
+    """
+    mask = cv2.compare(ink, 96, cv2.CMP_GT)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    if count <= 1:
+        return None, 0.0
+    part, ink = labels[top:bottom, left:right], ink[top:bottom, left:right]
+    areas = stats[:, cv2.CC_STAT_AREA]
+    inside = np.bincount(part.ravel(), minlength=count)
+    keep = inside * 2 > areas
+    # The component with the most ink inside is the digit, even if a line or neighbour is attached to it.
+    main = 1 + int(inside[1:].argmax())
+    overflow = 1 - float(inside[main] / areas[main])
+    for x, y, end, low in theirs:
+        keep &= np.bincount(labels[y:low, x:end].ravel(), minlength=count) < _OWNED * areas
+    keep[main] = True
+    # Specks of noise would shift the centre of mass and enlarge the box.
+    keep &= inside * 40 > inside[1:].max()
+    keep[0] = False
+    if not inside[main]:
+        return None, overflow
+    if keep[1:].all():
+        return ink, overflow
+    # The soft edge of a stroke, which the threshold cut off, belongs to it.
+    kept = cv2.dilate(keep[part].astype(np.uint8), np.ones((5, 5), np.uint8))
+    return np.where((kept > 0) & ((part == 0) | keep[part]), ink, 0).astype(np.uint8), overflow

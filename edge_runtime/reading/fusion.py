@@ -1,0 +1,157 @@
+"""Score fusion: the detector's and the classifier's scores of a candidate, and its context, as one probability.
+
+A linear model over eight features per class, followed by a softmax: a product of experts (Hinton, 1999, "Products
+of Experts"). Export fits the weights on simulated validation scenes by the same functions that run here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.boxes import covered
+from edge_runtime.contract import BACKGROUND, CLASSES
+from edge_runtime.reading.candidates import Candidates
+
+_NEAR = 4.0  # digit sizes within which another candidate is a neighbour
+_SAME_THING = 0.25  # share of overlap from which two candidates are about the same thing
+_PRIOR_COUNT = 2.0  # undecided neighbours that every candidate is given, so that few real ones do not decide
+
+_CONTEXT = slice(4, 7)  # the features that depend on the other candidates
+
+
+@dataclass(frozen=True, slots=True)
+class FusionWeights:
+    """Weights of the features, and the sharpness of the softmax.
+
+    The score of digit d is log P(d) of the classifier + `class_logits` * log P(d) of the detector. The score of
+    the background is the classifier's log P(background) - `objectness` * objectness logit + `background` (a bias)
+    + `overflow` * how clearly ink continues outside the box - `neighbours` * log-odds that the neighbours are
+    digits + `faintness` and `size_mismatch` * how far the candidate is fainter, and of another size, than the
+    other digits of the image. All scores are multiplied by `sharpness`.
+    """
+
+    class_logits: float = 0.0
+    objectness: float = 0.0
+    background: float = 0.0
+    overflow: float = 0.0
+    neighbours: float = 0.0
+    faintness: float = 0.0
+    size_mismatch: float = 0.0
+    sharpness: float = 1.0
+
+    @classmethod
+    def from_json(cls, text: str) -> FusionWeights:
+        """From what `to_json` wrote. Raises `ValueError` for anything else."""
+        weights = json.loads(text)
+        names = {field.name for field in fields(cls)}
+        if not isinstance(weights, dict) or set(weights) != names:
+            raise ValueError(f"fusion weights are {', '.join(sorted(names))}, not {text}")
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in weights.values()):
+            raise ValueError(f"fusion weights are finite numbers, not {text}")
+        return cls(**{name: float(value) for name, value in weights.items()})
+
+    def to_json(self) -> str:
+        """One line of JSON, for the metadata of a model."""
+        return json.dumps({name: round(value, 4) for name, value in asdict(self).items()})
+
+    def vector(self) -> list[float]:
+        """The weights of the features, in the order of their columns."""
+        return [value for name, value in asdict(self).items() if name != "sharpness"]
+
+
+def fuse(
+    weights: FusionWeights,
+    probabilities: NDArray[np.float32],
+    candidates: Candidates,
+    contrasts: NDArray[np.float32],
+    overflows: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Probabilities float32 `[N, 11]` of the ten digits and the background, for the candidates of one image.
+
+    `probabilities` `[N, 11]` are the classifier's; `contrasts` and `overflows` `[N]` are those of the crops.
+    """
+    base, columns = features(probabilities, candidates, overflows)
+    vector, sharpness = np.array(weights.vector(), np.float32), np.float32(weights.sharpness)
+    if len(candidates) > 1:
+        alone = np.exp(log_softmax(scores(base, columns, vector, sharpness)))
+        set_context(columns, 1 - alone[:, BACKGROUND], candidates.boxes, contrasts)
+    return np.exp(log_softmax(scores(base, columns, vector, sharpness)))
+
+
+def features(
+    probabilities: NDArray[np.float32], candidates: Candidates, overflows: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the scores are made of: the classifier's log probabilities `[N, 11]`, and the features `[N, 11, 7]`.
+
+    The features of the context are 0 until `set_context` fills them in. Signs are such that a positive weight
+    does what its name says.
+    """
+    base = np.log(np.maximum(probabilities, 1e-7)).astype(np.float32)
+    columns = np.zeros((len(base), CLASSES, 7), np.float32)
+    columns[:, :BACKGROUND, 0] = log_softmax(candidates.class_logits)
+    columns[:, BACKGROUND, 1] = -candidates.objectness
+    columns[:, BACKGROUND, 2] = 1
+    # A tenth of the ink outside the box is as clear as more.
+    columns[:, BACKGROUND, 3] = np.minimum(10 * overflows, 1)
+    return base, columns
+
+
+def set_context(
+    columns: NDArray[np.float32],
+    p_digit: NDArray[np.float32],
+    boxes: NDArray[np.float32],
+    contrasts: NDArray[np.float32],
+) -> None:
+    """Fill the features of the context in, given the probabilities `p_digit` `[N]` of being a digit."""
+    neighbours, faintness, size_mismatch = context(p_digit, boxes, contrasts)
+    columns[:, BACKGROUND, _CONTEXT] = np.stack([-neighbours, faintness, size_mismatch], axis=1)
+
+
+def scores(base: Any, columns: Any, vector: Any, sharpness: Any) -> Any:
+    """Scores `[N, 11]`, the logits of the fused probabilities: of numpy arrays, or of torch tensors in export."""
+    return sharpness * (base + columns @ vector)
+
+
+def context(
+    p_digit: NDArray[np.float32], boxes: NDArray[np.float32], contrasts: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """What the other candidates of an image say about each, given the probabilities `p_digit` `[N]`.
+
+    Returns three float32 arrays `[N]`: the log-odds that its neighbours are digits; by how many doublings its
+    contrast is lower than usual among the digits of the image, beyond the first; and by how many doublings its
+    size differs, beyond the first. A candidate that stands alone gets zeros.
+    """
+    sizes = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    distances = np.abs(middles[:, None] - middles[None]).max(axis=2)
+    similar = np.abs(np.log2(sizes[:, None] / sizes[None])) < 1
+    near = (distances < _NEAR * sizes[:, None]) & similar & (covered(boxes) < _SAME_THING)
+    share = (near @ p_digit + _PRIOR_COUNT / 2) / (near.sum(axis=1) + _PRIOR_COUNT)
+    neighbours = np.log(share / (1 - share))
+
+    # Probable, strong and large digits define what is usual; no candidate is compared with lesser ones.
+    weights = np.where(p_digit > 0.5, p_digit * contrasts * sizes, 0)
+    total = weights.sum()
+    others = np.maximum(total - weights, 0)
+    relevance = np.clip(others / np.maximum(weights, 1e-6), 0, 1) * (others > 0)
+    log_contrasts, log_sizes = np.log2(np.maximum(contrasts, 1)), np.log2(sizes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        usual_contrast, usual_size = (
+            np.where(others > 0, ((weights * value).sum() - weights * value) / others, value)
+            for value in (log_contrasts, log_sizes)
+        )
+    faintness = relevance * np.maximum(0, usual_contrast - log_contrasts - 1)
+    size_mismatch = relevance * np.maximum(0, np.abs(usual_size - log_sizes) - 1)
+    return neighbours.astype(np.float32), faintness.astype(np.float32), size_mismatch.astype(np.float32)
+
+
+def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Log of the softmax over the last axis of `[N, C]`."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float32)

@@ -1,0 +1,188 @@
+"""The two networks, classifier and detector: the only module that uses onnxruntime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime
+
+from edge_runtime.contract import BACKGROUND, CLASSES, CONTRACT, DETECTOR_CHANNELS, DIGIT_SIZES, STRIDE, TILE
+from edge_runtime.errors import ModelError
+from edge_runtime.models import manifest
+from edge_runtime.reading.fusion import FusionWeights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Metadata of a classifier's file: all that is needed to run it.
+
+    `contract` is the version of the input specification; `precision` is "int8" or "float"; `temperature`
+    calibrates the logits; no digit is named below `rejection_threshold`, a probability 0..1.
+    """
+
+    contract: int
+    architecture: str
+    precision: str
+    temperature: float
+    rejection_threshold: float
+    fusion: FusionWeights
+    run_id: str
+
+
+class Classifier:
+    """Classifies a tile as a digit 0 to 9 or background.
+
+    `model` is the name of a released model ("int8" or "float") or the path of an .onnx file made by
+    `python -m export`; `threads` is the number of cores that one run may use. Raises `ModelError` when the model
+    cannot be loaded.
+    """
+
+    BATCH = 64  # tiles per run: larger batches no longer fit into the cache and gain nothing
+
+    def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
+        self.path = manifest.find(model)
+        self._session = _open_session(self.path, threads)
+        self._input = self._session.get_inputs()[0].name
+        metadata = _metadata(self._session, self.path)
+        _check_shapes(self._session, self.path, [TILE, TILE], [CLASSES])
+        try:
+            self.info = ModelInfo(
+                contract=int(metadata["contract"]),
+                architecture=metadata["architecture"],
+                precision=metadata["precision"],
+                temperature=float(metadata["temperature"]),
+                rejection_threshold=float(metadata["rejection_threshold"]),
+                fusion=FusionWeights.from_json(metadata["fusion"]),
+                run_id=metadata["run_id"],
+            )
+        except (KeyError, ValueError) as error:
+            raise ModelError(
+                f"{self.path}: missing or damaged metadata ({error}); export it again"
+            ) from error
+        if not self.info.temperature > 0:
+            raise ModelError(f"{self.path}: invalid temperature {self.info.temperature}; export it again")
+        if not 0 <= self.info.rejection_threshold <= 1:
+            threshold = self.info.rejection_threshold
+            raise ModelError(f"{self.path}: invalid rejection threshold {threshold}; export it again")
+
+    def logits(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run the network: tiles uint8 `[N, 28, 28]` to logits float32 `[N, 11]`, for any N.
+
+        The last class is `BACKGROUND`. Raises `ValueError` for another shape or dtype.
+        """
+        if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != (TILE, TILE):
+            raise ValueError(
+                f"tiles must be uint8 [N, {TILE}, {TILE}], not {tiles.dtype} {list(tiles.shape)}"
+            )
+        if len(tiles) == 0:
+            return np.empty((0, CLASSES), np.float32)
+        if len(tiles) <= self.BATCH:
+            return self._run(tiles)
+        batches = [self._run(tiles[start : start + self.BATCH]) for start in range(0, len(tiles), self.BATCH)]
+        return np.concatenate(batches)
+
+    def probabilities(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Calibrated probabilities float32 `[N, 11]` of the ten digits and the background, for each tile.
+
+        They are the softmax of the logits divided by a temperature, which export fits on the validation split
+        (Guo et al., 2017, "On Calibration of Modern Neural Networks").
+        """
+        scaled = self.logits(tiles) / np.float32(self.info.temperature)
+        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+    def classify(self, tiles: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The most likely digit int64 `[N]` of each tile and its calibrated probability float32 `[N]`."""
+        probabilities = self.probabilities(tiles)[:, :BACKGROUND]
+        values = probabilities.argmax(axis=1)
+        return values, probabilities[np.arange(len(values)), values]
+
+    def _run(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        logits: NDArray[np.float32] = self._session.run(None, {self._input: tiles})[0]
+        return logits
+
+
+class Detector:
+    """Scores every cell of a grey image; `reading.detector` turns the scores into boxes.
+
+    `model`, `threads` and errors are those of `Classifier`.
+    """
+
+    def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
+        self.path = manifest.find(model, manifest.DETECTOR)
+        self._session = _open_session(self.path, threads)
+        self._input = self._session.get_inputs()[0].name
+        metadata = _metadata(self._session, self.path)
+        expected = {"stride": str(STRIDE), "sizes": " ".join(f"{size:g}" for size in DIGIT_SIZES)}
+        for name, value in expected.items():
+            if metadata.get(name) != value:
+                raise ModelError(
+                    f"{self.path}: a detector with {name} {metadata.get(name)}, but this version needs {name} "
+                    f"{value}; export it again with this version"
+                )
+        _check_shapes(self._session, self.path, [None, None], [DETECTOR_CHANNELS, None, None])
+        self.run_id = metadata.get("run_id", "")
+
+    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run the network: grey uint8 `[N, H, W]`, sides multiples of 4, to float32 `[N, 16, H/4, W/4]`."""
+        scores: NDArray[np.float32] = self._session.run(None, {self._input: images})[0]
+        return scores
+
+
+def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Idle threads sleep. Spinning would save microseconds and take whole cores from the camera.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    # onnxruntime's errors have no base class of their own.
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: onnxruntime cannot load this model: {reason}") from error
+
+
+def _metadata(session: onnxruntime.InferenceSession, path: Path) -> dict[str, str]:
+    """A model's metadata. Raises `ModelError` unless the model has this version's input specification."""
+    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    contract = metadata.get("contract")
+    if contract is None:
+        raise ModelError(f"{path}: not exported by edge-digits (no contract version in its metadata)")
+    if contract != str(CONTRACT):
+        raise ModelError(
+            f"{path}: incompatible model version (contract {contract}, this version needs {CONTRACT}); "
+            "export it again with this version"
+        )
+    return metadata
+
+
+def _check_shapes(
+    session: onnxruntime.InferenceSession, path: Path, taken: list[int | None], given: list[int | None]
+) -> None:
+    """Raise `ModelError` unless input and output have these sides after the first axis; None is any length."""
+
+    def agrees(actual: list[object], wanted: list[int | None]) -> bool:
+        return len(actual) == len(wanted) and all(
+            want is None or have == want for have, want in zip(actual, wanted, strict=True)
+        )
+
+    def text(shape: list[int | None]) -> str:
+        return ", ".join("*" if side is None else str(side) for side in shape)
+
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if not (
+        len(inputs) == len(outputs) == 1
+        and (inputs[0].type, outputs[0].type) == ("tensor(uint8)", "tensor(float)")
+        and agrees(inputs[0].shape[1:], taken)
+        and agrees(outputs[0].shape[1:], given)
+    ):
+        raise ModelError(f"{path}: does not map uint8 [N, {text(taken)}] to float32 [N, {text(given)}]")

@@ -1,0 +1,196 @@
+"""The stages from an image to its digits: preprocess, detect, crop, classify.
+
+Whatever is read, one image, a folder or the frames of a camera, goes through these functions in this order. The
+seconds that each stage took come with the result.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.boxes import suppress_nested
+from edge_runtime.contract import BACKGROUND, CLASSES, MIN_OBJECTNESS, TILE
+from edge_runtime.errors import ImageError
+from edge_runtime.images import decode, paths
+from edge_runtime.reading import fusion
+from edge_runtime.reading.candidates import Candidates
+from edge_runtime.reading.crop import Crop, crop_tiles, whole_tile
+from edge_runtime.reading.detector import detect
+from edge_runtime.reading.layout import reading_order
+from edge_runtime.reading.networks import Classifier, Detector
+from edge_runtime.reading.tile import recognise_tiles
+from edge_runtime.results import NOTHING_FOUND, OK, Box, Digit, Reading
+
+Image: TypeAlias = "str | Path | NDArray[Any]"
+
+STAGES = ("preprocess", "detect", "crop", "classify")
+
+_IGNORED_FROM = 0.7  # probability of the background from which a candidate is dropped instead of rejected
+_CELL = 64  # px; an image of at most this size may be one digit that fills it, such as a cell of a form
+_WHOLE_TILE = Box(0, 0, TILE, TILE)
+_OUT_OF_MEMORY = -4  # OpenCV's error code
+
+
+@dataclass(slots=True)
+class Page:
+    """One image on its way through the stages, with what each has added so far."""
+
+    source: str
+    status: str = OK
+    grey: NDArray[np.uint8] | None = None  # preprocess
+    candidates: Candidates | None = None  # detect; None where the image is a tile itself
+    crops: Sequence[Crop] = ()  # crop: one per candidate
+    tiles: Sequence[NDArray[np.uint8]] = ()  # crop: of the candidates, then of `whole`
+    whole: Box | None = None  # crop: the box of a small image that may be a single digit
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    @property
+    def may_be_tile(self) -> bool:
+        """Whether the image is 28x28 and nothing has been decided about it."""
+        return self.grey is not None and self.grey.shape == (TILE, TILE) and not self.tiles
+
+
+class Pipeline:
+    """The two networks and the stages that they take part in. Its methods may be called from several threads."""
+
+    def __init__(self, classifier: Classifier, detector: Detector) -> None:
+        self.classifier, self.detector = classifier, detector
+
+    def preprocess(self, image: Image) -> Page:
+        """Load an image, a path or an array, as grey uint8 `(H, W)`. Raises `ImageError`."""
+        page = Page("" if isinstance(image, np.ndarray) else str(image))
+        start = time.perf_counter()
+        try:
+            if isinstance(image, np.ndarray):
+                page.grey = decode.to_grey(image)
+            else:
+                page.grey = decode.decode(paths.read_file(image))
+        except MemoryError as error:
+            raise ImageError("too large for this machine's memory") from error
+        page.seconds["preprocess"] = time.perf_counter() - start
+        return page
+
+    def accept_tiles(self, pages: Sequence[Page]) -> None:
+        """Decide for all 28x28 images at once whether they are tiles, which need no detection."""
+        small = [page for page in pages if page.may_be_tile]
+        if not small:
+            return
+        tiles, good = recognise_tiles(_stack([page.grey for page in small if page.grey is not None]))
+        for page, tile, is_tile in zip(small, tiles, good.tolist(), strict=True):
+            if is_tile:
+                page.tiles = [tile]
+
+    def detect(self, page: Page) -> None:
+        """Find the candidates of an image. Raises `ImageError` where it does not fit into memory."""
+        assert page.grey is not None
+        start = time.perf_counter()
+        try:
+            page.candidates = detect(page.grey, self.detector.scores, MIN_OBJECTNESS)
+        except MemoryError as error:
+            raise ImageError("too large for this machine's memory") from error
+        except cv2.error as error:
+            if error.code == _OUT_OF_MEMORY:
+                raise ImageError("too large for this machine's memory") from error
+            raise ImageError(f"OpenCV failed: {error.err}") from error
+        page.seconds["detect"] = time.perf_counter() - start
+
+    def crop(self, page: Page) -> None:
+        """Crop a tile out of every candidate's box and drop the candidates without ink."""
+        assert page.grey is not None and page.candidates is not None
+        start = time.perf_counter()
+        crops = crop_tiles(page.grey, page.candidates.boxes.tolist())
+        inked = page.candidates[[index for index, crop in enumerate(crops) if crop is not None]]
+        page.crops = [crop for crop in crops if crop is not None]
+        page.candidates = inked.with_boxes([crop.box for crop in page.crops])
+        page.tiles = [crop.tile for crop in page.crops]
+        if max(page.grey.shape) <= _CELL and (whole := whole_tile(page.grey)) is not None:
+            page.tiles = [*page.tiles, whole]
+            page.whole = Box(0, 0, page.grey.shape[1], page.grey.shape[0])
+        page.seconds["crop"] = time.perf_counter() - start
+        page.grey = None  # a batch of large images would fill the memory
+
+    def classify(self, pages: Sequence[Page]) -> list[Reading]:
+        """Classify the tiles of all pages in one run, and decide which candidates are digits."""
+        start = time.perf_counter()
+        tiles = [tile for page in pages for tile in page.tiles]
+        probabilities = (
+            self.classifier.probabilities(_stack(tiles)) if tiles else np.empty((0, CLASSES), np.float32)
+        )
+        found, first = [], 0
+        for page in pages:
+            found.append(self._digits(page, probabilities[first : first + len(page.tiles)]))
+            first += len(page.tiles)
+        share = (time.perf_counter() - start) / max(1, len(pages))
+        readings = []
+        for page, digits in zip(pages, found, strict=True):
+            page.seconds["classify"] = share
+            status = page.status if digits or page.status != OK else NOTHING_FOUND
+            readings.append(Reading(page.source, digits, status, page.seconds))
+        return readings
+
+    def _digits(self, page: Page, probabilities: NDArray[np.float32]) -> tuple[Digit, ...]:
+        if page.candidates is None:
+            return tuple(
+                [
+                    self._digit(each, _WHOLE_TILE, tile)
+                    for each, tile in zip(probabilities, page.tiles, strict=True)
+                ]
+            )
+        digits = self._digits_of_candidates(page, page.candidates, probabilities[: len(page.candidates)])
+        if page.whole is None:
+            return digits
+        whole = self._digit(probabilities[-1], page.whole, page.tiles[-1])
+        read = [digit.confidence for digit in digits if digit.value is not None]
+        if whole.value is None or len(read) > 1 or max(read, default=0.0) >= whole.confidence:
+            return digits
+        return (whole,)
+
+    def _digits_of_candidates(
+        self, page: Page, candidates: Candidates, probabilities: NDArray[np.float32]
+    ) -> tuple[Digit, ...]:
+        """Fuse the scores of an image's candidates, suppress nested ones, and put the rest in reading order."""
+        contrasts = np.array([crop.contrast for crop in page.crops], np.float32)
+        overflows = np.array([crop.overflow for crop in page.crops], np.float32)
+        weights = self.classifier.info.fusion
+        fused = fusion.fuse(weights, probabilities, candidates, contrasts, overflows)
+        left = np.flatnonzero(fused[:, BACKGROUND] < _IGNORED_FROM)
+        if not len(left):
+            return ()
+        confidences = fused[left, :BACKGROUND].max(axis=1)
+        kept = left[suppress_nested(candidates.boxes[left], confidences, overflows[left])].tolist()
+        boxes = [_box(*corners) for corners in candidates.boxes[kept].tolist()]
+        return tuple(
+            self._digit(fused[kept[index]], boxes[index], page.tiles[kept[index]], number)
+            for number, line in enumerate(reading_order(boxes))
+            for index in line
+        )
+
+    def _digit(
+        self, probabilities: NDArray[np.float32], box: Box, tile: NDArray[np.uint8], line: int = 0
+    ) -> Digit:
+        value: int | None = int(probabilities[:BACKGROUND].argmax())
+        confidence, background = float(probabilities[value]), float(probabilities[BACKGROUND])
+        threshold, status = self.classifier.info.rejection_threshold, OK
+        if confidence < threshold:
+            value, status = None, f"rejected: confidence {confidence:.2f} is below {threshold:.2f}"
+            if background > confidence:
+                status = f"rejected: probably not a digit (probability {background:.2f})"
+        return Digit(value, confidence, box, status, line, tile, probabilities)
+
+
+def _box(left: float, top: float, right: float, bottom: float) -> Box:
+    x, y = int(left), int(top)
+    return Box(x, y, max(1, round(right) - x), max(1, round(bottom) - y))
+
+
+def _stack(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Tiles `(28, 28)` as one array `[N, 28, 28]`, in a third of the time of np.stack."""
+    return np.concatenate(tiles).reshape(-1, TILE, TILE)

@@ -1,0 +1,128 @@
+"""The public entry: read one image, a stream of images, or tiles."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import ImageError
+from edge_runtime.models import manifest
+from edge_runtime.reading.networks import Classifier, Detector
+from edge_runtime.reading.pipeline import Image, Page, Pipeline
+from edge_runtime.reading.tile import zero_background
+from edge_runtime.results import Reading, TileReadings
+
+_MAX_WAIT = 0.25  # s for which results are held back to fill a batch
+_AHEAD = 4  # images per thread that are prepared before their turn
+
+
+class DigitReader:
+    """Reads handwritten digits in images.
+
+    `model` is the name of a released model ("int8" or "float") or the path of an exported .onnx file, which is
+    used with the released detector; `threads` is the number of cores to use. Raises `ModelError` when a model
+    cannot be loaded.
+    """
+
+    def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
+        self.classifier = Classifier(model, threads=threads)
+        is_file = Path(model).suffix == ".onnx"
+        self.detector = Detector(manifest.DEFAULT if is_file else model, threads=threads)
+        self._pipeline = Pipeline(self.classifier, self.detector)
+        self._threads = threads
+
+    def read(self, image: Image) -> Reading:
+        """Read one image: a path, or an array as `decode.to_grey` accepts it (colour is BGR).
+
+        Raises `ImageError` when it cannot be read.
+        """
+        (reading,) = self._finish([self._prepare(image)])
+        return reading
+
+    def read_many(self, images: Iterable[Image]) -> Iterator[Reading]:
+        """Read images as they come and yield their readings in the same order.
+
+        An image that cannot be read gives a `Reading` with an "error: ..." status, and the rest is read. Small
+        images are classified together, several threads decode and search images side by side, and memory does
+        not grow with the number of images.
+        """
+        for batch in self.read_batches(images):
+            yield from batch
+
+    def read_batches(self, images: Iterable[Image | None]) -> Iterator[list[Reading]]:
+        """Read as `read_many` does, but yield the readings in the batches in which they are finished.
+
+        A None among the images yields what is finished so far: use it when the next image will take a while.
+        """
+        pages: list[Page] = []
+        waiting, deadline = 0, time.monotonic() + _MAX_WAIT
+        for page in self._prepare_ahead(images):
+            if page is not None:
+                pages.append(page)
+                waiting += 1 + len(page.tiles)
+            if page is None or waiting >= Classifier.BATCH or time.monotonic() > deadline:
+                if pages:
+                    yield self._finish(pages)
+                pages = []
+                waiting, deadline = 0, time.monotonic() + _MAX_WAIT
+        if pages:
+            yield self._finish(pages)
+
+    def read_tiles(self, tiles: NDArray[np.uint8]) -> TileReadings:
+        """Classify ready-made tiles: uint8 `[N, 28, 28]`, bright ink on black, laid out as in MNIST.
+
+        A background that is not quite black is set to black first.
+        """
+        if len(tiles) and tiles.dtype == np.uint8 and tiles.ndim == 3:
+            tiles = zero_background(tiles)
+        values, confidences = self.classifier.classify(tiles)
+        return TileReadings(values, confidences, confidences < self.classifier.info.rejection_threshold)
+
+    def _prepare(self, image: Image) -> Page:
+        """Run the stages of a single image: all but those that are faster for many at once."""
+        page = self._pipeline.preprocess(image)
+        if not page.may_be_tile:
+            self._search(page)
+        return page
+
+    def _search(self, page: Page) -> None:
+        self._pipeline.detect(page)
+        self._pipeline.crop(page)
+
+    def _finish(self, pages: list[Page]) -> list[Reading]:
+        """Run the stages of a batch."""
+        self._pipeline.accept_tiles(pages)
+        for page in pages:
+            if page.may_be_tile:
+                self._search(page)
+        return self._pipeline.classify(pages)
+
+    def _prepare_or_fail(self, image: Image | None) -> Page | None:
+        if image is None:
+            return None
+        try:
+            return self._prepare(image)
+        except ImageError as error:
+            return Page("" if isinstance(image, np.ndarray) else str(image), f"error: {error}")
+
+    def _prepare_ahead(self, images: Iterable[Image | None]) -> Iterator[Page | None]:
+        """Prepare images in several threads and yield them in order; None stays None."""
+        if self._threads == 1:
+            yield from map(self._prepare_or_fail, images)
+            return
+        from concurrent.futures import Future, ThreadPoolExecutor  # 4 ms that one thread need not pay
+
+        ahead: deque[Future[Page | None]] = deque()
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
+            for image in images:
+                ahead.append(pool.submit(self._prepare_or_fail, image))
+                # A None asks for everything at once.
+                while ahead and (image is None or len(ahead) > _AHEAD * self._threads):
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()

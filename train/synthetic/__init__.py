@@ -1,0 +1,1 @@
+"""Simulated pens, paper, scenes, cameras and videos, drawn with numpy and OpenCV."""
