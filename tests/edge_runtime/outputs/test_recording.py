@@ -21,7 +21,7 @@ from edge_runtime.outputs.snapshot import save_snapshot
 
 pytest.importorskip("av", reason="the extra record is not installed")
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def image(number, shape=(48, 64)):

@@ -15,7 +15,7 @@ import pytest
 from edge_runtime import MissingDependencyError
 from edge_runtime.window import window
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(

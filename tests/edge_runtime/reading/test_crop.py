@@ -9,7 +9,7 @@ import pytest
 from edge_runtime import ImageError
 from edge_runtime.images import decode
 from edge_runtime.reading import crop
-from edge_runtime.reading.tile import make_tile, recognise_tiles
+from edge_runtime.reading.tile import make_tile, recognise_tiles, zero_background
 from tests import drawing
 
 
@@ -68,7 +68,7 @@ def test_transparent_ink_stays_visible(ink, paper):
 @pytest.mark.parametrize("digit", range(10))
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_tile_keeps_the_contract(digit, seed):
-    tile = tiles.make_tile(ink_of(digit, seed))
+    tile = make_tile(ink_of(digit, seed))
     assert tile.shape == (28, 28)
     assert tile.dtype == np.uint8
     assert tile.max() == 255
@@ -100,7 +100,7 @@ def test_a_digit_on_an_uneven_page_gives_the_tile_of_its_ink(digit, shade, level
     x, y, width, height = cv2.boundingRect((ink > 64).astype(np.uint8))
     tile = crop.crop_tile(grey, 70 + x, 50 + y, width, height)
     assert tile is not None
-    assert similarity(tile, tiles.make_tile(ink)) > 0.9
+    assert similarity(tile, make_tile(ink)) > 0.9
 
 
 def test_neighbours_and_a_rule_in_the_margin_are_left_out():
@@ -115,7 +115,7 @@ def test_neighbours_and_a_rule_in_the_margin_are_left_out():
 
 
 def test_a_fine_pen_is_not_faint_in_its_tile():
-    tile = tiles.make_tile(ink_of(0, height=400, pen=3))
+    tile = make_tile(ink_of(0, height=400, pen=3))
     assert (tile > 128).sum() > 50
 
 
@@ -134,22 +134,22 @@ def test_paper_alone_gives_no_tile(grey):
 
 def test_no_ink_at_all_is_an_error_for_make_tile():
     with pytest.raises(ImageError, match="no ink"):
-        tiles.make_tile(np.zeros((30, 30), np.uint8))
+        make_tile(np.zeros((30, 30), np.uint8))
 
 
 def test_tiles_are_recognised_in_either_polarity():
-    tiles = np.stack([tiles.make_tile(ink_of(digit)) for digit in range(10)])
+    tiles = np.stack([make_tile(ink_of(digit)) for digit in range(10)])
     for images in (tiles, 255 - tiles):
-        found, good = tiles.recognise_tiles(images)
+        found, good = recognise_tiles(images)
         assert good.all()
         assert (found == tiles).all()
 
 
 def test_a_raised_background_is_brought_down():
-    tiles = np.stack([tiles.make_tile(ink_of(digit)) for digit in range(10)])
-    assert (tiles.level_tiles(tiles) == tiles).all()
+    tiles = np.stack([make_tile(ink_of(digit)) for digit in range(10)])
+    assert (zero_background(tiles) == tiles).all()
     hazy = (100 + tiles * 0.5).astype(np.uint8)
-    levelled = tiles.level_tiles(np.concatenate([hazy, tiles]))
+    levelled = zero_background(np.concatenate([hazy, tiles]))
     assert np.abs(levelled[:10].astype(int) - tiles).max() <= 4
     assert (levelled[10:] == tiles).all()
 
@@ -168,5 +168,5 @@ def grown(tile):
 
 @pytest.mark.parametrize("change", [shifted, shrunk, grown, np.zeros_like, lambda tile: tile // 8 + 100])
 def test_other_small_images_are_no_tiles(change):
-    tiles = np.stack([change(tiles.make_tile(ink_of(digit))) for digit in range(10)])
-    assert not tiles.recognise_tiles(tiles)[1].any()
+    tiles = np.stack([change(make_tile(ink_of(digit))) for digit in range(10)])
+    assert not recognise_tiles(tiles)[1].any()
