@@ -1,6 +1,6 @@
-"""The page and the HTTP API of a device: the live image, a pad to draw on, and reading what is sent.
+"""The web page and the HTTP API of a device: live view, drawing pad and image uploads.
 
-Nothing that is sent is written to the disk. Needs the extra `web`.
+Uploads are never written to disk. Needs the extra `web`.
 """
 
 from edge_runtime.errors import MissingDependencyError
@@ -11,5 +11,5 @@ try:
     import uvicorn  # noqa: F401
 except ImportError as error:
     raise MissingDependencyError(
-        f"serving a page needs {error.name or 'more packages'}: pip install 'edge-digits[web]'"
+        f"the web page needs {error.name or 'more packages'}: pip install 'edge-digits[web]'"
     ) from error

@@ -1,4 +1,4 @@
-"""Who may ask: rates, hosts, origins and the token; and the headers that every answer carries."""
+"""The checks that every request must pass: rate, host, origin and token. Also adds the security headers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import logging
-import time
-from collections import OrderedDict
+import os
 from collections.abc import Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,14 +14,18 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edge_runtime.errors import SourceError
 from edge_runtime.web import limits
-from edge_runtime.web.answers import Refusal
+from edge_runtime.web.errors import RequestError
 from edge_runtime.web.pages import Pages
+from edge_runtime.web.rate_limit import RateLimit
 
-# Without a token one sees the form that asks for it, which needs these, and whether the device is well.
-_OPEN = {"/style.css", "/icon.svg", "/health"}
+TOKEN_VARIABLE = "EDGE_DIGITS_TOKEN"
 
-_HEADERS = [
+# Answered without the token: the style and icon of the token form, and a health check without details.
+_PUBLIC_PATHS = {"/style.css", "/icon.svg", "/health"}
+
+_SECURITY_HEADERS = [
     (
         b"content-security-policy",
         b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -30,7 +33,7 @@ _HEADERS = [
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),  # the address may hold the token
+    (b"referrer-policy", b"no-referrer"),  # the URL may contain the token
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
@@ -38,71 +41,57 @@ _HEADERS = [
 _log = logging.getLogger(__name__)
 
 
-class Guard:
-    """What every request passes: who may ask, the security headers, and an answer even to a fault.
+def token_from_environment() -> str:
+    """Return the token in EDGE_DIGITS_TOKEN, "" if it is not set. Raises `SourceError` if it is invalid."""
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if token and not (len(token) >= limits.MIN_TOKEN_LENGTH and token.isascii() and token.isprintable()):
+        raise SourceError(
+            f"the token in {TOKEN_VARIABLE} must be at least {limits.MIN_TOKEN_LENGTH} printable ASCII "
+            "characters; choose another"
+        )
+    return token
 
-    `token` is what requests must bring, "" for none; `count` is told the reason of every refusal.
+
+class Guard:
+    """Checks every request before it reaches the application; adds the security headers to every response.
+
+    `token` is what requests must carry, "" for none; `count_rejected` gets the reason of every rejection.
     """
 
     def __init__(
-        self, port: int, token: str, *, loopback: bool, pages: Pages, count: Callable[[str], None]
+        self, port: int, token: str, *, loopback: bool, pages: Pages, count_rejected: Callable[[str], None]
     ) -> None:
         self.token = token
-        self._port, self._loopback, self._pages, self._count = port, loopback, pages, count
+        self._port, self._loopback, self._pages = port, loopback, pages
+        self._count_rejected = count_rejected
         self._cookie = hmac.new(token.encode(), b"cookie", hashlib.sha256).hexdigest()
-        self._buckets = Buckets()
+        self._rate_limit = RateLimit()
 
-    def around(self, app: ASGIApp) -> ASGIApp:
-        """The application, with what every request passes first."""
+    def wrap(self, app: ASGIApp) -> ASGIApp:
+        """Return the application with the checks in front. Unexpected exceptions are logged and answered."""
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            begun = False
+            started = False
 
-            async def secured(message: MutableMapping[str, Any]) -> None:
-                nonlocal begun
+            async def send_secured(message: MutableMapping[str, Any]) -> None:
+                nonlocal started
                 if message["type"] == "http.response.start":
-                    begun = True
-                    message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                    started = True
+                    message["headers"] = [*message.get("headers", ()), *_SECURITY_HEADERS]
                 await send(message)
 
             try:
-                await (self._check(scope) or app)(scope, receive, secured)
+                await (self._check(scope) or app)(scope, receive, send_secured)
             except Exception:
                 _log.exception("%r %r failed", scope.get("method"), scope.get("path"))
-                if not begun:
-                    fault = Refusal(500, "fault", "a fault of this program; its log says more")
-                    await fault.response()(scope, receive, secured)
+                if not started:
+                    error = RequestError(500, "internal", "internal error; see the log on the device")
+                    await error.response()(scope, receive, send_secured)
 
         return guarded
 
-    def _check(self, scope: Scope) -> Response | None:
-        """What to answer in place of a request that is not to be carried out; None lets it through."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        wait = self._buckets.take(scope["client"][0] if scope["client"] else "")
-        if wait:
-            return self._refused(429, "rate", "too many requests; slow down", 1 + int(wait))
-        host = headers.get("host", "")
-        # A page from elsewhere whose name leads to this machine (DNS rebinding) comes with that name.
-        # With a token that gives it nothing, and a proxy before this address may call it by any name.
-        if self._loopback and not self.token and not _is_loopback(host):
-            return self._refused(
-                403, "host", f"this address answers to localhost alone: open http://localhost:{self._port}/"
-            )
-        if _is_foreign(scope["method"], headers, host):
-            return self._refused(403, "origin", "a page of another origin may not ask this; open this one")
-        if self.token and scope["method"] == "GET" and scope["path"] == "/":
-            sent = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-            if sent:
-                return self._welcome(sent)
-        if scope["path"] in _OPEN or self.knows(scope):
-            return None
-        if scope["method"] == "GET" and scope["path"] in ("/", "/docs"):
-            return self._ask("")
-        told = "send the token that the command printed: Authorization: Bearer TOKEN"
-        return self._refused(401, "token", told, extra={"www-authenticate": "Bearer"})
-
-    def knows(self, scope: Scope) -> bool:
-        """Whether a request brings the token, or the cookie that was given for it."""
+    def is_authorised(self, scope: Scope) -> bool:
+        """Whether a request carries the token, or the cookie that stands for it."""
         if not self.token:
             return True
         sent, cookie = "", ""
@@ -114,20 +103,65 @@ class Guard:
                     key, _, content = pair.strip().partition("=")
                     if key == self._cookie_name:
                         cookie = content
-        return _same(sent, self.token) or _same(cookie, self._cookie)
+        return _equal(sent, self.token) or _equal(cookie, self._cookie)
+
+    def _check(self, scope: Scope) -> Response | None:
+        """Return the response to a request that must not reach the application, None for any other."""
+        try:
+            self._check_rate_and_origin(scope)
+            return self._check_token(scope)
+        except RequestError as error:
+            self._count_rejected(error.reason)
+            return error.response()
+
+    def _check_rate_and_origin(self, scope: Scope) -> None:
+        wait = self._rate_limit.take(scope["client"][0] if scope["client"] else "")
+        if wait:
+            raise RequestError(429, "rate", "too many requests; slow down", retry_after=1 + int(wait))
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get("host", "")
+        # DNS rebinding: another site whose name resolves to this machine still sends its own name. With a
+        # token it gains nothing, and a proxy in front of this address may use any name.
+        if self._loopback and not self.token and not _is_loopback(host):
+            raise RequestError(
+                403, "host", f"this server answers to localhost only; open http://localhost:{self._port}/"
+            )
+        if _is_cross_origin(scope["method"], headers, host):
+            raise RequestError(
+                403,
+                "origin",
+                "requests from pages of another origin are rejected; use this server's own page",
+            )
+
+    def _check_token(self, scope: Scope) -> Response | None:
+        page_requested = scope["method"] == "GET" and scope["path"] in ("/", "/docs")
+        if self.token and page_requested and scope["path"] == "/":
+            sent = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            if sent:
+                return self._sign_in(sent)
+        if scope["path"] in _PUBLIC_PATHS or self.is_authorised(scope):
+            return None
+        if page_requested:
+            return self._token_form("")
+        raise RequestError(
+            401,
+            "token",
+            "send the token that the server printed at its start: Authorization: Bearer TOKEN",
+            headers={"www-authenticate": "Bearer"},
+        )
 
     @property
     def _cookie_name(self) -> str:
-        return f"edge-digits-{self._port}"  # browsers keep one jar for all ports of a host
+        return f"edge-digits-{self._port}"  # browsers share cookies between all ports of a host
 
-    def _welcome(self, sent: str) -> Response:
-        """The page for a token in the address: gives the cookie for it and goes on to a clean address.
+    def _sign_in(self, sent: str) -> Response:
+        """Set the cookie for a token in the URL, and reload the page without the token.
 
-        A redirect would not do: a browser that followed a link from elsewhere keeps a strict cookie back
-        until a page of this origin sends it on.
+        A redirect would not do: a browser that followed a link from another site withholds a SameSite=strict
+        cookie until a page of this origin navigates.
         """
-        if not _same(sent, self.token):
-            return self._ask("This is not the token. It changes when the device starts anew.")
+        if not _equal(sent, self.token):
+            return self._token_form("Wrong token. It may have changed when the server restarted.")
         response = Response(
             self._pages["/welcome"][0], media_type="text/html", headers={"refresh": "0;url=/"}
         )
@@ -136,37 +170,14 @@ class Guard:
         )
         return response
 
-    def _ask(self, word: str) -> Response:
-        self._count("token")
-        page = self._pages["/token"][0].replace(b"<!--word-->", word.encode())
+    def _token_form(self, message: str) -> Response:
+        self._count_rejected("token")
+        page = self._pages["/token"][0].replace(b"<!--message-->", message.encode())
         return Response(page, 401, media_type="text/html", headers={"www-authenticate": "Bearer"})
-
-    def _refused(
-        self, status: int, reason: str, text: str, wait: int = 0, extra: dict[str, str] | None = None
-    ) -> Response:
-        self._count(reason)
-        return Refusal(status, reason, text, wait, extra).response()
-
-
-class Buckets:
-    """How many requests each address has left: `limits.RATE` more every second, up to `limits.BURST`."""
-
-    def __init__(self) -> None:
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, client: str) -> float:
-        """Take one of a client's requests; the seconds until it has one again where it has none."""
-        now = time.monotonic()
-        left, since = self._left.pop(client, (limits.BURST, now))
-        left = min(limits.BURST, left + (now - since) * limits.RATE)
-        self._left[client] = (left - 1 if left >= 1 else left, now)
-        if len(self._left) > limits.MAX_CLIENTS:
-            self._left.popitem(last=False)
-        return 0.0 if left >= 1 else (1 - left) / limits.RATE
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine: localhost, 127.0.0.1, [::1], with any port."""
+    """Whether a Host header names this machine: localhost, 127.0.0.1 or [::1], with any port."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name == "localhost" or ipaddress.ip_address(name).is_loopback
@@ -174,13 +185,14 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _is_foreign(method: str, headers: dict[str, str], host: str) -> bool:
-    """Whether a browser sends this for a page of another origin; a link that is followed to here is none."""
+def _is_cross_origin(method: str, headers: dict[str, str], host: str) -> bool:
+    """Whether a browser sent this for a page of another origin. Following a link to this origin is fine."""
     origin, site = headers.get("origin", ""), headers.get("sec-fetch-site", "none")
     if method == "GET" and headers.get("sec-fetch-mode") == "navigate":
         return False
     return (origin != "" and origin.partition("://")[2] != host) or site not in ("none", "same-origin")
 
 
-def _same(one: str, other: str) -> bool:
+def _equal(one: str, other: str) -> bool:
+    """Compare two secrets in constant time."""
     return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())

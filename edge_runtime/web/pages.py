@@ -1,4 +1,4 @@
-"""The page's files, loaded once: no request ever reaches the disk."""
+"""The files of the web page, loaded once at the start: no request reaches the disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from fastapi import Request, Response
 
-Pages: TypeAlias = "dict[str, tuple[bytes, str]]"  # content and type, by path
+Pages: TypeAlias = "dict[str, tuple[bytes, str]]"  # content and media type by URL path
 
 _FOLDER = Path(__file__).parent / "page"
 _TYPES = {
@@ -21,25 +21,28 @@ _TYPES = {
 }
 
 
-def endpoint(content: bytes, kind: str) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that always answers the same."""
+def load(*, live: bool, models: tuple[str, ...]) -> Pages:
+    """Return all files of the page.
 
-    async def page(request: Request) -> Response:
-        return Response(content, media_type=kind)
-
-    return page
-
-
-def load(live: bool, models: tuple[str, ...]) -> Pages:
-    """The page's files by their paths, as content and type; the page is told what it serves."""
+    `live` shows the live view; `models` are those to choose from.
+    """
     files = {
         f"/{path.name}": (path.read_bytes(), _TYPES[path.suffix])
         for path in _FOLDER.iterdir()
         if path.suffix in _TYPES
     }
-    page, kind = files.pop("/index.html")
-    told = f'data-live="{"yes" if live else "no"}" data-models="{html.escape(json.dumps(models))}"'
-    files["/"] = page.replace(b'data-live="" data-models=""', told.encode()), kind
+    page, media_type = files.pop("/index.html")
+    data = f'data-live="{"yes" if live else "no"}" data-models="{html.escape(json.dumps(models))}"'
+    files["/"] = page.replace(b'data-live="" data-models=""', data.encode()), media_type
     for name in ("docs", "token", "welcome"):
         files[f"/{name}"] = files.pop(f"/{name}.html")
     return files
+
+
+def endpoint(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that always sends this content."""
+
+    async def page(request: Request) -> Response:
+        return Response(content, media_type=media_type)
+
+    return page

@@ -1,4 +1,4 @@
-"""A thread that does one thing after the other for the event loop."""
+"""A worker thread that runs jobs for the event loop, one after the other."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from typing import Any
 
 
 class Worker:
-    """Does what it is handed, in its order; what nobody waits for any more is not begun.
+    """Runs jobs in their order in one thread. A job that is cancelled before its turn is skipped.
 
-    Its thread is a daemon, unlike an executor's: what takes long does not keep the process from ending.
+    The thread is a daemon, unlike those of an executor: a long job does not keep the process from exiting.
     """
 
     def __init__(self, name: str) -> None:
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
-    async def run(self, work: Callable[[], Any]) -> Any:
-        """What `work` returns or raises."""
+    async def run(self, job: Callable[[], Any]) -> Any:
+        """Run a job; returns or raises what it does."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self._queue.put((work, loop, future))
+        self._queue.put((job, loop, future))
         return await future
 
     def close(self) -> None:
-        """End the thread, after what it is doing."""
+        """Let the thread end after the jobs that it already has. Does not wait for it."""
         self._queue.put(None)
 
     def _work(self) -> None:
-        _step_back()
+        _lower_priority()
         while (item := self._queue.get()) is not None:
-            work, loop, future = item
+            job, loop, future = item
             if future.cancelled():
                 continue
             result, error = None, None
             try:
-                result = work()
+                result = job()
             except Exception as caught:
                 error = caught
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(_settle, future, result, error)
+            with contextlib.suppress(RuntimeError):  # the loop was closed in the meantime
+                loop.call_soon_threadsafe(_resolve, future, result, error)
 
 
-def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
+def _resolve(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
     if future.cancelled():
         return
     if error:
@@ -57,8 +57,8 @@ def _settle(future: asyncio.Future[Any], result: Any, error: Exception | None) -
         future.set_result(result)
 
 
-def _step_back() -> None:
-    """Let the camera's thread go first: on Linux every thread has a priority of its own."""
+def _lower_priority() -> None:
+    """Let the camera's thread go first. On Linux each thread has a priority of its own."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

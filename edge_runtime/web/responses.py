@@ -1,0 +1,109 @@
+"""The JSON that the API returns. The classes describe it in `/openapi.json`."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+
+from edge_runtime.results import Digit, Reading
+
+
+@dataclass
+class DigitResult:
+    """A digit and its box, in pixels.
+
+    `value` is null when the model rejects the candidate; `status` then gives the reason. `tile` is the
+    classifier's input, a 28x28 PNG in base64, present only with `tiles=1`.
+    """
+
+    value: int | None
+    confidence: float
+    x: int
+    y: int
+    width: int
+    height: int
+    line: int
+    status: str
+    tile: str | None = None
+
+
+@dataclass
+class ReadResult:
+    """The digits of an image.
+
+    `lines` are from top to bottom, with "?" for a rejected digit; `width` and `height` are the image's size;
+    `ms` is the time that decoding and reading took.
+    """
+
+    lines: list[str]
+    digits: list[DigitResult]
+    width: int
+    height: int
+    ms: float
+    status: str
+
+
+@dataclass
+class ModelName:
+    """A model by name: "int8", "float", or the path of the model the server was started with."""
+
+    model: str
+
+
+@dataclass
+class SourceHealth:
+    """The camera or video: `state` is "starting", "running", "paused" or "lost"."""
+
+    state: str
+    name: str
+    capture_format: str
+    problem: str
+
+
+@dataclass
+class Health:
+    """The health of the device. Without the token, only `ok` is included."""
+
+    ok: bool
+    model: str | None = None
+    source: SourceHealth | None = None
+    seconds_since_frame: float | None = None
+
+
+@dataclass
+class ErrorMessage:
+    """An error, as one line with the way to fix it."""
+
+    error: str
+
+
+def read_result(reading: Reading, size: tuple[int, int], seconds: float, *, tiles: bool) -> dict[str, Any]:
+    """Return a reading as a `ReadResult`; `size` is the image's width and height in px."""
+    return {
+        "lines": reading.lines,
+        "digits": [_digit_result(digit, tiles) for digit in reading.digits],
+        "width": size[0],
+        "height": size[1],
+        "ms": round(seconds * 1000, 2),
+        "status": reading.status,
+    }
+
+
+def _digit_result(digit: Digit, tile: bool) -> dict[str, Any]:
+    box = digit.box
+    result: dict[str, Any] = {
+        "value": digit.value,
+        "confidence": round(float(digit.confidence), 4),
+        "x": box.x,
+        "y": box.y,
+        "width": box.width,
+        "height": box.height,
+        "line": digit.line,
+        "status": digit.status,
+    }
+    if tile and digit.tile is not None:
+        result["tile"] = base64.b64encode(cv2.imencode(".png", digit.tile)[1].tobytes()).decode()
+    return result

@@ -1,0 +1,128 @@
+"""The state of the device: the newest view, and the images, events and health made from it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import cv2
+from numpy.typing import NDArray
+
+from edge_runtime.images import annotate
+from edge_runtime.reading.switch import SwitchableReader
+from edge_runtime.web import limits
+from edge_runtime.web.metrics import ProcessUsage
+from edge_runtime.web.responses import Health, SourceHealth
+
+if TYPE_CHECKING:
+    from edge_runtime.live.view import View
+
+
+class DeviceState:
+    """The newest view and the active model, and what clients see of them.
+
+    `live` is whether there is a source. All methods may be called from any thread.
+    """
+
+    BOUNDARY = b"--frame\r\n"  # between the parts of the live image's multipart stream
+
+    def __init__(self, readers: SwitchableReader, *, live: bool) -> None:
+        self._readers, self._live = readers, live
+        self._view: View | None = None
+        self._frame_time = time.monotonic()
+        self._usage = ProcessUsage()
+
+    def update(self, view: View) -> bool:
+        """Replace the view. Returns whether its frame is new: a paused or lost source repeats the last."""
+        previous, self._view = self._view, view
+        is_new = previous is None or view.frame != previous.frame
+        if is_new:
+            self._frame_time = time.monotonic()
+        return is_new
+
+    def frame_rate(self) -> float:
+        """Return the frames per second of the source, 0 before its first frame."""
+        return self._view.rate if self._view else 0.0
+
+    def source_up(self) -> float:
+        """Return 1 while the source delivers frames or is paused, otherwise 0."""
+        return float(self._live and self.health().ok)
+
+    def stream_part(self) -> bytes:
+        """Return the annotated image as a part of a multipart stream, b"" before the first frame."""
+        view = self._view
+        if view is None:
+            return b""
+        image = annotate.annotate(view.image, view.digits)
+        scale = limits.LIVE_IMAGE_SIDE / max(image.shape[:2])
+        if scale < 1:
+            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        data = _jpeg(image, limits.LIVE_QUALITY)
+        # The boundary comes after the image: browsers show an image only once they see the boundary behind
+        # it.
+        header = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
+        return header + data + b"\r\n" + self.BOUNDARY
+
+    def snapshot(self) -> bytes:
+        """Return the annotated image as a JPEG in its full size, b"" before the first frame."""
+        view = self._view
+        return _jpeg(annotate.annotate(view.image, view.digits), limits.SNAPSHOT_QUALITY) if view else b""
+
+    def event(self) -> bytes:
+        """Return the state as a Server-Sent Event."""
+        return b"data: " + json.dumps(self._describe(), separators=(",", ":")).encode() + b"\n\n"
+
+    def health(self) -> Health:
+        """Return the health of the device; it is not `ok` while its source is lost."""
+        if not self._live:
+            return Health(True, self._readers.model)
+        view, silence = self._view, time.monotonic() - self._frame_time
+        if view is None:
+            state = "starting" if silence < limits.SOURCE_TIMEOUT else "lost"
+            source = SourceHealth(state, "", "", "")
+        else:
+            lost = view.problem or silence > limits.SOURCE_TIMEOUT
+            state = "paused" if view.paused else "lost" if lost else "running"
+            source = SourceHealth(state, view.source, view.capture_format, view.problem)
+        return Health(state != "lost", self._readers.model, source, round(silence, 3) if view else None)
+
+    def _describe(self) -> dict[str, Any]:
+        cpu, memory = self._usage.sample()
+        state: dict[str, Any] = {
+            "live": self._live,
+            "model": self._readers.model,
+            "cpu": cpu,
+            "memory": memory,
+        }
+        view = self._view
+        if view is not None:
+            state |= {
+                "frame": view.frame,
+                "rate": round(view.rate, 1),
+                "stages": {name: round(seconds * 1000, 2) for name, seconds in view.stages.items()},
+                "numbers": [
+                    {
+                        "id": number.id,
+                        "text": number.text,
+                        "confidence": round(float(number.confidence), 3),
+                        "confirmed": number.confirmed,
+                    }
+                    for number in view.numbers
+                ],
+                "problem": view.problem,
+                "paused": view.paused,
+                "source": view.source,
+                "capture_format": view.capture_format,
+            }
+        return state
+
+
+def health_json(health: Health, *, details: bool) -> dict[str, Any]:
+    """Return health as JSON: all of it, or only whether it is `ok`."""
+    return asdict(health) if details else {"ok": health.ok}
+
+
+def _jpeg(image: NDArray[Any], quality: int) -> bytes:
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

@@ -1,0 +1,166 @@
+"""Request bodies: what is rejected, and how many are received, queued and cancelled."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+
+import pytest
+
+from edge_runtime.web import limits
+from tests.edge_runtime.web.client import connect, exchange, metric, request, wait_until
+from tests.image_files import bmp, jpeg, jpeg_with_scans, png, webp
+
+HEAD = b"POST /read HTTP/1.1\r\nHost: localhost\r\n"
+
+
+# Bodies that are rejected ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param(b"", "JPEG, PNG, WebP or BMP", id="empty"),
+        pytest.param(b"hello", "--data-binary", id="text"),
+        # Each of these is small, but would take gigabytes or hours to decode.
+        pytest.param(b"GIF89a\x80>\xff\xff" + bytes(25), "not a plain JPEG", id="GIF of a negative height"),
+        pytest.param(b"P5 " + b"1" * 2**20, "not a plain JPEG", id="PGM with a number of a million digits"),
+        pytest.param(b"II*\0" + bytes(100), "not a plain JPEG", id="TIFF"),
+        pytest.param(jpeg_with_scans(101), "more than 100 scans", id="JPEG of many scans"),
+        pytest.param(b"\xff\xd8" + b"\xff" * 2**20, "not a plain JPEG", id="JPEG of fill bytes"),
+        pytest.param(b"\xff\xd8\xff\xfe\0\2" * 5000, "not a plain JPEG", id="JPEG of many starts"),
+        pytest.param(png(6000, 6000, 8, 6), "30 megapixels", id="36 transparent megapixels"),
+        pytest.param(png(4000, 5000, 16, 6), "16 megapixels", id="20 deep megapixels"),
+        pytest.param(jpeg(0xC2, 7000, 7000), "34 megapixels", id="49 progressive megapixels"),
+        pytest.param(jpeg(0xC0, 9000, 9000), "64 megapixels", id="81 baseline megapixels"),
+        pytest.param(jpeg(0xC9, 100, 100), "not a plain JPEG", id="arithmetic JPEG"),
+        pytest.param(jpeg(0xC0, 100, 0), "not a plain JPEG", id="JPEG without a height"),
+        pytest.param(webp(b"VP8X", b"\x02\0\0\0" + bytes(6)), "not a plain JPEG", id="animated WebP"),
+        pytest.param(webp(b"VP8X", b"\0\0\0\0\xff\x3f\0\xff\x3f\0"), "16384x16384", id="huge WebP"),
+        pytest.param(webp(b"VP8L", b"\x2f\xff\xff\xff\x0f"), "16384x16384", id="huge lossless WebP"),
+        pytest.param(bmp(65535, 65535), "65535x65535", id="huge BMP"),
+        pytest.param(b"\xff\xd8\xff\xe0" + bytes(100), "not a plain JPEG", id="JPEG cut off"),
+        pytest.param(png(100_000, 100_000), "100000x100000", id="10 gigapixels"),
+        pytest.param(png(9_000, 9_000), "64 megapixels", id="81 megapixels"),
+        pytest.param(png(20, 20)[:40], "OpenCV", id="PNG without pixels"),
+    ],
+)
+def test_bad_images_are_rejected(still, body, message):
+    response = request(still, "/read", "POST", body)
+    assert response.status == 422 and message in response.error
+    assert request(still, "/health").status == 200
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data; boundary=x", "Multipart/Form-Data"])
+def test_forms_are_rejected_with_the_right_command(still, content_type):
+    response = request(still, "/read", "POST", b"x", Content_Type=content_type)
+    assert response.status == 415
+    assert f"--data-binary @photo.jpg http://127.0.0.1:{still.port}/read" in response.error
+
+
+@pytest.mark.parametrize(("path", "size"), [("/read", 17_000_000), ("/model", 1001)])
+def test_a_claimed_length_above_the_limit_is_rejected_at_once(still, path, size):
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"
+    received = exchange(still, head.encode(), until=b"}")
+    assert received.startswith(b"HTTP/1.1 413") and b"send a smaller one" in received
+
+
+def test_an_endless_chunked_body_is_rejected(still):
+    """The response is sent while the body still arrives, and the connection is closed soon after."""
+    before = metric(still, 'rejected_requests_total{reason="size"}')
+    chunk = b"100000\r\n" + bytes(2**20) + b"\r\n"
+    with connect(still, HEAD + b"Transfer-Encoding: chunked\r\n\r\n") as connection, pytest.raises(OSError):
+        while True:
+            connection.sendall(chunk)
+    assert metric(still, 'rejected_requests_total{reason="size"}') == before + 1
+    assert still.intake.buffered == 0
+
+
+def test_an_incomplete_body_is_counted_and_freed(still):
+    before = metric(still, 'rejected_requests_total{reason="cut off"}')
+    connect(still, HEAD + b"Content-Length: 1000\r\n\r\nabc").close()
+    wait_until(lambda: metric(still, 'rejected_requests_total{reason="cut off"}') == before + 1)
+    assert still.intake.buffered == 0
+
+
+def test_a_slow_body_is_rejected(still, monkeypatch):
+    monkeypatch.setattr(limits, "BODY_TIMEOUT", 0.2)
+    monkeypatch.setattr(limits, "LINGER", 0.1)
+    received = exchange(still, HEAD + b"Content-Length: 1000\r\n\r\nabc")
+    assert received.startswith(b"HTTP/1.1 408") and still.intake.buffered == 0
+
+
+def test_buffered_bodies_are_limited(still, page, monkeypatch):
+    monkeypatch.setattr(limits, "MAX_BUFFERED_BYTES", 100)
+    response = request(still, "/read", "POST", page)
+    assert response.status == 503 and response.headers["retry-after"] == "1"
+    assert still.intake.buffered == 0
+
+
+# The queue ------------------------------------------------------------------------------------------------
+def test_abandoned_requests_are_cancelled(still, page, monkeypatch):
+    """And a job that takes for ever does not count once its client has left."""
+    started, may_end, read = threading.Event(), threading.Event(), []
+
+    def slow(data, *, tiles):
+        started.set()
+        may_end.wait(60)
+        read.append(data)
+        return {}
+
+    monkeypatch.setattr(still.intake, "read", slow)
+    connections = []
+    for number in range(3):
+        connections.append(connect(still, HEAD + b"Content-Length: 1\r\n\r\n%d" % number))
+        assert started.wait(60)
+    wait_until(lambda: still.intake.pending == 3)
+    for connection in connections:
+        connection.close()
+    wait_until(lambda: still.intake.pending == 0)
+    may_end.set()
+    wait_until(lambda: read == [b"0"])
+    monkeypatch.undo()
+    assert request(still, "/read", "POST", page).status == 200
+    assert read == [b"0"]
+
+
+def test_a_full_queue_asks_to_try_again(still, page, monkeypatch):
+    may_end, read = threading.Event(), still.intake.read
+
+    def slow(data, *, tiles):
+        may_end.wait(60)
+        return read(data, tiles=tiles)
+
+    monkeypatch.setattr(still.intake, "read", slow)
+    monkeypatch.setattr(limits, "MAX_QUEUED", 1)
+    threads = [threading.Thread(target=request, args=(still, "/read", "POST", page)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: still.intake.pending == 2)
+    response = request(still, "/read", "POST", page)
+    may_end.set()
+    for thread in threads:
+        thread.join()
+    assert response.status == 503 and response.headers["retry-after"] == "1"
+
+
+def test_many_clients_get_a_result_or_are_asked_to_wait(still, page):
+    responses = []
+
+    def send():
+        for _ in range(4):
+            try:
+                responses.append(request(still, "/read", "POST", page))
+            except (ConnectionError, http.client.BadStatusLine):
+                continue  # rejected before the body was sent
+
+    threads = [threading.Thread(target=send) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    read = [response for response in responses if response.status == 200]
+    assert read and all(response.json["lines"] == ["408", "1356"] for response in read)
+    for response in responses:
+        if response.status != 200:
+            assert response.status == 503 and response.headers["retry-after"] and response.error
+    wait_until(lambda: request(still, "/health").status == 200)
+    assert still.intake.buffered == 0 and still.intake.pending == 0

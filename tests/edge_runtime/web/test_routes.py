@@ -1,0 +1,179 @@
+"""The HTTP API: what each route returns, and that /openapi.json describes it."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime.results import Box, Digit, Reading
+from edge_runtime.web import responses
+from tests import drawing
+from tests.edge_runtime.web.client import request
+from tests.image_files import encode
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp"])
+def test_images_of_each_format_are_read(still, readers, suffix):
+    image = drawing.page("408 1356")
+    response = request(still, "/read", "POST", encode(suffix, image))
+    result = response.json
+    assert (response.status, result["lines"], result["status"]) == (200, ["408", "1356"], "ok")
+    assert (result["height"], result["width"]) == image.shape
+    assert result["ms"] > 0
+    if suffix in (".png", ".bmp"):  # lossless: the same digits as in the array
+        expected = readers.reader.read(image).digits
+        for digit, same in zip(result["digits"], expected, strict=True):
+            box = (digit["x"], digit["y"], digit["width"], digit["height"])
+            assert box == (same.box.x, same.box.y, same.box.width, same.box.height)
+            assert (digit["value"], digit["line"], digit["status"]) == (same.value, same.line, "ok")
+            assert digit["confidence"] == pytest.approx(same.confidence, abs=1e-4)
+            assert "tile" not in digit
+
+
+def test_progressive_images_are_read(still):
+    image = encode(".jpg", drawing.page("42"), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    assert request(still, "/read", "POST", image).json["lines"] == ["42"]
+
+
+def test_tiles_are_the_input_of_the_classifier(still, readers, page):
+    digits = request(still, "/read?tiles=1", "POST", page).json["digits"]
+    tiles = [
+        cv2.imdecode(np.frombuffer(base64.b64decode(digit["tile"]), np.uint8), cv2.IMREAD_GRAYSCALE)
+        for digit in digits
+    ]
+    expected = [digit.tile for digit in readers.reader.read(drawing.page("408 1356")).digits]
+    np.testing.assert_array_equal(tiles, expected)
+
+
+def test_an_image_without_digits_is_not_an_error(still):
+    response = request(still, "/read", "POST", encode(".png", np.full((200, 200), 220, np.uint8)))
+    result = response.json
+    assert (response.status, result["lines"], result["digits"], result["status"]) == (
+        200, [], [], "no digit found",
+    )  # fmt: skip
+
+
+def test_rejected_digits_have_no_value():
+    reading = Reading("", (Digit(None, 0.4, Box(1, 2, 3, 4), "rejected: unsure"),))
+    result = responses.read_result(reading, (10, 20), 0.005, tiles=True)
+    assert json.loads(json.dumps(result)) == {
+        "lines": ["?"],
+        "digits": [
+            {
+                "value": None,
+                "confidence": 0.4,
+                "x": 1,
+                "y": 2,
+                "width": 3,
+                "height": 4,
+                "line": 0,
+                "status": "rejected: unsure",
+            }
+        ],
+        "width": 10,
+        "height": 20,
+        "ms": 5.0,
+        "status": "ok",
+    }
+
+
+def test_the_documented_metrics_and_routes_exist(live):
+    text = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
+    exported = request(live, "/metrics").body.decode()
+    documented = set(re.findall(r"`(edge_digits_\w+)`", text))
+    assert documented == set(re.findall(r"# TYPE (edge_digits_\w+)", exported)) - {
+        "edge_digits_frames_created", "edge_digits_read_seconds_created",
+        "edge_digits_rejected_requests_created",
+    }  # fmt: skip
+    routes = {tuple(route.split()) for route in re.findall(r"^\| `([A-Z]+ /\S+)`", text, re.MULTILINE)}
+    paths = request(live, "/openapi.json").json["paths"]
+    assert routes == {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+# Models ---------------------------------------------------------------------------------------------------
+def test_the_model_is_switched(still, page):
+    assert request(still, "/health").json["model"] == "int8"
+    assert request(still, "/model", "POST", b'{"model": "float"}').json == {"model": "float"}
+    assert request(still, "/health").json["model"] == "float"
+    assert request(still, "/read", "POST", page).json["lines"] == ["408", "1356"]
+
+
+def test_the_model_of_the_live_loop_is_switched(live, readers):
+    assert request(live, "/model", "POST", b'{"model": "float"}').status == 200
+    assert readers.model == "float"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"float", b"[]", b'{"model": "../x"}', b'{"model": ["int8"]}', b"[" * 1000]
+)
+def test_other_models_are_rejected(still, body):
+    response = request(still, "/model", "POST", body)
+    assert response.status == 422 and '{"model": "int8"} or {"model": "float"}' in response.error
+    assert request(still, "/health").json["model"] == "int8"
+
+
+# Other paths ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("path", "method", "status"),
+    [
+        ("/nothing", "GET", 404),
+        ("/../../../../etc/passwd", "GET", 404),
+        ("/%2e%2e/%2e%2e/etc/passwd", "GET", 404),
+        ("/..%2f..%2fserver.py", "GET", 404),
+        ("/index.html", "GET", 404),
+        ("/web/app.js", "GET", 404),
+        ("/live.mjpg", "GET", 404),  # without a camera
+        ("/snapshot.jpg", "GET", 404),
+        ("/read", "GET", 405),
+        ("/", "POST", 405),
+        ("/read?tiles=perhaps", "POST", 422),
+    ],
+)
+def test_unknown_paths_methods_and_parameters_are_rejected(still, path, method, status):
+    response = request(still, path, method)
+    assert response.status == status and f"see http://127.0.0.1:{still.port}/docs" in response.error
+
+
+def test_openapi_describes_every_route_and_status(live):
+    paths = request(live, "/openapi.json").json["paths"]
+    statuses = {
+        f"{method.upper()} {path}": " ".join(route["responses"])
+        for path, methods in paths.items()
+        for method, route in methods.items()
+    }
+    assert statuses == {
+        "POST /read": "200 400 401 403 408 413 415 422 429 503",
+        "POST /model": "200 400 401 403 408 413 422 429 503",
+        "GET /health": "200 403 429 503",
+        "GET /metrics": "200 401 403 429",
+        "GET /events": "200 401 403 429 503",
+        "GET /live.mjpg": "200 401 403 429 503",
+        "GET /snapshot.jpg": "200 401 403 429 503",
+    }
+
+
+def test_openapi_describes_the_json(live, page):
+    schemas = request(live, "/openapi.json").json["components"]["schemas"]
+    result = request(live, "/read?tiles=1", "POST", page).json
+    health = request(live, "/health").json
+    for name, example in {
+        "ReadResult": result,
+        "DigitResult": result["digits"][0],
+        "Health": health,
+        "SourceHealth": health["source"],
+        "ErrorMessage": request(live, "/read", "POST", b"x").json,
+    }.items():
+        assert set(schemas[name]["properties"]) == set(example), name
+
+
+def test_results_are_described_by_their_classes():
+    """The JSON is built by hand, for speed: it must have the fields of the classes that describe it."""
+    fields = {field.name for field in dataclasses.fields(responses.ReadResult)}
+    assert set(responses.read_result(Reading(""), (1, 1), 0.0, tiles=False)) == fields
