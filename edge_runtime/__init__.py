@@ -1,11 +1,11 @@
-"""Handwritten digits, read on the device.
+"""Read handwritten digits on the device.
 
 >>> from edge_runtime import DigitReader
 >>> reader = DigitReader()
 >>> reader.read("page.jpg").text
+'408\\n136'
 
-Names resolve on first use: importing the package costs nothing, and `from edge_runtime import
-preprocess` does not load onnxruntime.
+Names are imported on first use, so importing the package itself loads neither numpy nor onnxruntime.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-# What is read on a device stays there: left to itself, onnxruntime (1.31) writes an identifier of the machine
-# into the home folder and looks for its maker's server as soon as it is imported.
+# Nothing leaves the device. By default, onnxruntime (1.31) writes an identifier of the machine into the home
+# folder and contacts a server of its vendor as soon as it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-_HOME = {
+_MODULES = {
     "Box": "results",
     "Classifier": "reading.networks",
     "Digit": "results",
     "DigitReader": "reading.reader",
     "EdgeDigitsError": "errors",
+    "ImageError": "errors",
     "MissingDependencyError": "errors",
     "ModelError": "errors",
     "OutputError": "errors",
-    "ImageError": "errors",
     "Reading": "results",
     "SourceError": "errors",
     "TileReadings": "results",
+    "annotate": "images.annotate",
+    "crop_tile": "reading.crop",
 }
 
 __all__ = [
@@ -40,20 +42,22 @@ __all__ = [
     "Digit",
     "DigitReader",
     "EdgeDigitsError",
+    "ImageError",
     "MissingDependencyError",
     "ModelError",
     "OutputError",
-    "ImageError",
     "Reading",
     "SourceError",
     "TileReadings",
     "__version__",
+    "annotate",
+    "crop_tile",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name in _HOME:
-        value: object = getattr(import_module(f"edge_runtime.{_HOME[name]}"), name)
+    if name in _MODULES:
+        value: object = getattr(import_module(f"edge_runtime.{_MODULES[name]}"), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

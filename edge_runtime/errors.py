@@ -1,28 +1,28 @@
-"""The errors that the library raises; each message is one line that names the input and what to do.
+"""Exceptions of the library. Every message is one line that names the input and the way out.
 
 EdgeDigitsError
-├── ImageError             what was given is not an image that can be read
-├── SourceError              a camera, video or list of images cannot be opened or went away
-├── ModelError               a model is missing, damaged or made for another contract
+├── ImageError               not an image, damaged, or too large
+├── SourceError              a camera, video, folder or address cannot be used, or is lost
+├── ModelError               a model is missing, damaged or incompatible
 ├── OutputError              results cannot be written
-└── MissingDependencyError   an optional package is needed; the message says how to install it
+└── MissingDependencyError   an optional package is not installed; the message says how to install it
 """
 
 
 class EdgeDigitsError(Exception):
-    """Anything this library raises on purpose."""
+    """Base class of all exceptions that this library raises on purpose."""
 
 
 class ImageError(EdgeDigitsError):
-    """What was given is not an image that can be read."""
+    """The input is not an image, is damaged, or is too large."""
 
 
 class SourceError(EdgeDigitsError):
-    """A camera, video or list of images cannot be opened, or went away."""
+    """A camera, video, folder or address cannot be used, or is lost."""
 
 
 class ModelError(EdgeDigitsError):
-    """A model is missing, damaged or made for another contract."""
+    """A model is missing, damaged or incompatible with this version."""
 
 
 class OutputError(EdgeDigitsError):
@@ -30,4 +30,4 @@ class OutputError(EdgeDigitsError):
 
 
 class MissingDependencyError(EdgeDigitsError):
-    """An optional package is needed for what was asked."""
+    """A feature needs an optional package that is not installed."""

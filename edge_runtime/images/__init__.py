@@ -1,1 +1,1 @@
-"""Image files and arrays: which files to read, what they claim to be, decoding, and drawing results on them."""
+"""Image files and arrays: paths, headers, limits, decoding, and drawing results on an image."""

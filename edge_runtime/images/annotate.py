@@ -1,4 +1,4 @@
-"""Drawing on an image: boxes and labels, and what the classifier saw."""
+"""Annotated images: boxes, labels and the classifier's tiles, drawn on a copy of an image."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(image: NDArray[np.uint8], digits: Iterable[Digit], *, tiles: bool = False) -> NDArray[np.uint8]:
-    """Draw boxes and labels: BGR `uint8 (H, W, 3)` in, a copy with the drawing out.
+    """Draw boxes and labels on a copy of a BGR image `uint8 (H, W, 3)`.
 
-    With `tiles`, what the classifier saw is inset beneath each box. Small images are enlarged first, so
-    that a label is legible on a 28x28 tile too.
+    Images with a longer side below 224 px are enlarged by a whole factor first, so that labels are legible
+    even on a 28x28 tile. With `tiles`, the classifier's input is inset below each box.
     """
     enlarge = max(1, -(-224 // max(image.shape[:2])))
     canvas = cv2.resize(image, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_NEAREST)
@@ -37,7 +37,7 @@ def annotate(image: NDArray[np.uint8], digits: Iterable[Digit], *, tiles: bool =
 
 
 def _font(height: int) -> tuple[float, int]:
-    """Scale and stroke weight that give capitals of about `height` px."""
+    """OpenCV's font scale and stroke width for capitals about `height` px high."""
     return height / 21, max(1, round(height / 12))
 
 
@@ -48,9 +48,9 @@ def _label(
     opposite: tuple[int, int],
     colour: tuple[int, int, int],
 ) -> None:
-    """Put a filled label above a box, or inside where the image ends.
+    """Draw a filled label above a box, or inside it at the top of the image.
 
-    It holds the digit, and how sure it is where the box is wide enough: neighbours' labels must not overlap.
+    The confidence is left out where the box is too narrow for it, so that neighbouring labels do not overlap.
     """
     side = min(canvas.shape[:2])
     height = int(min(max((opposite[1] - corner[1]) * 0.25, 10), max(12, side / 16)))
@@ -75,13 +75,13 @@ def _inset(
     opposite: tuple[int, int],
     colour: tuple[int, int, int],
 ) -> None:
-    """Show a tile beneath a box, or inside its lower end where the image ends."""
+    """Draw a tile below a box, or inside it at the bottom of the image."""
     height, width = canvas.shape[:2]
     longer = max(opposite[0] - corner[0], opposite[1] - corner[1])
     side = min(max(round(0.6 * longer), 24), 112, height, width)
     left = max(0, min(corner[0], width - side))
     top = max(0, min(opposite[1] + 2, height - side))
     method = cv2.INTER_AREA if side < tile.shape[0] else cv2.INTER_NEAREST
-    seen = cv2.cvtColor(cv2.resize(tile, (side, side), interpolation=method), cv2.COLOR_GRAY2BGR)
-    canvas[top : top + side, left : left + side] = seen
+    enlarged = cv2.cvtColor(cv2.resize(tile, (side, side), interpolation=method), cv2.COLOR_GRAY2BGR)
+    canvas[top : top + side, left : left + side] = enlarged
     cv2.rectangle(canvas, (left, top), (left + side - 1, top + side - 1), colour, 1)

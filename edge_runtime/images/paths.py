@@ -1,7 +1,7 @@
-"""Where images come from: files, folders, globs and lists, as a stream of paths.
+"""Paths of images: expands files, folders, globs and lists, and reads whole files.
 
-Nothing is decoded here and nothing fails here: what cannot be expanded is passed on as it was named, and
-reading it gives the reason, in its place among the others.
+Expanding never fails. An argument that cannot be expanded is passed on unchanged, so that reading it reports
+the reason, in its place among the other images.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 from edge_runtime.errors import ImageError
 from edge_runtime.images.limits import MAX_BYTES
 
-_SMALL = 1 << 16
+_CHUNK = 1 << 16  # bytes per read
 
-# What OpenCV decodes in its usual builds; files in folders with other names are passed over.
+# Formats that OpenCV decodes in its usual builds. Other files in folders are skipped.
 SUFFIXES = (
     *(".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pfm"),
     *(".pgm", ".pic", ".png", ".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
@@ -30,11 +30,10 @@ _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK
 def expand(
     arguments: Iterable[str | None], *, recursive: bool = True, skip: Path | None = None
 ) -> Iterator[str | None]:
-    """Turn files, folders and globs into paths of images, sorted within each folder.
+    """Expand files, folders and globs to the paths of images, sorted within each folder.
 
-    Folders are searched to any depth if `recursive`, each once even where links lead in circles; `skip` is
-    a folder to stay out of. A folder without images, or a name that fits nothing, is passed on as it is,
-    and so is a None.
+    Folders are searched to any depth if `recursive`, each only once even if links lead in circles; the folder
+    `skip` is left out. A folder without images, a glob without a match, and None are passed on unchanged.
     """
     for argument in arguments:
         if argument is None:
@@ -53,7 +52,7 @@ def _matches(pattern: str, recursive: bool, skip: Path | None) -> Iterator[str]:
             continue
         if not os.path.isdir(match):
             yield match
-        # A pattern with ** finds the files inside its folders itself.
+        # A pattern with ** also matches the files inside these folders.
         elif "**" not in pattern:
             yield from _walk(match, recursive, skip)
 
@@ -74,7 +73,7 @@ def _walk(folder: str, recursive: bool, skip: Path | None) -> Iterator[str]:
     for parent, folders, files in os.walk(folder, followlinks=True, onerror=remember):
         try:
             status = os.stat(parent)
-        except OSError as error:  # gone since it was listed
+        except OSError as error:  # deleted since it was listed
             remember(error)
             continue
         if (status.st_dev, status.st_ino) in seen or (skip and _is_under(parent, skip)):
@@ -97,16 +96,16 @@ def _is_under(path: str, folder: Path) -> bool:
     return os.path.commonpath([top, os.path.realpath(path)]) == top
 
 
-def listed(stream: int) -> Iterator[str | None]:
-    """Names from an open file, by its descriptor: a line each, or ended by null bytes as `find -print0` does.
+def read_list(stream: int) -> Iterator[str | None]:
+    """Read names from a file descriptor: one per line, or separated by null bytes as by `find -print0`.
 
-    A None comes where the next name is not there yet: whoever writes the list may be waiting for answers.
+    Yields None when the next name has not been written yet, because the writer may be waiting for results.
     """
     rest, end = b"", b"\n"
     while True:
         if not _ready(stream):
             yield None
-        data = os.read(stream, 1 << 16)
+        data = os.read(stream, _CHUNK)
         if b"\0" in data:
             end = b"\0"
         *names, rest = (rest + data).split(end)
@@ -120,22 +119,25 @@ def listed(stream: int) -> Iterator[str | None]:
 def _ready(stream: int) -> bool:
     try:
         return bool(select.select([stream], [], [], 0)[0])
-    except OSError:  # Windows can tell this of sockets alone
+    except OSError:  # on Windows, select works for sockets only
         return True
 
 
 def read_file(path: str | Path) -> bytes:
-    """Read a whole file. Raises `ImageError` with the system's reason, also for what is no regular file."""
+    """Read a whole file.
+
+    Raises `ImageError` with the system's reason, for anything but a regular file, and beyond `MAX_BYTES`.
+    """
     try:
         handle = os.open(path, _OPEN_FLAGS)
         try:
-            data = os.read(handle, _SMALL)
-            # A small image is here by now; asking what it is would cost a fifth of its reading.
-            return data if 0 < len(data) < _SMALL else data + _read_rest(handle, len(data))
+            data = os.read(handle, _CHUNK)
+            # A small file is complete now. To look up its type and size as well would take a fifth longer.
+            return data if 0 < len(data) < _CHUNK else data + _read_rest(handle, len(data))
         finally:
             os.close(handle)
     except IsADirectoryError as error:
-        raise ImageError("a folder without images in it") from error
+        raise ImageError("a folder that contains no images") from error
     except OSError as error:
         raise ImageError((error.strerror or str(error)).lower()) from error
     except ValueError as error:  # a null byte in the name
@@ -143,12 +145,15 @@ def read_file(path: str | Path) -> bytes:
 
 
 def _read_rest(handle: int, position: int) -> bytes:
-    """What follows of an open regular file after its first `position` bytes."""
+    """Read an open regular file from `position` to its end."""
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
-        raise ImageError("not a regular file")
+        raise ImageError("not a regular file; give an image file or a folder")
     if status.st_size > MAX_BYTES:
-        raise ImageError(f"{status.st_size / 1e9:.1f} GB, over the limit of {MAX_BYTES / 1e9:.0f} GB")
+        raise ImageError(
+            f"{status.st_size / 1e9:.1f} GB, over the limit of {MAX_BYTES / 1e9:.0f} GB; "
+            "scale the image down first"
+        )
     parts = []
     while position < status.st_size and (part := os.read(handle, status.st_size - position)):
         parts.append(part)

@@ -1,6 +1,6 @@
-"""The models that ship with the package, as export recorded them in `models/manifest.json`.
+"""The manifest of the released models: size, hash, accuracy and date of each. Export writes it.
 
-The manifest holds what is needed to choose a model; what is needed to run one travels inside its file.
+It holds what is needed to choose a model. What is needed to run one is in the metadata of its file.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from edge_runtime.errors import ModelError
 FOLDER = Path(__file__).parent
 
 DEFAULT = "int8"
-CLASSIFIER, DETECTOR = "classifier", "detector"  # the tasks that models ship for
+CLASSIFIER, DETECTOR = "classifier", "detector"  # the two tasks; every release has a model for each
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One released model. `accuracy` 0..1 is of what `measured` names, `bytes` the file's size."""
+    """One released model.
+
+    `accuracy`, 0..1, was measured on the data that `measured` describes; `bytes` is the size of the file and
+    `sha256` its hash; `parameters` counts the weights; `released` is the date, YYYY-MM-DD.
+    """
 
     task: str
     name: str
@@ -37,12 +41,12 @@ class ModelEntry:
 
     @property
     def path(self) -> Path:
-        """Where the model's file is."""
+        """Path of the model's file."""
         return FOLDER / self.file
 
     def intact(self) -> bool:
-        """Whether the file is there and its content is the one that was released."""
-        import hashlib  # 3 ms that only this check pays
+        """Whether the file exists and is unchanged since its release."""
+        import hashlib  # takes 3 ms, and only this check needs it
 
         try:
             return hashlib.sha256(self.path.read_bytes()).hexdigest() == self.sha256
@@ -51,25 +55,29 @@ class ModelEntry:
 
 
 def entries() -> tuple[ModelEntry, ...]:
-    """The released models. Raises `ModelError` when the installation lacks its manifest."""
+    """The released models. Raises `ModelError` if the manifest is missing or damaged."""
     try:
         listed = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["models"]
         return tuple(ModelEntry(**entry) for entry in listed)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelError(f"no usable manifest in {FOLDER} ({error}); install edge-digits again") from error
+        raise ModelError(
+            f"{FOLDER / 'manifest.json'} is missing or damaged ({error}); install edge-digits again"
+        ) from error
 
 
 def find(name: str | Path, task: str = CLASSIFIER) -> Path:
-    """The file of a model: one of the names released for a task, or a path to an .onnx file.
+    """Path of a model, given the name of one released for the task, or the path of an .onnx file.
 
-    Raises `ModelError` when there is no such thing.
+    Raises `ModelError` if there is no such model.
     """
     path = Path(name)
     if path.suffix == ".onnx":
         if os.path.isfile(path):
             return path
-        raise ModelError(f"no model file {path}")
-    known = {entry.name: entry.path for entry in entries() if entry.task == task}
-    if str(name) not in known:
-        raise ModelError(f"no model {str(name)!r}: name {' or '.join(known)}, or the path of an .onnx file")
-    return known[str(name)]
+        raise ModelError(f"no model file {path}; check the path")
+    released = {entry.name: entry.path for entry in entries() if entry.task == task}
+    if str(name) not in released:
+        raise ModelError(
+            f"no model {str(name)!r}; choose {' or '.join(released)}, or give the path of an .onnx file"
+        )
+    return released[str(name)]

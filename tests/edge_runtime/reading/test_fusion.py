@@ -1,0 +1,122 @@
+"""Score fusion: the scores of both networks and the context of a candidate as one probability."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from edge_runtime.contract import BACKGROUND, CLASSES
+from edge_runtime.reading import fusion
+from edge_runtime.reading.candidates import Candidates
+from edge_runtime.reading.fusion import FusionWeights
+
+
+def boxes_of(*rectangles):
+    return np.array([(x, y, x + w, y + h) for x, y, w, h in rectangles], np.float32)
+
+
+def test_context_compares_a_candidate_with_the_others():
+    row = [(40 * i, 0, 20, 30) for i in range(5)]
+    faint, large = (45, 60, 20, 30), (300, 10, 70, 90)
+    contrasts = np.array([80, 80, 80, 80, 80, 8, 80], np.float32)
+    p_digit = np.array([0.9, 0.9, 0.9, 0.9, 0.9, 0.6, 0.6], np.float32)
+    neighbours, faintness, size_mismatch = fusion.context(p_digit, boxes_of(*row, faint, large), contrasts)
+    assert (neighbours[:5] > 0).all()
+    assert faintness[5] > 1
+    assert (faintness[:5] == 0).all()
+    assert size_mismatch[6] > 0
+    assert (size_mismatch[:6] == 0).all()
+
+
+def test_a_candidate_that_stands_alone_has_no_context():
+    alone = fusion.context(np.float32([0.9]), boxes_of((0, 0, 20, 30)), np.float32([80]))
+    assert [feature.tolist() for feature in alone] == [[0], [0], [0]]
+
+
+def fused(weights, probabilities, objectness=(0.0, 0.0), class_logits=None, overflows=(0, 0)):
+    """Fuse two candidates that stand far apart."""
+    candidates = Candidates(
+        boxes_of((0, 0, 20, 30), (90, 200, 20, 30)),
+        np.array(objectness, np.float32),
+        np.zeros((2, BACKGROUND), np.float32) if class_logits is None else class_logits,
+    )
+    return fusion.fuse(weights, probabilities, candidates, np.float32([80, 80]), np.float32(overflows))
+
+
+UNDECIDED = np.full((2, CLASSES), 0.01, np.float32)
+UNDECIDED[:, 7] = UNDECIDED[:, BACKGROUND] = 0.455
+
+
+def test_the_weights_of_a_new_model_keep_the_classifiers_probabilities():
+    assert fused(FusionWeights(), UNDECIDED) == pytest.approx(UNDECIDED, abs=1e-5)
+
+
+def test_objectness_decides_between_digit_and_background():
+    probabilities = fused(FusionWeights(objectness=1.0), UNDECIDED, objectness=(4.0, -4.0))
+    assert probabilities.dtype == np.float32
+    assert probabilities.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+    assert probabilities[0, 7] > 0.5
+    assert probabilities[1, BACKGROUND] > 0.9
+
+
+def test_class_logits_of_the_detector_decide_between_digits():
+    undecided = np.full((2, CLASSES), 0.01, np.float32)
+    undecided[:, 1] = undecided[:, 7] = 0.455
+    class_logits = np.zeros((2, BACKGROUND), np.float32)
+    class_logits[0, 1] = class_logits[1, 7] = 6
+    probabilities = fused(FusionWeights(class_logits=1.0), undecided, class_logits=class_logits)
+    assert probabilities.argmax(axis=1).tolist() == [1, 7]
+    assert probabilities.max(axis=1).min() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("weights", "change"),
+    [
+        (FusionWeights(background=2.0), [1, 1]),
+        (FusionWeights(background=-2.0), [-1, -1]),
+        (FusionWeights(overflow=2.0), [0, 1]),
+    ],
+    ids=["background", "less background", "overflow"],
+)
+def test_each_weight_does_what_its_name_says(weights, change):
+    background = fused(weights, UNDECIDED, overflows=(0, 0.1))[:, BACKGROUND]
+    assert np.sign(np.round(background - UNDECIDED[:, BACKGROUND], 3)).tolist() == change
+
+
+def test_sharpness_moves_probabilities_away_from_the_middle():
+    probabilities = np.full((2, CLASSES), 0.02, np.float32)
+    probabilities[:, 3] = 0.8
+    assert fused(FusionWeights(sharpness=2.0), probabilities)[0, 3] > 0.95
+    assert fused(FusionWeights(sharpness=0.5), probabilities)[0, 3] < 0.6
+
+
+FULL = FusionWeights().to_json()
+
+
+def test_weights_survive_json():
+    weights = FusionWeights(0.5, 1.25, -0.75, 2.0, 0.3, 0.1234, 0.0, 0.9)
+    assert FusionWeights.from_json(weights.to_json()) == weights
+    assert json.loads(weights.to_json())["faintness"] == 0.1234
+    assert "\n" not in weights.to_json()
+    assert FusionWeights.from_json(FULL) == FusionWeights()
+    # Integers are numbers, too.
+    assert FusionWeights.from_json(FULL.replace("1.0", "1")) == FusionWeights()
+    assert weights.vector() == [0.5, 1.25, -0.75, 2.0, 0.3, 0.1234, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "Expecting value", id="empty"),
+        pytest.param("1 2", "Extra data", id="numbers"),
+        pytest.param("[1]", "fusion weights are background, class_logits, ", id="list"),
+        pytest.param('{"objectness": 1}', "fusion weights are background, class_logits, ", id="too few"),
+        pytest.param(FULL.replace("1.0", "NaN"), "fusion weights are finite numbers", id="not a number"),
+        pytest.param(FULL.replace("1.0", '"x"'), "fusion weights are finite numbers", id="text"),
+    ],
+)
+def test_invalid_weights_are_rejected(text, message):
+    with pytest.raises(ValueError, match=message):
+        FusionWeights.from_json(text)
