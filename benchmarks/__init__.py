@@ -1,1 +1,1 @@
-"""Benchmarks: accuracy and speed of the shipped models, one record a run (`python -m benchmarks`)."""
+"""Benchmarks: accuracy and speed of the released models, one record per run (`python -m benchmarks`)."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks run | live | photos | robustness | compare | report`: arguments in, figures out."""
+"""The command `python -m benchmarks`: arguments in, figures and an exit code out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -16,8 +16,8 @@ from benchmarks import accuracy, compare, cpus, photos, record, robustness, spee
 from benchmarks.errors import BenchmarkError
 from benchmarks.live import cost, drops, load, steadiness
 from benchmarks.mnist import load_test_set
-from benchmarks.report import live_page, live_summary, robustness_page, summary, write_report
-from edge_runtime.cli import seconds, whole_number
+from benchmarks.report import readme_text, robustness_page, write_report
+from edge_runtime.cli.arguments import seconds, whole_number
 from edge_runtime.errors import EdgeDigitsError
 
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except subprocess.CalledProcessError as error:
         last = (error.stderr or "").strip().splitlines()[-1:] or [f"exit code {error.returncode}"]
-        print(f"benchmarks: a process that was to be measured failed: {last[0]}", file=sys.stderr)
+        print(f"benchmarks: a benchmark process failed: {last[0]}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("benchmarks: stopped; no record was written", file=sys.stderr)
@@ -42,74 +42,121 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the shipped models.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the released models.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    run = commands.add_parser("run", help="measure on this machine and write a record")
-    run.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where MNIST is")
-    run.add_argument("--seconds", type=seconds, default=3.0, metavar="S", help="time for each latency figure")
-    run.add_argument(
-        "--repeats", type=whole_number, default=7, metavar="N", help="repeats of whole processes"
-    )
-    run.add_argument("--out", type=Path, metavar="FILE", help="default: benchmarks/results/TIME.jsonl")
-    run.set_defaults(run=_run)
-
-    moving = commands.add_parser("live", help="measure the live path on drawn videos and write a record")
-    moving.add_argument(
-        "--seconds", type=seconds, default=60.0, metavar="S", help="time under load (default: 60)"
-    )
-    moving.add_argument("--frames", type=int, default=20_000, metavar="N", help="for memory (default: 20000)")
-    moving.add_argument("--clients", type=whole_number, default=50, metavar="N", help="default: 50")
-    moving.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: benchmarks/results/live/TIME.jsonl"
-    )
-    moving.set_defaults(run=_live)
-
-    images = commands.add_parser("photos", help="score the reading of a labelled folder of photographs")
-    images.add_argument("folder", type=Path, metavar="DIR", help="holds labels.json or negatives.json")
-    images.add_argument("--model", default="int8", metavar="NAME", help="default: int8")
-    images.add_argument(
-        "--failures", type=Path, metavar="FILE", help="save a contact sheet of what was not read perfectly"
-    )
-    images.add_argument("--json", action="store_true", help="print the figures as JSON")
-    images.set_defaults(run=_photos)
-
-    hardship = commands.add_parser("robustness", help="disturb MNIST's digits; hand over what is no digit")
-    hardship.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where MNIST is")
-    hardship.add_argument("--model", default="int8", metavar="NAME", help="default: int8")
-    hardship.set_defaults(run=_robustness)
-
-    difference = commands.add_parser("compare", help="show what moved; exit code 1 where accuracy was lost")
-    difference.add_argument("before", type=Path)
-    difference.add_argument("after", type=Path)
-    difference.set_defaults(run=_compare)
-
-    report = commands.add_parser("report", help="make a Markdown page and a plot of a record")
-    report.add_argument("record", type=Path, nargs="?", help="default: the newest in benchmarks/results")
-    report.set_defaults(run=_report)
+    _add_measurements(commands.add_parser)
+    _add_record_commands(commands.add_parser)
     return parser
 
 
+def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
+    run = add("run", help="measure accuracy and speed on this machine; write a record")
+    _add_data(run)
+    run.add_argument(
+        "--seconds", type=seconds, default=3.0, metavar="S", help="time per latency figure (default: 3)"
+    )
+    run.add_argument(
+        "--repeats", type=whole_number, default=7, metavar="N", help="runs of each process (default: 7)"
+    )
+    _add_out(run, "benchmarks/results/TIME.jsonl")
+    run.set_defaults(run=_run)
+
+    live = add("live", help="measure live reading on synthetic videos; write a record")
+    live.add_argument(
+        "--seconds", type=seconds, default=60.0, metavar="S", help="time under load (default: 60)"
+    )
+    live.add_argument(
+        "--frames",
+        type=_frames,
+        default=20_000,
+        metavar="N",
+        help="frames to measure memory (default: 20000)",
+    )
+    live.add_argument(
+        "--clients", type=whole_number, default=50, metavar="N", help="HTTP clients (default: 50)"
+    )
+    _add_out(live, "benchmarks/results/live/TIME.jsonl")
+    live.set_defaults(run=_live)
+
+    scored = add("photos", help="score the reading of labelled photographs")
+    scored.add_argument(
+        "folder", type=Path, metavar="DIR", help="contains labels.json, negatives.json or both"
+    )
+    _add_model(scored)
+    scored.add_argument(
+        "--failures",
+        type=Path,
+        metavar="FILE",
+        help="save a contact sheet of the images that were not read perfectly",
+    )
+    scored.add_argument("--json", action="store_true", help="print the figures as JSON")
+    scored.set_defaults(run=_photos)
+
+    disturbed = add("robustness", help="measure accuracy on disturbed tiles and the rejection of negatives")
+    _add_data(disturbed)
+    _add_model(disturbed)
+    disturbed.set_defaults(run=_robustness)
+
+
+def _add_record_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+    difference = add(
+        "compare", help="show differences between two records; exits 1 on an accuracy regression"
+    )
+    difference.add_argument("before", type=Path, metavar="BEFORE", help="record to compare with")
+    difference.add_argument("after", type=Path, metavar="AFTER", help="record to check")
+    difference.set_defaults(run=_compare)
+
+    report = add("report", help="write the report of a record: a Markdown page and a plot")
+    report.add_argument(
+        "record",
+        type=Path,
+        nargs="?",
+        metavar="RECORD",
+        help="default: the newest one in benchmarks/results",
+    )
+    report.set_defaults(run=_report)
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data", type=Path, default=Path("data"), metavar="DIR", help="folder with MNIST (default: data)"
+    )
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model", default="int8", metavar="NAME", help="int8 (default), float, or the path of an .onnx file"
+    )
+
+
+def _add_out(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument("--out", type=Path, metavar="FILE", help=f"record to write (default: {default})")
+
+
+def _frames(text: str) -> int:
+    if not text.isdecimal() or int(text) < 20:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 20")
+    return int(text)
+
+
 def _run(options: argparse.Namespace) -> int:
-    load_test_set(options.data)  # before anything is measured
-    path = options.out or record.FOLDER / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
+    load_test_set(options.data)  # fails now, not after minutes
     results = chain(
         accuracy.measure(options.data),
         cpus.measure(),
         speed.latency(options.seconds),
-        speed.frame(options.seconds),
+        speed.page(options.seconds),
         speed.processes(options.repeats),
         speed.folder(options.data, options.repeats),
-        # It draws with fonts, which a device seldom has the packages for.
+        # Negatives are drawn with packages that a device seldom has.
         () if robustness.missing() else robustness.measure(options.data),
     )
-    done = record.write(path, _told(results))
-    print(f"{path}: {len(done.results)} results")
+    done = record.write(options.out or _timed_path(record.FOLDER), _reported(results))
+    print(f"{done.path}: {len(done.results)} results")
     return 0
 
 
 def _live(options: argparse.Namespace) -> int:
-    path = options.out or record.LIVE / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
     results = chain(
         steadiness.steadiness(),
         cost.delays(options.seconds / 3),
@@ -117,11 +164,23 @@ def _live(options: argparse.Namespace) -> int:
         load.load(options.clients, options.seconds),
         drops.drops(),
     )
-    done = record.write(path, _told(results))
-    page = path.with_suffix(".md")
-    page.write_text(live_page(done), encoding="utf-8")
-    print(f"{path}: {len(done.results)} results\n{page}\n\nfor the README:\n\n{live_summary(done)}")
-    return 0
+    done = record.write(options.out or _timed_path(record.LIVE), _reported(results))
+    print(f"{done.path}: {len(done.results)} results")
+    return _write_report(done)
+
+
+def _timed_path(folder: Path) -> Path:
+    return folder / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
+
+
+def _reported(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Pass results on; on a terminal, report the progress."""
+    names = ("contender", "cpu", "batch", "images", "disturbance", "negatives", "video")
+    for result in results:
+        if sys.stderr.isatty():
+            name = next((result[key] for key in names if key in result), "")
+            print(f"{result['kind']} {name}", file=sys.stderr)
+        yield result
 
 
 def _photos(options: argparse.Namespace) -> int:
@@ -130,50 +189,37 @@ def _photos(options: argparse.Namespace) -> int:
     print(json.dumps(figures, indent=2) if options.json else photos.page(figures, scores))
     if options.failures:
         count = photos.draw_failures(scores, options.failures)
-        print(f"{count} images were not read perfectly; see {options.failures}", file=sys.stderr)
+        sheet = f"; see {options.failures}" if count else ""
+        print(f"{count} images were not read perfectly{sheet}", file=sys.stderr)
     return 0
 
 
 def _robustness(options: argparse.Namespace) -> int:
-    results = list(_told(robustness.measure(options.data, options.model)))
+    results = list(_reported(robustness.measure(options.data, options.model)))
     print(robustness_page(results, options.model))
     return 0
 
 
-def _told(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Say on a terminal what has been measured."""
-    for result in results:
-        if sys.stderr.isatty():
-            what = (
-                result.get("contender")
-                or result.get("cpu")
-                or result.get("batch")
-                or result.get("images")
-                or result.get("disturbance")
-                or result.get("others")
-                or result.get("video")
-                or ""
-            )
-            print(f"{result['kind']} {what}", file=sys.stderr)
-        yield result
-
-
 def _compare(options: argparse.Namespace) -> int:
     before, after = record.read(options.before), record.read(options.after)
+    lines = compare.differences(before, after)
     if before.conditions["host"] != after.conditions["host"]:
-        print("different machines or systems: only ratios and accuracies can be compared")
-    print("\n".join(compare.moved(before, after)) or "nothing moved")
-    losses = compare.accuracy_losses(before, after)
-    for line in losses:
-        print(f"benchmarks: accuracy lost, {line}", file=sys.stderr)
-    return 1 if losses else 0
+        print("the records are of different machines or systems")
+    print("\n".join(lines) or "no differences")
+    regressions = compare.regressions(before, after)
+    for line in regressions:
+        print(f"benchmarks: accuracy regression: {line}", file=sys.stderr)
+    return 1 if regressions else 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    chosen = record.read(options.record or record.newest())
-    for path in write_report(chosen, chosen.path.parent):
+    return _write_report(record.read(options.record or record.newest()))
+
+
+def _write_report(chosen: record.Record) -> int:
+    for path in write_report(chosen):
         print(path)
-    print(f"\nfor the README:\n\n{summary(chosen)}")
+    print(f"\nfor the README:\n\n{readme_text(chosen)}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Accuracy of the shipped models on MNIST's test set, through the code that users run."""
+"""Accuracy of the released classifiers on the MNIST test set, through the public reader."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BINS = 15
 
 
 def measure(data: Path) -> Iterator[dict[str, Any]]:
-    """Yield one result a contender: accuracy, per-class errors, calibration, refusals, label agreement."""
+    """Yield one result per contender: accuracy, mistakes by digit, calibration, rejections, agreement."""
     tiles, labels = load_test_set(data)
     entries = {entry.name: entry for entry in manifest.entries() if entry.task == manifest.CLASSIFIER}
     float_values: NDArray[np.int64] | None = None
@@ -32,23 +32,21 @@ def measure(data: Path) -> Iterator[dict[str, Any]]:
             "contender": name,
             **_score(batch.values, labels),
             "rejected": int(batch.rejected.sum()),
-            "wrong_and_not_refused": int(((batch.values != labels) & ~batch.rejected).sum()),
+            "wrong_and_accepted": int(((batch.values != labels) & ~batch.rejected).sum()),
             "calibration_error": round(_calibration_error(batch.confidences, batch.values == labels), 5),
             "agreement_with_float": round(float((batch.values == float_values).mean()), 5),
             "bytes": entries[name].bytes,
             "sha256": entries[name].sha256,
         }
     if torch_network.available():
-        logits = torch_network.load(threads=1)
-        values = np.concatenate([logits(part) for part in np.array_split(tiles, 20)])[:, :BACKGROUND].argmax(
-            axis=1
-        )
-        agreement = round(float((values == float_values).mean()), 5)
+        run = torch_network.load(threads=1)
+        logits = np.concatenate([run(batch) for batch in np.array_split(tiles, 20)])
+        values = logits[:, :BACKGROUND].argmax(axis=1)
         yield {
             "kind": "accuracy",
             "contender": "torch",
             **_score(values, labels),
-            "agreement_with_float": agreement,
+            "agreement_with_float": round(float((values == float_values).mean()), 5),
         }
 
 
@@ -62,11 +60,11 @@ def _score(values: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, An
     }
 
 
-def _calibration_error(confidences: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+def _calibration_error(confidences: NDArray[np.float32], correct: NDArray[np.bool_]) -> float:
     """Expected calibration error over 15 bins of equal width (Guo et al., 2017)."""
     bins = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
     gaps = [
-        abs(float(confidences[bins == index].mean()) - float(right[bins == index].mean()))
+        abs(float(confidences[bins == index].mean()) - float(correct[bins == index].mean()))
         * float((bins == index).mean())
         for index in range(_BINS)
         if (bins == index).any()

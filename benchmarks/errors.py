@@ -1,5 +1,5 @@
-"""What can go wrong in a benchmark, as one line."""
+"""The benchmarks' error; the message is one line."""
 
 
 class BenchmarkError(Exception):
-    """Data or a record is missing or damaged, or a result cannot be measured."""
+    """Data or a record is missing or damaged, or something cannot be measured."""

@@ -1,6 +1,6 @@
-"""A record: all results of one run, with the conditions they were measured under, as JSON lines.
+"""Records: the results of one run with the conditions of its measurement, as a file of JSON lines.
 
-The first line holds the conditions, every further one a result.
+The first line holds the conditions before the run, the last one those after it, every line between a result.
 """
 
 from __future__ import annotations
@@ -17,66 +17,84 @@ from edge_runtime.models import manifest
 from edge_runtime.profiling import host
 
 FOLDER = Path(__file__).parent / "results"
+LIVE = FOLDER / "live"  # records of `python -m benchmarks live`
 
-LIVE = FOLDER / "live"  # of live reading
+# Old names of keys and values and what they are called now, so that committed records stay comparable.
+_RENAMED = {
+    "classify one picture": "read one image",
+    "pictures": "images",
+    "frame": "page",
+    "refusal": "rejection",
+    "others": "negatives",
+    "all of them": "all negatives",
+    "lines through it": "crossing lines (count)",
+}
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run's conditions and results, and the file that holds them."""
+    """The conditions and results of one run, and the file that holds them."""
 
     path: Path
     conditions: dict[str, Any]
     results: list[dict[str, Any]]
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
-        """The results of one kind: accuracy, cpu, latency, frame and so on."""
+        """The results of one kind, such as "accuracy" or "latency"."""
         return [result for result in self.results if result["kind"] == kind]
 
     @property
     def name(self) -> str:
-        """The record's name: its file's, without the suffix."""
+        """The name of the file without its suffix."""
         return self.path.stem
 
 
 def write(path: Path, results: Iterable[dict[str, Any]]) -> Record:
-    """Write results, the conditions first, and return the record; `path` is there once it is whole.
+    """Write the conditions and the results as they come; return the record.
 
-    Raises `BenchmarkError` where there is a record of that name already.
+    The file gets its name when it is complete. Raises `BenchmarkError` if it exists already.
     """
     if path.exists():
-        raise BenchmarkError(f"{path} exists; name another with --out")
-    kept = [_conditions()]
+        raise BenchmarkError(f"{path} exists; choose another file with --out")
+    lines = [_conditions()]
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(kept[0]) + "\n")
+        file.write(json.dumps(lines[0]) + "\n")
         for result in results:
-            kept.append(result)
+            lines.append(result)
             file.write(json.dumps(result) + "\n")
             file.flush()
         # Heat and load show only at the end.
-        kept.append({"kind": "condition after", **host.condition()})
-        file.write(json.dumps(kept[-1]) + "\n")
+        lines.append({"kind": "condition after", **host.state()})
+        file.write(json.dumps(lines[-1]) + "\n")
     partial.rename(path)
-    return Record(path, kept[0], kept[1:])
-
-
-def read(path: Path) -> Record:
-    """Read a record. Raises `BenchmarkError` when it is missing or damaged."""
-    try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        if [lines[0]["kind"], lines[-1]["kind"]] != ["conditions", "condition after"]:
-            raise ValueError("it is not whole")
-    except OSError as error:
-        raise BenchmarkError(f"no record {path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise BenchmarkError(f"{path} is not a record of python -m benchmarks run: {error}") from error
     return Record(path, lines[0], lines[1:])
 
 
+def read(path: Path) -> Record:
+    """Read a record. Raises `BenchmarkError` when it is missing, incomplete or damaged."""
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if [lines[0]["kind"], lines[-1]["kind"]] != ["conditions", "condition after"]:
+            raise ValueError("it is incomplete")
+        results = [_with_new_names(line) for line in lines[1:]]
+    except OSError as error:
+        raise BenchmarkError(f"no record {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise BenchmarkError(f"{path} is not a record of python -m benchmarks: {error}") from error
+    return Record(path, lines[0], results)
+
+
+def _with_new_names(result: dict[str, Any]) -> dict[str, Any]:
+    return {
+        _RENAMED.get(key, key): _RENAMED.get(value, value) if isinstance(value, str) else value
+        for key, value in result.items()
+    }
+
+
 def newest(folder: Path = FOLDER) -> Path:
-    """The committed record with the latest name. Raises `BenchmarkError` when there is none."""
+    """The record in a folder whose name sorts last. Raises `BenchmarkError` when there is none."""
     found = sorted(folder.glob("*.jsonl"))
     if not found:
         raise BenchmarkError(f"no records in {folder}; make one with: python -m benchmarks run")
@@ -88,9 +106,9 @@ def _conditions() -> dict[str, Any]:
         "kind": "conditions",
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": host.versions(("torch", "onnx")),
-        "host": host.host(),
-        "before": host.condition(),
+        "host": host.facts(),
+        "before": host.state(),
         "models": {entry.file: entry.sha256 for entry in manifest.entries()},
         "runs": sorted({entry.run_id for entry in manifest.entries()}),
-        "session": "the runtime's own: no spinning, all graph optimisations, threads as each result says",
+        "session": "as in the runtime: no spinning, all graph optimisations, threads as given in each result",
     }

@@ -1,4 +1,4 @@
-"""How the shipped classifier stands bad tiles: graded disturbances, and what is no digit at all."""
+"""Robustness of the released classifiers: accuracy on disturbed tiles, and rejection of negatives."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.mnist import load_test_set
 from edge_runtime import DigitReader
 
-IMAGES = 2000  # of the test set, the first ones
-
-OTHERS = 1000  # tiles of each kind of what is no digit
-
+IMAGES = 2000  # tiles of the test set that are disturbed, the first ones
+NEGATIVES = 1000  # tiles per kind of negative
 SEED = 20_26
 
 Tiles = NDArray[np.uint8]
+Disturb = Callable[[Tiles, float, np.random.Generator], NDArray[Any]]
 
 
 def _noise(tile: Tiles, sigma: float, generator: np.random.Generator) -> NDArray[Any]:
@@ -46,7 +45,7 @@ def _rotation(tile: Tiles, degrees: float, generator: np.random.Generator) -> ND
 
 
 def _thickness(tile: Tiles, pixels: float, generator: np.random.Generator) -> NDArray[Any]:
-    """Thicker strokes by `pixels`, or thinner ones where it is negative."""
+    """Strokes thicker by `pixels`; thinner if it is negative."""
     large = cv2.resize(tile, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     size = round(abs(pixels) * 4) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
@@ -77,10 +76,8 @@ def _lines(tile: Tiles, count: float, generator: np.random.Generator) -> NDArray
     return crossed
 
 
-# Every disturbance in five grades, the worst last.
-DISTURBANCES: dict[
-    str, tuple[Callable[[Tiles, float, np.random.Generator], NDArray[Any]], tuple[float, ...]]
-] = {
+# Five grades of each disturbance, the strongest last.
+DISTURBANCES: dict[str, tuple[Disturb, tuple[float, ...]]] = {
     "noise (sigma)": (_noise, (10, 20, 40, 60, 80)),
     "blur (sigma, px)": (_blur, (0.5, 1, 1.5, 2, 2.5)),
     "contrast (share)": (_contrast, (0.8, 0.6, 0.4, 0.25, 0.15)),
@@ -90,20 +87,20 @@ DISTURBANCES: dict[
     "thicker strokes (px)": (_thickness, (0.5, 1, 1.5, 2, 3)),
     "JPEG (quality)": (_jpeg, (60, 40, 20, 10, 5)),
     "occlusion (side, px)": (_occlusion, (4, 6, 8, 10, 12)),
-    "lines through it": (_lines, (1, 2, 3, 4, 5)),
+    "crossing lines (count)": (_lines, (1, 2, 3, 4, 5)),
 }
 
 
 def missing() -> str:
-    """The first package that is needed and not installed, or ""."""
+    """The first package that is needed to draw negatives but not installed, or ""."""
     return next((name for name in ("PIL", "matplotlib", "skimage") if not find_spec(name)), "")
 
 
 def measure(data: Path, model: str = "int8") -> Iterator[dict[str, Any]]:
-    """Yield one result a disturbance and one a kind of what is no digit.
+    """Yield one result per disturbance and one per kind of negative. Raises `BenchmarkError`.
 
-    Refusal is scored as digits told from others by the confidence: the area under the receiver's curve, and
-    the share of others accepted at the confidence that 95 % of the undisturbed digits reach.
+    Rejection is scored by how well confidence separates digits from negatives: the area under the ROC curve,
+    and the share of negatives that is accepted at the confidence that 95 % of the undisturbed digits reach.
     """
     if missing():
         raise BenchmarkError(f"{missing()} is missing: pip install -e '.[train]'")
@@ -119,13 +116,12 @@ def measure(data: Path, model: str = "int8") -> Iterator[dict[str, Any]]:
             readings = reader.read_tiles(np.clip(np.rint(disturbed), 0, 255).astype(np.uint8))
             accuracies.append(float((readings.values == labels).mean()))
         yield _accuracy(name, list(grades), accuracies)
-    bar = float(np.quantile(clean.confidences, 0.05))
-    every = []
-    for name, others in _draw_others():
-        confidences = reader.read_tiles(others).confidences
-        every.append(confidences)
-        yield _refusal(name, clean.confidences, confidences, bar, reader)
-    yield _refusal("all of them", clean.confidences, np.concatenate(every), bar, reader)
+    digits, threshold = clean.confidences, reader.classifier.info.rejection_threshold
+    by_kind = []
+    for name, negatives in _draw_negatives():
+        by_kind.append(reader.read_tiles(negatives).confidences)
+        yield _rejection(name, digits, by_kind[-1], threshold)
+    yield _rejection("all negatives", digits, np.concatenate(by_kind), threshold)
 
 
 def _accuracy(name: str, grades: list[float], accuracies: list[float]) -> dict[str, Any]:
@@ -137,36 +133,33 @@ def _accuracy(name: str, grades: list[float], accuracies: list[float]) -> dict[s
     }
 
 
-def _refusal(
-    name: str,
-    digits: NDArray[np.float32],
-    others: NDArray[np.float32],
-    bar: float,
-    reader: DigitReader,
+def _rejection(
+    name: str, digits: NDArray[np.float32], negatives: NDArray[np.float32], threshold: float
 ) -> dict[str, Any]:
+    """Score the confidences of digits `[N]` and negatives `[M]`; `threshold` is the model's own."""
     return {
-        "kind": "refusal",
-        "others": name,
-        "auroc": round(auroc(digits, others), 4),
-        "accepted_at_95": round(float((others >= bar).mean()), 4),
-        "accepted": round(float((others >= reader.classifier.info.rejection_threshold).mean()), 4),
+        "kind": "rejection",
+        "negatives": name,
+        "auroc": round(auroc(digits, negatives), 4),
+        "accepted_at_95": round(float((negatives >= float(np.quantile(digits, 0.05))).mean()), 4),
+        "accepted": round(float((negatives >= threshold).mean()), 4),
     }
 
 
 def auroc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float:
-    """How often a positive's score is higher than a negative's, ties counting half."""
+    """Area under the ROC curve: the share of pairs in which the positive scores higher; ties count half."""
     ordered = np.sort(negative)
     below = np.searchsorted(ordered, positive, side="left")
     upto = np.searchsorted(ordered, positive, side="right")
     return float((below + upto).mean() / 2 / len(negative))
 
 
-def _draw_others() -> Iterator[tuple[str, Tiles]]:
-    """Tiles of what is no digit, by kind, from the generator that training draws from, with another seed."""
+def _draw_negatives() -> Iterator[tuple[str, Tiles]]:
+    """Negatives by kind, uint8 `[N, 28, 28]`, drawn as for training but with another seed."""
     from train import negatives
     from train.synthetic.handwriting import Handwriting
 
-    nobody = Handwriting(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64), (SEED,))
+    no_tiles = Handwriting(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64), (SEED,))
     for index, (name, (draw, _)) in enumerate(negatives.KINDS.items()):
         generator = np.random.default_rng([SEED, index])
-        yield name, np.stack([draw(generator, nobody) for _ in range(OTHERS)])
+        yield name, np.stack([draw(generator, no_tiles) for _ in range(NEGATIVES)])

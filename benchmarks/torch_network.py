@@ -1,4 +1,4 @@
-"""The shipped float network in PyTorch, rebuilt from its ONNX file: a contender where torch is installed."""
+"""The released float classifier in PyTorch, rebuilt from its ONNX file: a contender if torch is installed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edge_runtime.models import manifest
 
 
 def available() -> bool:
-    """Whether what it takes is installed."""
+    """Whether torch and the packages that `load` needs are installed."""
     return all(find_spec(name) for name in ("torch", "onnx", "onnxscript"))
 
 
 def load(threads: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """Open the network, run eagerly: tiles uint8 `[N, 28, 28]` to logits float32 `[N, 11]`."""
+    """Load the classifier in eager mode: a function from tiles uint8 `[N, 28, 28]` to logits `[N, 11]`."""
     import onnx
     import torch
 

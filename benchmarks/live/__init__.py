@@ -1,1 +1,1 @@
-"""The live path, measured on synthetic videos: steadiness, delay, cost, memory, load, lost streams."""
+"""Benchmarks of live reading on synthetic videos: steadiness, delay, cost, memory, load and lost streams."""

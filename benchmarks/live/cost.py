@@ -1,25 +1,24 @@
-"""TODO."""
+"""What live reading costs: the delay of a result, the share of a core, and memory over many frames."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.live.processes import _camera, _measured
+from benchmarks.live.processes import run_program, start_camera
 
 
-# Delay, cost, memory: in processes of their own -----------------------------------------------------------
 def delays(seconds: float) -> Iterator[dict[str, Any]]:
-    """From a frame's arrival to its result, and the share of one core, at 30 frames/s and 640x480.
+    """Yield the delay from arrival to result, in ms, and the share of one core, for several kinds of video.
 
-    The frames come from a camera of another process, as a Motion JPEG stream; receiving and decoding it is
-    part of the cost. Where the system can do that, the process is held to one core.
+    Another process streams each video as Motion JPEG, 640x480 at 30 frames per second; receiving and decoding
+    the stream count as cost. On Linux the reading process may use one core only.
     """
     for kind in ("still", "moving", "hand", "crowd"):
-        with _camera(kind) as url:
-            yield {"kind": "delay", "video": kind, **_measured("paced", url, str(seconds))}
+        with start_camera(kind) as url:
+            yield {"kind": "delay", "video": kind, **run_program("delay", url, str(seconds))}
 
 
 def memory(frames: int) -> Iterator[dict[str, Any]]:
-    """Memory over many frames, of a video that is shown again and again, as fast as it can be read (Linux)."""
-    yield {"kind": "memory", **_measured("endless", str(frames))}
+    """Yield the resident memory while `frames` frames, 20 or more, are read as fast as possible (Linux)."""
+    yield {"kind": "memory", **run_program("memory", str(frames))}

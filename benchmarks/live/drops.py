@@ -1,62 +1,89 @@
-"""TODO."""
+"""Lost streams: how soon a stream that drops is noticed, and how soon it is read again."""
 
 from __future__ import annotations
 
 import itertools
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.live.frames import SEEDS
+from benchmarks.live.frames import SEEDS, LoopedVideo
 from edge_runtime.live.events import Event
 from edge_runtime.live.loop import Live
 from edge_runtime.live.sources import open_frames
+from edge_runtime.live.view import View
 from edge_runtime.reading.switch import SwitchableReader
 from train.synthetic import http_camera, videos
-from train.synthetic.videos import stage
+
+_DEADLINE = 60.0  # s to wait for an event; a busy machine may take long
 
 
-class _Loop:
-    """A video's frames as JPEGs, at its rate, there and back again: without a jump."""
+class _Log:
+    """The events of a stream with the times at which they arrived; one thread adds, another one waits."""
 
-    def __init__(self, video: Iterable[stage.Scene]) -> None:
-        self._images = [http_camera.jpeg(scene.image) for scene in video]
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._times: list[float] = []
+        self._changed = threading.Condition()
+        self._frames = 0
 
-    def __call__(self, seconds: float) -> bytes:
-        place = int(seconds * stage.FPS) % (2 * len(self._images))
-        return self._images[min(place, 2 * len(self._images) - 1 - place)]
+    def add(self, view: View) -> None:
+        with self._changed:
+            self._frames += 1
+            self.events += view.events
+            self._times += [time.perf_counter()] * len(view.events)
+            self._changed.notify_all()
+
+    def wait_for_frame(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._frames, _DEADLINE)
+
+    def wait_for(self, kind: str, start: float) -> float | None:
+        """Wait for an event of a kind later than `start`; return the seconds between, None if none comes."""
+
+        def first() -> float | None:
+            later = (
+                t - start for t, event in zip(self._times, self.events, strict=True) if event.kind == kind
+            )
+            return next((seconds for seconds in later if seconds > 0), None)
+
+        with self._changed:
+            self._changed.wait_for(lambda: first() is not None, _DEADLINE)
+            return first()
 
 
-# Lost streams ---------------------------------------------------------------------------------------------
-def drops(times: int = 3, away: float = 3.0) -> Iterator[dict[str, Any]]:
-    """A stream that drops several times in a row: the events, how long it took to notice, and to return."""
+def drops(times: int = 3, away: float = 3.0, rest: float = 4.0) -> Iterator[dict[str, Any]]:
+    """Yield the events of a stream that drops several times, and the seconds to notice and to return.
+
+    The stream drops `times` times for `away` s or until that is noticed, by turns silent and disconnected,
+    `rest` s after it began or came back.
+    """
     scenes = itertools.islice(videos.Video("still", SEEDS[0]), 60)
-    heard: list[tuple[float, Event]] = []
-    noticed, returned = [], []
-    with http_camera.StreamServer(_Loop(scenes)) as server, open_frames(server.url) as frames:
+    log = _Log()
+    noticed: list[float | None] = []
+    returned: list[float | None] = []
+    with http_camera.StreamServer(LoopedVideo(scenes)) as server, open_frames(server.url) as frames:
         live = Live(frames, SwitchableReader("int8"), lambda _: None)
 
         def interfere() -> None:
-            time.sleep(4)
-            for index in range(times):
-                # By turns a connection that is cut and one that falls silent.
-                server.state, moment = (http_camera.STALLED, http_camera.AWAY)[index % 2], time.perf_counter()
-                time.sleep(away)
-                noticed.append(
-                    next((when - moment for when, e in heard if when > moment and e.kind == "lost"), None)
-                )
-                server.state, moment = http_camera.LIVE, time.perf_counter()
-                time.sleep(away + 4)
-                returned.append(
-                    next((when - moment for when, e in heard if when > moment and e.kind == "back"), None)
-                )
+            log.wait_for_frame()
+            for state in itertools.islice(itertools.cycle((http_camera.STALLED, http_camera.AWAY)), times):
+                time.sleep(rest)
+                start = time.perf_counter()
+                server.state = state
+                noticed.append(log.wait_for("lost", start))
+                time.sleep(max(0.0, start + away - time.perf_counter()))
+                start = time.perf_counter()
+                server.state = http_camera.LIVE
+                returned.append(log.wait_for("back", start))
+            time.sleep(rest)
             live.stop()
 
         thread = threading.Thread(target=interfere)
         thread.start()
         for view in live.views():
-            heard += [(time.perf_counter(), event) for event in view.events]
+            log.add(view)
         thread.join()
     yield {
         "kind": "drops",
@@ -64,5 +91,7 @@ def drops(times: int = 3, away: float = 3.0) -> Iterator[dict[str, Any]]:
         "away_s": away,
         "noticed_s": [each and round(each, 2) for each in noticed],
         "returned_s": [each and round(each, 2) for each in returned],
-        "events": [" ".join(filter(None, (e.kind, e.number.text if e.number else ""))) for _, e in heard],
+        "events": [
+            f"{event.kind} {event.number.text if event.number else ''}".strip() for event in log.events
+        ],
     }

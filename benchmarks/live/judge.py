@@ -1,161 +1,170 @@
-"""TODO."""
+"""The judge: compares the tracks and events of live reading with the truth of a synthetic video."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.boxes import corners, intersection, iou
 from edge_runtime.live.events import Event
+from edge_runtime.live.tracker import Track
 from edge_runtime.live.view import View
 from edge_runtime.results import Box
 from train.synthetic.videos import stage
 
-_PLAIN = 0.9  # share of its ink that must be seen for a digit to be judged
-_GRACE = 10  # frames for which the truth of a moment ago still counts: tracks may last that long
-_LATE = 45  # frames before an event in which what it tells must have been true
+_LEGIBLE = 0.9  # share of a digit's ink that is visible, from which on the digit is judged
+_HIDDEN = 0.05  # and up to which nothing of it can be read
+_BORDER = 2  # px between a digit that is completely in view and the border of the frame
+_MIN_IOU = 0.2  # from which on a track belongs to a digit
 
-_ON = 0.2  # overlap (intersection over union) from which on a track stands on a digit
+_TRACK_GRACE = 10  # frames for which a track may show what was true before
+_EVENT_GRACE = 45  # frames for which an event may report what was true before
+
+_LEGIBLE_FRAMES = stage.FPS  # after which a digit must be found
+_COMPLETE_FRAMES = 2 * stage.FPS  # in a row, after which a number must be reported
 
 
-# Steadiness -----------------------------------------------------------------------------------------------
-@dataclass
 class Judge:
-    """Compares what is told of a video with its truth, frame by frame."""
+    """Judges the views of one video, frame by frame.
 
-    past: deque[Sequence[stage.Shown]] = field(default_factory=lambda: deque(maxlen=_LATE))
-    frames: int = 0
-    changes: int = 0
-    confirmed: dict[int, bool] = field(default_factory=dict)  # by track: whether it was always right
-    told: int = 0
-    wrong: list[str] = field(default_factory=list)
-    plain: Counter[int] = field(default_factory=Counter)  # by digit: frames in which it could be read
-    found: set[int] = field(default_factory=set)
-    delays: dict[int, int] = field(
-        default_factory=dict
-    )  # by number: frames from when it was whole to its event
-    _values: dict[int, int] = field(default_factory=dict)  # by digit: as it was shown last while it was plain
-    _whole: Counter[int] = field(default_factory=Counter)  # by number: frames in a row, all of it plain
-    _lasting: set[int] = field(default_factory=set)  # numbers that were whole for long enough
+    `wrong_events` describes the events that never were true; `delays` gives for each number (by its number
+    in the video) the frames from when it was complete to its event. A number is complete while all its digits
+    are legible and inside the frame.
+    """
 
-    def see(self, view: View, shown: Sequence[stage.Shown]) -> None:
-        """Judge one view by the digits that are in its frame."""
-        self.frames += 1
-        self.past.append(shown)
-        self.plain.update(each.id for each in shown if each.visible >= _PLAIN)
-        self._see_numbers(shown)
+    def __init__(self) -> None:
+        self.wrong_events: list[str] = []
+        self.delays: dict[int, int] = {}
+        self.events = 0  # "appeared" and "changed"
+        self._frames = 0
+        self._label_changes = 0
+        self._past: deque[Sequence[stage.Shown]] = deque(maxlen=_EVENT_GRACE)
+        self._correct: dict[int, bool] = {}  # by confirmed track: whether it has always been correct
+        self._labels: dict[int, int] = {}  # by digit: its label when it was last legible
+        self._legible: Counter[int] = Counter()  # by digit: frames
+        self._found: set[int] = set()  # digits with a correct confirmed track
+        self._complete: Counter[int] = Counter()  # by number: frames in a row
+        self._long_complete: set[int] = set()
+
+    def update(self, view: View, shown: Sequence[stage.Shown]) -> None:
+        """Judge one view; `shown` are the digits in its frame."""
+        self._frames += 1
+        self._past.append(shown)
+        self._legible.update(digit.id for digit in shown if digit.visible >= _LEGIBLE)
+        self._update_numbers(shown)
         for track in view.tracks:
-            under = _under(track.digit.box, shown)
-            value = track.digit.value
-            if value is None:
-                continue
-            late = [each for moment in list(self.past)[-_GRACE:] for each in moment]
-            was_true = any(e.value == value and _overlap(e.box, track.digit.box) > _ON for e in late)
-            # What was true there a moment ago is late, not flickering.
-            if under and under.visible >= _PLAIN and (value == under.value or not was_true):
-                self.changes += self._values.get(under.id, value) != value
-                self._values[under.id] = value
-            if track.confirmed and (under is None or under.visible >= _PLAIN):
-                self.confirmed[track.id] = self.confirmed.get(track.id, True) and was_true
-                if was_true and under:
-                    self.found.add(under.id)
+            self._judge_track(track, shown)
         for event in view.events:
-            self._hear(event)
+            self._judge_event(event)
 
-    def _see_numbers(self, shown: Sequence[stage.Shown]) -> None:
-        whole = {number for number, digits in _by_number(shown).items() if _is_whole(digits)}
-        for number in list(self._whole):
-            if number not in whole:
-                del self._whole[number]
-        self._whole.update(whole)
-        self._lasting |= {number for number, frames in self._whole.items() if frames >= 2 * stage.FPS}
+    def counts(self) -> dict[str, int]:
+        """What was counted, to be added up over videos."""
+        legible = {digit for digit, frames in self._legible.items() if frames >= _LEGIBLE_FRAMES}
+        return {
+            "frames": self._frames,
+            "confirmed_tracks": len(self._correct),
+            "correct_tracks": sum(self._correct.values()),
+            "label_changes": self._label_changes,
+            "events": self.events,
+            "wrong_events": len(self.wrong_events),
+            "legible_digits": len(legible),
+            "found_digits": len(legible & self._found),
+            "complete_numbers": len(self._long_complete),
+            "reported_numbers": len(self._long_complete & set(self.delays)),
+        }
 
-    def _hear(self, event: Event) -> None:
+    def _update_numbers(self, shown: Sequence[stage.Shown]) -> None:
+        complete = {number for number, digits in _by_number(shown).items() if _is_complete(digits)}
+        for number in set(self._complete) - complete:
+            del self._complete[number]
+        self._complete.update(complete)
+        self._long_complete |= {n for n, frames in self._complete.items() if frames >= _COMPLETE_FRAMES}
+
+    def _judge_track(self, track: Track, shown: Sequence[stage.Shown]) -> None:
+        value, box = track.digit.value, track.digit.box
+        if value is None:
+            return
+        digit = _digit_at(box, shown)
+        recent = [
+            each for moment in list(self._past)[-_TRACK_GRACE:] for each in moment if each.value == value
+        ]
+        was_true = bool((_ious(box, recent) > _MIN_IOU).any())
+        legible = digit is not None and digit.visible >= _LEGIBLE
+        # A label that was true here a moment ago is late; it does not count as a change.
+        if digit and legible and (value == digit.value or not was_true):
+            self._label_changes += self._labels.get(digit.id, value) != value
+            self._labels[digit.id] = value
+        if track.confirmed and (digit is None or legible):
+            self._correct[track.id] = self._correct.get(track.id, True) and was_true
+            if digit and was_true:
+                self._found.add(digit.id)
+
+    def _judge_event(self, event: Event) -> None:
         if event.number is None:
             return
-        name = f"frame {event.frame}: {event.kind} {event.number.text}"
+        description = f"frame {event.frame}: {event.kind} {event.number.text}"
         if event.kind == "left":
-            # Wrong where all of it has been there, plainly, for as long as tracks may last.
-            late = list(self.past)[-_GRACE:]
-            if len(late) == _GRACE and all(
-                _teller(event, moment, plainly=True) is not None for moment in late
-            ):
-                self.wrong.append(name)
+            # Wrong if the number has been complete for as long as a track may be late.
+            recent = list(self._past)[-_TRACK_GRACE:]
+            still_there = (_reported(event, shown, complete=True) is not None for shown in recent)
+            if len(recent) == _TRACK_GRACE and all(still_there):
+                self.wrong_events.append(description)
             return
-        self.told += 1
-        tellers = [_teller(event, moment) for moment in self.past]
-        if all(teller is None for teller in tellers):
-            self.wrong.append(name)
-        now = tellers[-1]
-        if now is not None and now in self._whole:
-            self.delays.setdefault(now, self._whole[now])
-
-    def figures(self) -> dict[str, Any]:
-        """Counts, to be added up over videos."""
-        lasting = {number for number, frames in self.plain.items() if frames >= stage.FPS}
-        return {
-            "frames": self.frames,
-            "confirmed_tracks": len(self.confirmed),
-            "right_tracks": sum(self.confirmed.values()),
-            "label_changes": self.changes,
-            "events": self.told,
-            "wrong_events": len(self.wrong),
-            "lasting_digits": len(lasting),
-            "found_digits": len(lasting & self.found),
-            "lasting_numbers": len(self._lasting),
-            "told_numbers": len(self._lasting & set(self.delays)),
-        }
+        self.events += 1
+        reported = [_reported(event, shown) for shown in self._past]
+        if all(number is None for number in reported):
+            self.wrong_events.append(description)
+        now = reported[-1]
+        if now is not None and now in self._complete:
+            self.delays.setdefault(now, self._complete[now])
 
 
 def _by_number(shown: Sequence[stage.Shown]) -> dict[int, list[stage.Shown]]:
-    """The digits of each number that is in a frame, from the left."""
+    """The digits of each number in a frame, from left to right."""
     numbers: dict[int, list[stage.Shown]] = defaultdict(list)
-    for each in sorted(shown, key=lambda each: each.box.x):
-        numbers[each.number].append(each)
+    for digit in sorted(shown, key=lambda digit: digit.box.x):
+        numbers[digit.number].append(digit)
     return numbers
 
 
-def _is_whole(digits: Sequence[stage.Shown]) -> bool:
-    inside = all(
-        min(box.x, box.y, stage.WIDTH - box.x - box.width, stage.HEIGHT - box.y - box.height) > 2
-        for box in (each.box for each in digits)
-    )
-    return inside and all(each.visible >= _PLAIN for each in digits)
+def _is_complete(digits: Sequence[stage.Shown]) -> bool:
+    edges = corners(digit.box for digit in digits)
+    inside = (edges[:, :2] > _BORDER) & ((stage.WIDTH, stage.HEIGHT) - edges[:, 2:] > _BORDER)
+    return bool(inside.all()) and all(digit.visible >= _LEGIBLE for digit in digits)
 
 
-def _under(box: Box, shown: Sequence[stage.Shown]) -> stage.Shown | None:
-    best = max(shown, key=lambda each: _overlap(box, each.box), default=None)
-    return best if best and _overlap(box, best.box) > _ON else None
+def _ious(box: Box, digits: Sequence[stage.Shown]) -> NDArray[np.floating]:
+    """IoU `[N]` of a box with those of N digits."""
+    return iou(corners([box]), corners(digit.box for digit in digits))[0]
 
 
-def _shared(one: Box, other: Box) -> int:
-    across = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
-    down = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
-    return max(0, across) * max(0, down)
+def _digit_at(box: Box, shown: Sequence[stage.Shown]) -> stage.Shown | None:
+    """The digit that overlaps a box most, if it overlaps it enough."""
+    overlaps = _ious(box, shown)
+    if not (overlaps > _MIN_IOU).any():
+        return None
+    return shown[int(overlaps.argmax())]
 
 
-def _overlap(one: Box, other: Box) -> float:
-    shared = _shared(one, other)
-    return shared / max(1, one.width * one.height + other.width * other.height - shared)
+def _reported(event: Event, shown: Sequence[stage.Shown], *, complete: bool = False) -> int | None:
+    """The number in a frame that an event reports correctly, None if there is none.
 
-
-def _teller(event: Event, shown: Sequence[stage.Shown], *, plainly: bool = False) -> int | None:
-    """The number of this moment that an event tells: all digits that are plainly seen, of others any.
-
-    With `plainly`, only one of which all is plainly seen.
+    Legible digits must be reported, others may be. With `complete`, only complete numbers count.
     """
     assert event.number
     for number, digits in _by_number(shown).items():
-        if plainly and not _is_whole(digits):
+        if complete and not _is_complete(digits):
             continue
         pattern = "".join(
-            f"{each.value}" if each.visible >= _PLAIN else f"{each.value}?"
-            for each in digits
-            if each.visible > 0.05
+            f"{digit.value}" if digit.visible >= _LEGIBLE else f"{digit.value}?"
+            for digit in digits
+            if digit.visible > _HIDDEN
         )
-        touched = any(_shared(each.box, event.number.box) for each in digits)
-        if touched and re.fullmatch(pattern, event.number.text):
+        touches = intersection(corners([event.number.box]), corners(digit.box for digit in digits)).any()
+        if touches and re.fullmatch(pattern, event.number.text):
             return number
     return None

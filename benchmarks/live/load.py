@@ -1,86 +1,70 @@
-"""TODO."""
+"""The HTTP API under load: many clients send images to a device that also reads a camera."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import cv2
 import numpy as np
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.live.frames import SEEDS
-from benchmarks.live.processes import _CHECKOUT, _camera
-from train.synthetic import videos
+from benchmarks.live.processes import start_camera, start_program
+from train.synthetic import http_camera, videos
+
+_ALONE_SECONDS = 10.0  # for which the camera runs without clients, at most
+
+Answer = tuple[int | str, float]  # HTTP status or name of the error, seconds
 
 
-# Load -----------------------------------------------------------------------------------------------------
 def load(clients: int, seconds: float) -> Iterator[dict[str, Any]]:
-    """Many clients have images read by a device whose camera runs: their answers, and the camera's rate.
+    """Yield the API's response times in ms and the camera's rate, with and without clients (Linux).
 
-    Every client has an address of its own, sends the next image as soon as it has an answer, and waits as
-    long as it is told when it is rejected.
+    Every client has its own address, sends the next image as soon as it has an answer, and waits for
+    `Retry-After` when it is rejected. Raises `BenchmarkError` if no image is read.
     """
-    with (
-        _camera("moving") as url,
-        subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.live", "served", url],
-            cwd=_CHECKOUT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as device,
-    ):
-        assert device.stdin and device.stdout
-        port = int(device.stdout.readline())
-
-        def rate() -> list[float]:
-            device.stdin.write("rate\n")  # type: ignore[union-attr]
-            device.stdin.flush()  # type: ignore[union-attr]
-            values: list[float] = json.loads(device.stdout.readline())  # type: ignore[union-attr]
-            return values
-
-        rate()
-        time.sleep(min(10.0, seconds))
-        alone = rate()
-        answers = _crowd(port, clients, seconds)
-        loaded = rate()
-        device.stdin.close()
-        device.wait(20)
+    with start_camera("moving") as url, start_program("device", url) as device:
+        port = int(device.read_line())
+        device.ask("rate")  # starts the measurement
+        time.sleep(min(_ALONE_SECONDS, seconds))
+        alone = json.loads(device.ask("rate"))
+        answers = _send_images(port, clients, seconds)
+        loaded = json.loads(device.ask("rate"))
     statuses = Counter(status for status, _ in answers)
-    good = np.array([taken for status, taken in answers if status == 200]) * 1000
+    read = np.array([taken for status, taken in answers if status == 200]) * 1000
     every = np.array([taken for _, taken in answers]) * 1000
+    if not len(read):
+        raise BenchmarkError(f"no image was read under load; answers by status: {dict(statuses)}")
     yield {
         "kind": "load",
         "clients": clients,
         "seconds": seconds,
         "statuses": {str(status): count for status, count in sorted(statuses.items(), key=str)},
-        "read_per_second": round(len(good) / seconds, 1),
-        **{f"p{share}_ms": round(float(np.percentile(good, share)), 1) for share in (50, 90, 99)},
+        "read_per_second": round(len(read) / seconds, 1),
+        **{f"p{share}_ms": round(float(np.percentile(read, share)), 1) for share in (50, 90, 99)},
         "all_p99_ms": round(float(np.percentile(every, 99)), 1),
         "camera_fps": {"alone": alone[0], "loaded": loaded[0]},
         "camera_p99_ms": {"alone": alone[1], "loaded": loaded[1]},
     }
 
 
-def _crowd(port: int, clients: int, seconds: float) -> list[tuple[int | str, float]]:
+def _send_images(port: int, clients: int, seconds: float) -> list[Answer]:
+    """Let all clients send images for `seconds`; return their answers."""
     images = [
-        cv2.imencode(".jpg", scene.image)[1].tobytes()
-        for scene in (next(iter(videos.Video(kind, SEEDS[1]))) for kind in ("still", "crowd", "writing"))
+        http_camera.jpeg(videos.Video(kind, SEEDS[1])[0].image) for kind in ("still", "crowd", "writing")
     ]
-    answers: list[tuple[int | str, float]] = []
+    answers: list[Answer] = []
     end = time.perf_counter() + seconds
 
     def client(number: int) -> None:
-        # Each has its own address, as it would have on a network (Linux has the whole of 127/8).
+        # Clients on a network have different addresses; on Linux all of 127.0.0.0/8 is local.
         connection = http.client.HTTPConnection(
-            "127.0.0.1", port, timeout=30, source_address=(f"127.0.0.{number + 2}", 0)
+            "127.0.0.1", port, timeout=30, source_address=(f"127.0.{number // 250}.{number % 250 + 2}", 0)
         )
         while time.perf_counter() < end:
             start = time.perf_counter()
@@ -96,6 +80,7 @@ def _crowd(port: int, clients: int, seconds: float) -> list[tuple[int | str, flo
             except (OSError, http.client.HTTPException, ValueError) as error:
                 answers.append((type(error).__name__, time.perf_counter() - start))
                 connection.close()
+        connection.close()
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:

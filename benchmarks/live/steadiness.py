@@ -1,4 +1,4 @@
-"""TODO."""
+"""Steadiness: how correct and how stable the tracks and events of live reading are."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.live.frames import SEEDS, SyntheticFrames
+from benchmarks.live import frames
 from benchmarks.live.judge import Judge
 from edge_runtime.live.loop import Live
 from edge_runtime.reading.switch import SwitchableReader
 from train.synthetic import videos
 
 
-def steadiness(seeds: Sequence[int] = SEEDS, model: str = "int8") -> Iterator[dict[str, Any]]:
-    """Follow every kind of video; a result a kind, and one of all."""
+def steadiness(
+    kinds: Sequence[str] = videos.KINDS, seeds: Sequence[int] = frames.SEEDS, model: str = "int8"
+) -> Iterator[dict[str, Any]]:
+    """Read one video per kind and seed; yield the counts per kind, then the totals with their rates."""
     total: Counter[str] = Counter()
-    every: list[int] = []
-    for kind in videos.KINDS:
+    all_delays: list[int] = []
+    for kind in kinds:
         counts: Counter[str] = Counter()
         wrong: list[str] = []
         delays: list[int] = []
         for seed in seeds:
-            frames = SyntheticFrames(videos.Video(kind, seed))
-            judge = Judge()
-            for view in Live(frames, SwitchableReader(model), lambda _: None).views():
-                judge.see(view, frames.scene.shown)
-            counts.update(judge.figures())
+            judge = _judge(videos.Video(kind, seed), model)
+            counts.update(judge.counts())
             delays += judge.delays.values()
-            wrong += [f"seed {seed}, {each}" for each in judge.wrong]
+            wrong += [f"seed {seed}, {event}" for event in judge.wrong_events]
         total.update(counts)
+        all_delays += delays
         yield {
             "kind": "video",
             "video": kind,
@@ -40,15 +40,27 @@ def steadiness(seeds: Sequence[int] = SEEDS, model: str = "int8") -> Iterator[di
             "wrong": wrong,
             "delays": delays,
         }
-        every += delays
-    yield {
-        "kind": "videos",
-        "model": model,
-        **total,
-        "track_accuracy": round(total["right_tracks"] / max(1, total["confirmed_tracks"]), 4),
+    yield {"kind": "videos", "model": model, **total, **_rates(total, all_delays)}
+
+
+def _judge(video: videos.Video, model: str) -> Judge:
+    """Read a video and judge every view of it."""
+    source, judge = frames.SyntheticFrames(video), Judge()
+    for view in Live(source, SwitchableReader(model), lambda _: None).views():
+        assert source.scene
+        judge.update(view, source.scene.shown)
+    return judge
+
+
+def _rates(total: Counter[str], delays: Sequence[int]) -> dict[str, Any]:
+    def rate(part: str, whole: str) -> float:
+        return round(total[part] / max(1, total[whole]), 4)
+
+    return {
+        "track_accuracy": rate("correct_tracks", "confirmed_tracks"),
         "wrong_events_per_1000_frames": round(1000 * total["wrong_events"] / total["frames"], 3),
-        "label_changes_per_digit": round(total["label_changes"] / max(1, total["lasting_digits"]), 4),
-        "told": round(total["told_numbers"] / max(1, total["lasting_numbers"]), 4),
-        "delay_frames": {f"p{share}": int(np.percentile(every or [0], share)) for share in (50, 90)},
-        "found": round(total["found_digits"] / max(1, total["lasting_digits"]), 4),
+        "label_changes_per_digit": rate("label_changes", "legible_digits"),
+        "found": rate("found_digits", "legible_digits"),
+        "reported": rate("reported_numbers", "complete_numbers"),
+        "delay_frames": {f"p{share}": int(np.percentile(delays or [0], share)) for share in (50, 90)},
     }

@@ -1,4 +1,4 @@
-"""Graded disturbances, and how digits are told from what is none."""
+"""Robustness: graded disturbances, and the separation of digits from negatives."""
 
 import numpy as np
 import pytest
@@ -9,29 +9,41 @@ from tests import drawing
 
 
 @pytest.mark.parametrize("name", sorted(robustness.DISTURBANCES))
-def test_every_grade_disturbs_more_than_the_one_before(name):
+def test_strong_grades_disturb_more_than_weak_ones(name):
     tiles, _ = drawing.drawn_tiles(40, seed=4)
     disturb, grades = robustness.DISTURBANCES[name]
-    departures = []
+    differences = []
     for grade in grades:
         generator = np.random.default_rng(0)
         changed = np.stack([np.clip(disturb(tile, grade, generator), 0, 255) for tile in tiles])
         assert changed.shape == tiles.shape
-        departures.append(np.abs(changed.astype(float) - tiles).mean())
-    assert departures[-1] > departures[0] > 0
+        differences.append(np.abs(changed.astype(float) - tiles).mean())
+    assert len(grades) == 5
+    assert differences[-1] > differences[0] > 0
 
 
 @pytest.mark.parametrize(
     ("positive", "negative", "area"),
-    [([0.9, 0.8], [0.1, 0.2], 1.0), ([0.1], [0.9], 0.0), ([0.5], [0.5], 0.5), ([0.9, 0.1], [0.5], 0.5)],
+    [
+        pytest.param([0.9, 0.8], [0.1, 0.2], 1.0, id="separable"),
+        pytest.param([0.1], [0.9], 0.0, id="reversed"),
+        pytest.param([0.5], [0.5], 0.5, id="tie"),
+        pytest.param([0.9, 0.1], [0.5], 0.5, id="on both sides"),
+    ],
 )
-def test_the_area_under_the_curve(positive, negative, area):
+def test_area_under_the_roc_curve(positive, negative, area):
     assert robustness.auroc(np.float32(positive), np.float32(negative)) == area
 
 
-def test_the_command_measures_disturbance_and_refusal(mnist_root, monkeypatch, capsys):
-    monkeypatch.setattr(robustness, "OTHERS", 10)
+def test_command_measures_disturbances_and_rejection(mnist_root, monkeypatch, capsys):
+    monkeypatch.setattr(robustness, "NEGATIVES", 10)
+    monkeypatch.setattr(robustness, "IMAGES", 100)
     assert main(["robustness", "--data", str(mnist_root)]) == 0
-    page = capsys.readouterr().out
-    for name in (*robustness.DISTURBANCES, "letters by hand", "all of them"):
-        assert name in page
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    cells = {row[0]: row[1:] for row in rows}
+    for name, (_, grades) in robustness.DISTURBANCES.items():
+        accuracies = [float(cell.strip(" %")) for cell in cells[name][1].split(",")]
+        assert len(accuracies) == len(grades)
+        assert accuracies[0] > 50
+    for name in ("letters by hand", "all negatives"):
+        assert 0.5 < float(cells[name][0]) <= 1
