@@ -1,1 +1,1 @@
-"""Where results are written: tables, annotated images, event files, recordings, snapshots."""
+"""Writes results to files: tables, annotated images, event files, recordings and snapshots."""

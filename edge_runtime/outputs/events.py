@@ -1,4 +1,4 @@
-"""TODO."""
+"""Event files: what appears, changes and leaves in front of a camera, one JSON line per event."""
 
 from __future__ import annotations
 
@@ -15,44 +15,47 @@ from edge_runtime.errors import OutputError
 if TYPE_CHECKING:
     from edge_runtime.live.events import Event
 
-
-_EVENT = b'{"event": '  # how every line of a file of events begins
-
-_BLOCK = 1 << 16  # bytes, more than any line of it
+_LINE_START = b'{"event": '  # of every line of an event file
+_TAIL = 1 << 16  # bytes at the end of a file that contain its last line
 
 
 class EventFile:
-    """A file of JSON lines, one an event, that a camera's events are added to.
+    """A .jsonl file to which events are appended; a context manager.
 
-    What it holds stays: a service that starts again goes on with it, and it may be rotated meanwhile. Raises
-    `OutputError` when it cannot be written, or is another kind of file.
+    Existing events are kept, so a service that restarts continues its file. The file may be rotated by
+    copying and truncating while it is open. Raises `OutputError` when it cannot be written or is not an event
+    file.
     """
 
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() != ".jsonl":
-            raise OutputError(f"{path}: events are written as JSON lines; name a file that ends in .jsonl")
+            raise OutputError(f"{path}: events are written as JSON lines; use a name that ends in .jsonl")
         if os.path.exists(path) and not os.path.isfile(path):
-            raise OutputError(f"{path} is not a regular file; name another")
+            raise OutputError(f"{path} is not a regular file; choose another name")
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+b", buffering=0)
-            self._mend()
+            try:
+                self._repair()
+            except BaseException:
+                self._file.close()
+                raise
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
-    def _mend(self) -> None:
-        """See that the file ends with a whole line: what a killed process began is cut off."""
+    def _repair(self) -> None:
+        """Make the file end with a complete line: delete one that a killed process left incomplete."""
         end = self._file.seek(0, os.SEEK_END)
         self._file.seek(0)
-        begins = self._file.read(len(_EVENT))
-        self._file.seek(max(0, end - _BLOCK))
-        last = self._file.read(_BLOCK).rpartition(b"\n")[2]
+        start = self._file.read(len(_LINE_START))
+        self._file.seek(max(0, end - _TAIL))
+        last = self._file.read(_TAIL).rpartition(b"\n")[2]
+        # The file, and its last line, may be empty or end inside what every line begins with.
+        if not all(part.startswith(_LINE_START[: len(part)]) for part in (start, last)):
+            raise OutputError(f"{self.path} is not an event file; choose another name")
         if not last:
             return
-        if not _EVENT.startswith(begins) or not (last.startswith(_EVENT) or _EVENT.startswith(last)):
-            self._file.close()
-            raise OutputError(f"{self.path} is not a file of events; name another")
         try:
             json.loads(last)
         except ValueError:
@@ -61,7 +64,7 @@ class EventFile:
             self._file.write(b"\n")
 
     def write(self, events: Iterable[Event]) -> None:
-        """Append the events, all of them or none."""
+        """Append events: all of them or, when that raises `OutputError`, none."""
         rest = memoryview("".join(event.as_json() + "\n" for event in events).encode())
         before = os.fstat(self._file.fileno()).st_size
         try:
@@ -71,7 +74,7 @@ class EventFile:
             with contextlib.suppress(OSError):
                 self._file.truncate(before)
             raise OutputError(
-                f"cannot write {self.path}: {error.strerror or error}; the events so far are whole"
+                f"cannot write {self.path}: {error.strerror or error}; earlier events are kept"
             ) from error
 
     def __enter__(self) -> EventFile:

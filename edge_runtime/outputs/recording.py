@@ -1,14 +1,14 @@
-"""What the live view showed, kept: recordings, and snapshots.
+"""Recordings of the live view: H.264 in MP4 files, through PyAV (extra `record`).
 
-A recording is an MP4 file of H.264, through PyAV (the extra `record`). OpenCV's writer would do without, but
-its MP4 files are unreadable until they are finished, and a full disk goes unnoticed. Here every frame is a
-fragment of its own, on disk at once and with the moment at which it came: whatever ends the process, the
-frames written before play.
+OpenCV's own writer is not used: its MP4 files are unreadable until they are finished, and it does not report
+a full disk. Here every frame is a fragment of its own, which is on disk at once and carries its own time.
+Whatever ends the process, the frames written before can be played.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import queue
 import shutil
 import threading
@@ -24,29 +24,28 @@ from numpy.typing import NDArray
 from edge_runtime.errors import MissingDependencyError, OutputError
 
 SUFFIX = ".mp4"
-ROOM = 64 * 2**20  # bytes that a recording leaves free on the disk: results are to be written there too
-_WAITING = 8  # frames in the queue; more would only mean that the disk is too slow
-_PATIENCE = 2.0  # seconds, twice, that closing waits for a disk which does not answer
-_KEY_SECONDS = 2.0  # from one image that stands for itself to the next: where players can jump to
-_RATE = 30  # frames/s that the file claims; every frame has its own time
+MIN_FREE_BYTES = 64 * 2**20  # a recording stops before the disk is full, so that results can still be written
+_QUEUE_LENGTH = 8  # frames; a longer queue would not help a disk that is too slow
+_DISK_TIMEOUT = 2.0  # s to wait for a disk that does not respond, when a frame is added and when closing
+_KEYFRAME_INTERVAL = 2.0  # s at the nominal rate; players can seek to keyframes only
+_RATE = 30  # frames/s, nominal: every frame has its own time
 
 _MILLISECOND = Fraction(1, 1000)
 
 
 class Recording:
-    """A file of images that grows, `NAME.mp4`: a context manager.
+    """A video file that grows frame by frame; a context manager.
 
-    `write` takes no time: a thread of its own encodes and writes, and images that it cannot keep up with
-    are left out, which leaves the others' times as they are. `failure` says in a line why nothing is written
-    any more, "" while all is well.
+    A thread of its own encodes and writes the frames. A frame is dropped when the queue is full; the other
+    frames keep their times. `failure` is the reason why recording has stopped, in one line, or "".
 
-    Raises `OutputError` where the file exists, cannot be written, or is of another kind, and
+    Raises `OutputError` when the file exists, cannot be written or is not named .mp4, and
     `MissingDependencyError` without PyAV.
     """
 
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() != SUFFIX:
-            raise OutputError(f"{path}: recordings are written as {SUFFIX}; name a file that ends so")
+            raise OutputError(f"{path}: recordings are MP4 files; use a name that ends in {SUFFIX}")
         try:
             import av
         except ImportError as error:
@@ -55,44 +54,43 @@ class Recording:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("xb", buffering=0)
-        except FileExistsError:
-            raise OutputError(f"{path} exists; name another file, or delete it") from None
         except OSError as error:
+            if os.path.lexists(path):
+                raise OutputError(f"{path} exists; choose another name or delete it") from None
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
         self._av = av
-        self._first: float | None = None
-        self._last = -1  # ms of the last image that was taken
-        self._shape: tuple[int, int] | None = None  # (height, width) of the first image
-        self._queue: queue.Queue[tuple[NDArray[np.uint8], int] | None] = queue.Queue(_WAITING)
-        self._thread = threading.Thread(target=self._work, name=f"recording {path}", daemon=True)
+        self._start: float | None = None  # time of the first frame
+        self._last_time = -1  # ms since the start, of the last frame accepted
+        self._shape: tuple[int, int] | None = None  # (height, width) of the first frame, once it is written
+        self._queue: queue.Queue[tuple[NDArray[np.uint8], int] | None] = queue.Queue(_QUEUE_LENGTH)
+        self._thread = threading.Thread(target=self._run, name=f"recording {path}", daemon=True)
         self._thread.start()
 
     def write(self, image: NDArray[np.uint8], seconds: float, *, wait: bool = False) -> None:
-        """Hand over an image, BGR uint8 `(H, W, 3)`, not to be changed any more, and its time.
+        """Add a frame: BGR uint8 `(H, W, 3)`, which must not be changed afterwards, and its time in seconds.
 
-        With `wait`, none is left out for want of time, as long as the disk answers at all.
-
-        Times only grow, and count from that of the first image. Images of another size than the first
-        are made to fit into it.
+        A frame is dropped when the queue is full; with `wait`, only when it is still full after two seconds.
+        Playback starts at the time of the first frame; a frame that is no later than the last is dropped.
+        Frames of another size than the first are scaled to fit, with black borders.
         """
-        if self._first is None:
-            self._first = seconds
-        milliseconds = round(1000 * (seconds - self._first))
-        if self.failure or milliseconds <= self._last:
+        if self._start is None:
+            self._start = seconds
+        milliseconds = round(1000 * (seconds - self._start))
+        if self.failure or milliseconds <= self._last_time:
             return
         try:
-            self._queue.put((image, milliseconds), block=wait, timeout=_PATIENCE)
+            self._queue.put((image, milliseconds), block=wait, timeout=_DISK_TIMEOUT)
         except queue.Full:
             return
-        self._last = milliseconds
+        self._last_time = milliseconds
 
     def close(self) -> None:
-        """Wait for what was handed over to be written; a file without an image is removed."""
+        """Finish the file; without any frame, delete it. Waits up to four seconds for the disk."""
         with suppress(queue.Full):
-            self._queue.put(None, timeout=_PATIENCE)
-        self._thread.join(_PATIENCE)
+            self._queue.put(None, timeout=_DISK_TIMEOUT)
+        self._thread.join(_DISK_TIMEOUT)
         if self._thread.is_alive():
-            self.failure = self.failure or f"cannot record {self.path}: the disk does not answer"
+            self.failure = self.failure or f"cannot record {self.path}: the disk does not respond"
 
     def __enter__(self) -> Recording:
         return self
@@ -102,15 +100,15 @@ class Recording:
     ) -> None:
         self.close()
 
-    def _work(self) -> None:
-        """Encode and write what is handed over, until the None that ends it."""
+    def _run(self) -> None:
+        """Write frames from the queue until None ends it; after an error, set `failure` and drop the rest."""
         with self._file:
             try:
                 self._encode()
-            # In this thread an error would reach nobody.
+            # An exception in this thread would be lost.
             except Exception as error:
                 reason = getattr(error, "strerror", "") or str(error) or type(error).__name__
-                kept = "; what was recorded so far plays" if self._shape else ""
+                kept = "; what was recorded before can be played" if self._shape else ""
                 self.failure = f"cannot record {self.path}: {reason}{kept}"
                 while self._queue.get() is not None:
                     pass
@@ -122,20 +120,20 @@ class Recording:
         if item is None:
             return
         height, width = _even(item[0].shape[:2])
-        # Each frame a fragment, and each fragment written at once.
+        # One fragment per frame, written as soon as it is encoded.
         options = {"movflags": "frag_every_frame+empty_moov+default_base_moof", "flush_packets": "1"}
-        with self._av.open(_Whole(self._file), "w", format="mp4", options=options) as container:
+        with self._av.open(_CompleteWrites(self._file), "w", format="mp4", options=options) as container:
             stream = container.add_stream(
                 "libx264" if "libx264" in self._av.codecs_available else "mpeg4", rate=_RATE
             )
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            coder = stream.codec_context
-            coder.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23"}
-            coder.time_base, coder.gop_size = _MILLISECOND, round(_RATE * _KEY_SECONDS)
-            coder.thread_count = 1
+            encoder = stream.codec_context
+            encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23"}
+            encoder.time_base, encoder.gop_size = _MILLISECOND, round(_RATE * _KEYFRAME_INTERVAL)
+            encoder.thread_count = 1
             while item is not None:
-                if shutil.disk_usage(self.path.parent).free < ROOM:
-                    raise OSError(f"less than {ROOM >> 20} MB are free on the disk")
+                if shutil.disk_usage(self.path.parent).free < MIN_FREE_BYTES:
+                    raise OSError(f"less than {MIN_FREE_BYTES >> 20} MB are free on the disk")
                 image, milliseconds = item
                 frame = self._av.VideoFrame.from_ndarray(
                     _fit(image, self._shape or image.shape[:2]), format="bgr24"
@@ -147,8 +145,8 @@ class Recording:
             container.mux(stream.encode(None))
 
 
-class _Whole:
-    """A file whose writes are whole: FFmpeg would take a half one for a whole one."""
+class _CompleteWrites:
+    """A file that never writes less than it is given: FFmpeg does not notice a short write."""
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
@@ -162,12 +160,12 @@ class _Whole:
 
 
 def _even(shape: tuple[int, int]) -> tuple[int, int]:
-    """The size of the frames of a video: players want even sides."""
+    """The next (height, width) with even sides, which the pixel format needs."""
     return shape[0] + shape[0] % 2, shape[1] + shape[1] % 2
 
 
 def _fit(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """The image as a frame of a video of images of `shape`: what is missing at its sides is black."""
+    """Scale a BGR image to fit `shape` (height, width), and centre it on a black frame with even sides."""
     if image.shape[:2] != shape:
         scale = min(shape[0] / image.shape[0], shape[1] / image.shape[1])
         size = [max(1, round(side * scale)) for side in image.shape[1::-1]]

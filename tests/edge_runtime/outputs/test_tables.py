@@ -1,4 +1,4 @@
-"""Results files: whole whatever happens, and never dropped."""
+"""Results files: rows are complete whatever interrupts them, and existing results are never lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from edge_runtime import Box, Digit, MissingDependencyError, OutputError, Reading
-from edge_runtime.outputs import annotated, rows, tables
+from edge_runtime.outputs import tables
+from edge_runtime.outputs.rows import COLUMNS, escape_source
 
 READINGS = [
     Reading(
@@ -22,10 +23,11 @@ READINGS = [
     Reading("d\udcff.png", (), "error: not an image"),
 ]
 
-KINDS = [".csv", ".jsonl", ".parquet"]
+FORMATS = [".csv", ".jsonl", ".parquet"]
 
 
-def rows_of(path):
+def read_rows(path):
+    """The rows of a results file as dictionaries; None for empty values."""
     if path.suffix == ".csv":
         with path.open(newline="", encoding="utf-8") as file:
             return [{k: v if v != "" else None for k, v in row.items()} for row in csv.DictReader(file)]
@@ -37,16 +39,16 @@ def rows_of(path):
 
 
 def write(path, readings, **options):
-    with tables.open_output(path, **options) as output:
+    with tables.open_table(path, **options) as output:
         for reading in readings:
             output.write([reading])
 
 
-@pytest.mark.parametrize("suffix", KINDS)
-def test_one_row_a_digit_and_one_for_a_image_without(suffix, tmp_path):
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_digit_has_a_row_and_so_has_an_image_without_digits(suffix, tmp_path):
     path = tmp_path / "new folder" / f"results{suffix}"
     write(path, READINGS)
-    rows = rows_of(path)
+    rows = read_rows(path)
     assert [row["source"] for row in rows] == [
         "a.png", "a.png", "b, with comma\nand line.png", "c.png", "d\\udcff.png",
     ]  # fmt: skip
@@ -56,141 +58,189 @@ def test_one_row_a_digit_and_one_for_a_image_without(suffix, tmp_path):
     ]  # fmt: skip
     assert float(rows[0]["confidence"]) == pytest.approx(0.99)
     assert [int(rows[0][name]) for name in ("x", "y", "width", "height")] == [1, 2, 3, 4]
-    assert tuple(rows[0]) == rows.COLUMNS
+    assert tuple(rows[0]) == COLUMNS
 
 
-@pytest.mark.parametrize("suffix", KINDS)
-def test_nothing_at_all_is_a_valid_file(suffix, tmp_path):
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_run_without_images_leaves_a_valid_file(suffix, tmp_path):
     path = tmp_path / f"results{suffix}"
     write(path, [])
-    assert rows_of(path) == []
+    assert read_rows(path) == []
 
 
-@pytest.mark.parametrize("suffix", KINDS)
-def test_a_file_that_exists_is_not_touched_unasked(suffix, tmp_path):
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_existing_files_are_replaced_only_with_overwrite(suffix, tmp_path):
     path = tmp_path / f"results{suffix}"
     write(path, READINGS)
     before = path.read_bytes()
     with pytest.raises(OutputError, match="--overwrite"):
-        tables.open_output(path)
+        tables.open_table(path)
     assert path.read_bytes() == before
     write(path, READINGS[:1], overwrite=True)
-    assert len(rows_of(path)) == 2
+    assert len(read_rows(path)) == 2
 
 
-def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+def test_parquet_without_pyarrow_names_the_extra_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'edge-digits\[parquet\]'"):
-        tables.open_output(tmp_path / "results.parquet")
+        tables.open_table(tmp_path / "results.parquet")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_kind_of_file_is_named(tmp_path):
+def test_unknown_formats_are_rejected_with_the_known_ones(tmp_path):
     with pytest.raises(OutputError, match=r"\.csv, \.jsonl, \.parquet"):
-        tables.open_output(tmp_path / "results.xlsx")
+        tables.open_table(tmp_path / "results.xlsx")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_file_cut_anywhere_is_continued_to_the_same_content(suffix, tmp_path):
+def test_a_file_cut_anywhere_is_resumed_to_the_same_content(suffix, tmp_path):
     whole = tmp_path / f"whole{suffix}"
     write(whole, READINGS)
     content = whole.read_bytes()
     for cut in range(0, len(content) + 1, 3):
         path = tmp_path / f"cut{suffix}"
         path.write_bytes(content[:cut])
-        with tables.open_output(path, resume=True) as output:
-            # As the command does: the unsure one first, then all that are not done.
-            names = [rows.printable(r.source) for r in READINGS]
-            again = [READINGS[names.index(output.unsure)]] if output.unsure else []
-            rest = [r for r, name in zip(READINGS, names, strict=True) if name not in output.done]
+        with tables.open_table(path, resume=True) as output:
+            # As the command does: the last image of the file first, then all that are missing.
+            names = [escape_source(r.source) for r in READINGS]
+            again = [READINGS[names.index(output.last)]] if output.last else []
+            rest = [r for r, name in zip(READINGS, names, strict=True) if name not in output.completed]
             output.write(again + [r for r in rest if r not in again])
         assert path.read_bytes() == content, cut
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_resuming_with_other_images_drops_nothing(suffix, tmp_path):
+def test_resuming_with_other_images_keeps_all_rows(suffix, tmp_path):
     path = tmp_path / f"results{suffix}"
     for readings in (READINGS[:1], READINGS[1:2], READINGS[2:3]):
         write(path, readings, resume=True)
-    assert [row["source"] for row in rows_of(path)] == ["a.png", "a.png", READINGS[1].source, "c.png"]
+    assert [row["source"] for row in read_rows(path)] == ["a.png", "a.png", READINGS[1].source, "c.png"]
 
 
-def test_a_last_image_that_is_gone_keeps_its_rows(tmp_path):
+def test_the_last_image_keeps_its_rows_when_it_has_become_unreadable(tmp_path):
     path = tmp_path / "results.csv"
     write(path, READINGS[:1])
-    with tables.open_output(path, resume=True) as output:
+    with tables.open_table(path, resume=True) as output:
         output.write([Reading("a.png", (), "error: no such file"), READINGS[2]])
-    assert [row["source"] for row in rows_of(path)] == ["a.png", "a.png", "c.png"]
+    assert [row["source"] for row in read_rows(path)] == ["a.png", "a.png", "c.png"]
 
 
-def test_what_failed_is_tried_again(tmp_path):
+def test_failed_images_do_not_count_as_completed(tmp_path):
     path = tmp_path / "results.csv"
     write(path, [Reading("gone.png", (), "error: no such file"), READINGS[0], READINGS[2]])
-    with tables.open_output(path, resume=True) as output:
-        assert output.done == {"a.png", "c.png"}
+    with tables.open_table(path, resume=True) as output:
+        assert output.completed == {"a.png", "c.png"}
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are a Unix thing")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 @pytest.mark.parametrize("options", [{"overwrite": True}, {"resume": True}], ids=str)
-def test_a_pipe_is_no_results_file(options, tmp_path):
+def test_named_pipes_are_rejected(options, tmp_path):
     os.mkfifo(tmp_path / "r.csv")
     with pytest.raises(OutputError, match="regular file"):
-        tables.open_output(tmp_path / "r.csv", **options)
+        tables.open_table(tmp_path / "r.csv", **options)
 
 
-def test_an_interrupted_parquet_is_not_wiped_unasked(tmp_path):
+def test_an_interrupted_parquet_file_is_replaced_only_with_overwrite(tmp_path):
     path = tmp_path / "results.parquet"
-    with pytest.raises(KeyboardInterrupt), tables.open_output(path) as output:
+    with pytest.raises(KeyboardInterrupt), tables.open_table(path) as output:
         output.write(READINGS)
         raise KeyboardInterrupt
     with pytest.raises(OutputError, match="--resume"):
-        tables.open_output(path)
+        tables.open_table(path)
     write(path, [], resume=True)
-    assert len(rows_of(path)) == 5
+    assert len(read_rows(path)) == 5
 
 
-def test_resuming_needs_no_file_to_begin_with(tmp_path):
+def test_resume_starts_a_file_that_does_not_exist(tmp_path):
     write(tmp_path / "results.csv", READINGS, resume=True)
-    assert len(rows_of(tmp_path / "results.csv")) == 5
+    assert len(read_rows(tmp_path / "results.csv")) == 5
 
 
 @pytest.mark.parametrize(
     ("suffix", "content"),
     [
-        (".csv", "a,b\n1,2\n"),
-        (".csv", "notes"),
-        (".csv", ",".join(rows.COLUMNS) + "\n1,2\n3,4\n"),
-        (".jsonl", "[1]\n"),
-        (".jsonl", "notes"),
-        (".jsonl", '{"source": 1}\n{}\n'),
+        pytest.param(".csv", "a,b\n1,2\n", id="CSV with other columns"),
+        pytest.param(".csv", "notes", id="text named .csv"),
+        pytest.param(".csv", ",".join(COLUMNS) + "\n1,2\n3,4\n", id="CSV with short rows"),
+        pytest.param(".jsonl", "[1]\n", id="JSON lists"),
+        pytest.param(".jsonl", "notes", id="text named .jsonl"),
+        pytest.param(".jsonl", '{"source": 1}\n{}\n', id="JSON without a status"),
     ],
 )
-def test_another_file_is_never_continued(suffix, content, tmp_path):
+def test_files_of_other_programs_are_not_resumed(suffix, content, tmp_path):
     path = tmp_path / f"other{suffix}"
     path.write_text(content)
     with pytest.raises(OutputError, match="not a results file"):
-        tables.open_output(path, resume=True)
+        tables.open_table(path, resume=True)
     assert path.read_text() == content
 
 
-def test_a_parquet_that_is_cut_short_keeps_its_rows_and_goes_on(tmp_path):
+def test_an_interrupted_parquet_file_keeps_its_rows_and_can_be_resumed(tmp_path):
     path = tmp_path / "results.parquet"
-    with pytest.raises(KeyboardInterrupt), tables.open_output(path) as output:
+    with pytest.raises(KeyboardInterrupt), tables.open_table(path) as output:
         output.write(READINGS[:2])
         raise KeyboardInterrupt
     assert not path.exists()
-    with tables.open_output(path, resume=True) as output:
-        assert output.done == {"a.png", READINGS[1].source}
-        assert output.unsure == READINGS[1].source
+    with tables.open_table(path, resume=True) as output:
+        assert output.completed == {"a.png", READINGS[1].source}
+        assert output.last == READINGS[1].source
         output.write(READINGS[1:])
-    assert len(rows_of(path)) == 5
+    assert len(read_rows(path)) == 5
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.parquet"]
     with pytest.raises(OutputError, match="nothing to resume"):
-        tables.open_output(path, resume=True)
+        tables.open_table(path, resume=True)
+
+
+OLD_STATUSES = {
+    ".csv": "source,digit,confidence,x,y,width,height,status\n"
+    "a.png,4,0.99,1,2,3,4,ok\n"
+    "a.png,,0.41,5,6,7,8,refused: unsure\n"
+    "b.png,,0.3,5,6,7,8,refused: no digit\n",
+    ".jsonl": '{"source": "a.png", "digit": 4, "confidence": 0.99, "x": 1, "y": 2, "width": 3, "height": 4, '
+    '"status": "ok"}\n'
+    '{"source": "a.png", "digit": null, "confidence": 0.41, "x": 5, "y": 6, "width": 7, "height": 8, '
+    '"status": "refused: unsure"}\n'
+    '{"source": "b.png", "digit": null, "confidence": 0.3, "x": 5, "y": 6, "width": 7, "height": 8, '
+    '"status": "refused: no digit"}\n',
+}
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_files_with_the_former_statuses_are_resumed(suffix, tmp_path):
+    """Rejected digits used to have the status "refused: ..."."""
+    path = tmp_path / f"results{suffix}"
+    parquet = suffix == ".parquet"
+    started = path.with_name("results.parquet.partial.jsonl") if parquet else path
+    started.write_text(OLD_STATUSES[started.suffix])
+    again = Reading("b.png", (Digit(None, 0.3, Box(5, 6, 7, 8), "rejected: no digit"),))
+    with tables.open_table(path, resume=True) as output:
+        assert output.completed == {"a.png", "b.png"}
+        assert output.last == "b.png"
+        output.write([again, READINGS[2]])
+    assert [(row["source"], row["status"]) for row in read_rows(path)] == [
+        ("a.png", "ok"),
+        ("a.png", "refused: unsure"),
+        ("b.png", "rejected: no digit"),
+        ("c.png", "no digit found"),
+    ]
+
+
+@pytest.mark.parametrize("row", ['{"source": "a.png", "digit": "4", "status": "ok"}\n', '{"source": 1}\n'])
+def test_rows_that_parquet_cannot_hold_are_kept(row, tmp_path):
+    path = tmp_path / "results.parquet"
+    journal = tmp_path / "results.parquet.partial.jsonl"
+    with (
+        pytest.raises(OutputError, match=r"all rows are in .*partial\.jsonl"),
+        tables.open_table(path) as output,
+    ):
+        output.write(READINGS)
+        journal.write_text(journal.read_text() + row)
+    assert journal.read_text().endswith(row)
+    assert list(tmp_path.iterdir()) == [journal]
 
 
 class FullDisk:
-    """A file on a disk that has room for so many bytes only."""
+    """A file on a disk with `room` bytes left."""
 
     def __init__(self, file, room):
         self.file, self.room = file, room
@@ -211,9 +261,9 @@ class FullDisk:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_full_disk_leaves_whole_rows(suffix, tmp_path):
+def test_a_full_disk_leaves_complete_rows(suffix, tmp_path):
     path = tmp_path / f"results{suffix}"
-    with tables.open_output(path) as output:
+    with tables.open_table(path) as output:
         output.write(READINGS[:1])
         before = path.read_bytes()
         output._file = FullDisk(output._file, room=20)
@@ -223,47 +273,18 @@ def test_a_full_disk_leaves_whole_rows(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_disk_that_fills_while_the_last_image_is_replaced_keeps_its_rows(suffix, tmp_path):
+def test_a_full_disk_keeps_the_rows_of_the_last_image_while_they_are_replaced(suffix, tmp_path):
     path = tmp_path / f"results{suffix}"
     write(path, READINGS[:1])
     before = path.read_bytes()
-    with tables.open_output(path, resume=True) as output:
+    with tables.open_table(path, resume=True) as output:
         output._file = FullDisk(output._file, room=5)
         with pytest.raises(OutputError, match="No space left on device"):
             output.write(READINGS[:2])
     assert path.read_bytes() == before
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_unwritable_paths_are_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
-        tables.open_output(tmp_path / "file" / "results.csv")
-
-
-def test_annotated_images_are_laid_out_as_their_sources(image_file, tmp_path, monkeypatch):
-    import cv2
-
-    monkeypatch.chdir(tmp_path)
-    image_file("scans/a/1.jpg", "4", height=160)
-    image_file("scans/1.webp", "4", height=160)
-    folder = annotated.AnnotatedImages(tmp_path / "out")
-    for name in ("scans/a/1.jpg", "scans/1.webp"):
-        folder.write(Reading(name, (Digit(4, 0.99, Box(40, 40, 60, 80)),)))
-    for name, original in (("scans/a/1.jpg", "scans/a/1.jpg"), ("scans/1.webp.png", "scans/1.webp")):
-        drawn = cv2.imread(str(tmp_path / "out" / name))
-        assert (drawn != cv2.imread(original)).any()
-
-
-@pytest.mark.parametrize("source", ["../up/a.png", "/abs/a.png", "a/../../b.png"])
-def test_annotated_images_stay_inside_their_folder(source, tmp_path):
-    target = annotated.AnnotatedImages(tmp_path / "out").target(tables.Path(source))
-    assert (tmp_path / "out") in target.resolve().parents
-
-
-def test_a_source_is_never_drawn_over(image_file, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = image_file("a.png", "4")
-    before = path.read_bytes()
-    with pytest.raises(OutputError, match="overwrite"):
-        annotated.AnnotatedImages(tmp_path).write(Reading("a.png", ()))
-    assert path.read_bytes() == before
+        tables.open_table(tmp_path / "file" / "results.csv")

@@ -1,0 +1,46 @@
+"""Argument types of the commands, as argparse calls them: text in, a checked value out."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def whole_number(text: str) -> int:
+    """A number of threads or repeats, 1 to 1024."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1024")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A duration in seconds, above 0 and below 3600."""
+    value = _number(text)
+    if not 0 < value < 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0 and below 3600")
+    return value
+
+
+def size(text: str) -> tuple[int, int]:
+    """A size (width, height) in pixels, 16 to 16384 each, such as 1280x720."""
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdecimal() and 16 <= int(side) <= 16384 for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size such as 1280x720, with sides from 16 to 16384"
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def frame_rate(text: str) -> float:
+    """A frame rate in frames per second, 0.1 to 1000."""
+    value = _number(text)
+    if not 0.1 <= value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a frame rate from 0.1 to 1000")
+    return value
+
+
+def _number(text: str) -> float:
+    """The number that a text stands for; 0, which no argument allows, if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,194 @@
+"""The parser of the command `edge-digits`: every command, its arguments and its help."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime import __version__
+from edge_runtime.cli import arguments
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_EXIT_CODES = """exit codes:
+  0    success
+  1    some images could not be read, or the run stopped early; results so far are kept
+  2    invalid usage, or something that the command needs is missing
+  130  interrupted by Ctrl-C; results so far are kept
+"""
+
+_ADDRESS = "127.0.0.1:8000"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser. Its options name a `module` of `edge_runtime.cli` and a `command` in it."""
+    parser = argparse.ArgumentParser(
+        prog="edge-digits",
+        description="Read handwritten digits on the device.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"edge-digits {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_read(commands)
+    _add_camera(commands)
+    _add_cameras(commands)
+    _add_serve(commands)
+    _add_profile(commands)
+    _add_models(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def _add_command(commands: Commands, name: str, module: str, summary: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+    command.set_defaults(module=module, command=name)
+    return command
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        default="int8",
+        metavar="NAME",
+        help="int8 (default), float, or the path of an exported .onnx file",
+    )
+    command.add_argument(
+        "--threads",
+        type=arguments.whole_number,
+        default=1,
+        metavar="N",
+        help="number of CPU cores to use (default: 1)",
+    )
+
+
+def _add_json(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--json", action="store_true", help=text)
+
+
+def _add_read(commands: Commands) -> None:
+    read = _add_command(commands, "read", "read", "read digits in images and folders")
+    read.epilog = "alias: edge-digits classify"
+    _add_model(read)
+    read.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="image, folder, glob in quotes, or - to read paths from standard input",
+    )
+    read.add_argument(
+        "--out", type=Path, metavar="FILE", help="write one row per digit to FILE: .csv, .jsonl or .parquet"
+    )
+    existing = read.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue FILE: skip the images that it contains, retry those that failed",
+    )
+    existing.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    read.add_argument(
+        "--annotate", type=Path, metavar="DIR", help="save copies of the images with boxes and labels in DIR"
+    )
+    read.add_argument(
+        "--tiles", action="store_true", help="with --annotate: show the classifier's input below each box"
+    )
+    _add_json(read, "print one line of JSON per digit instead of a table")
+    read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
+    # The former name. A command without a help text is not listed.
+    commands.add_parser("classify", parents=[read], add_help=False, description=read.description)
+
+
+def _add_camera(commands: Commands) -> None:
+    summary = "read digits live from a camera, a stream or a video"
+    camera = _add_command(commands, "camera", "live", summary)
+    _add_model(camera)
+    camera.add_argument(
+        "source",
+        nargs="?",
+        default="0",
+        metavar="SOURCE",
+        help="camera number (default: 0), device path, picamera, stream URL, video file, or folder of images",
+    )
+    camera.add_argument(
+        "--size", type=arguments.size, metavar="WxH", help="request frames of W x H pixels from the camera"
+    )
+    camera.add_argument(
+        "--fps",
+        type=arguments.frame_rate,
+        metavar="N",
+        help="request N frames per second from the camera",
+    )
+    camera.add_argument(
+        "--no-window",
+        action="store_true",
+        help="instead of opening a window, print a line when a number appears, changes or leaves",
+    )
+    camera.add_argument(
+        "--serve",
+        nargs="?",
+        const=_ADDRESS,
+        metavar="HOST:PORT",
+        help=f"instead of opening a window, serve a web page and an HTTP API (default: {_ADDRESS})",
+    )
+    _add_json(camera, "print one line of JSON per event")
+    camera.add_argument(
+        "--out", type=Path, metavar="FILE", help="append one line of JSON per event to FILE, .jsonl"
+    )
+    camera.add_argument(
+        "--record", type=Path, metavar="FILE", help="record a video with boxes and labels in FILE, .mp4"
+    )
+    camera.add_argument(
+        "--raw", action="store_true", help="with --record: record the frames without boxes and labels"
+    )
+
+
+def _add_cameras(commands: Commands) -> None:
+    _add_json(
+        _add_command(commands, "cameras", "live", "list the cameras of this machine"),
+        "print JSON instead of a table",
+    )
+
+
+def _add_serve(commands: Commands) -> None:
+    serve = _add_command(commands, "serve", "live", "serve a web page and an HTTP API that read images")
+    _add_model(serve)
+    serve.add_argument(
+        "address",
+        nargs="?",
+        default=_ADDRESS,
+        metavar="HOST:PORT",
+        help=f"address to bind to (default: {_ADDRESS}); any address but localhost requires a token",
+    )
+
+
+def _add_profile(commands: Commands) -> None:
+    summary = "compare the speed of INT8 and float on this machine"
+    profile = _add_command(commands, "profile", "profile", summary)
+    profile.add_argument(
+        "--model", default="int8", metavar="NAME", help="path of an exported .onnx file to measure as well"
+    )
+    profile.add_argument(
+        "--seconds",
+        type=arguments.seconds,
+        default=1.0,
+        metavar="S",
+        help="duration of each measurement (default: 1)",
+    )
+    _add_json(profile, "print the measurements as JSON instead of tables")
+
+
+def _add_models(commands: Commands) -> None:
+    _add_json(
+        _add_command(commands, "models", "models", "list the installed models"),
+        "print JSON instead of a table",
+    )
+
+
+def _add_doctor(commands: Commands) -> None:
+    doctor = _add_command(
+        commands, "doctor", "doctor", "check the installation and print what a bug report needs"
+    )
+    doctor.epilog = "The exit code is 1 if there is a problem."
+    _add_json(doctor, "print JSON instead of a table")

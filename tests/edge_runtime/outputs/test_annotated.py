@@ -1,0 +1,75 @@
+"""Annotated images: a folder that mirrors the sources and never overwrites them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime import Box, Digit, ImageError, OutputError, Reading
+from edge_runtime.outputs.annotated import AnnotatedImages
+
+
+def test_annotated_images_mirror_their_sources(image_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = AnnotatedImages(Path("out"))
+    for name, saved in (("scans/a/1.jpg", "out/scans/a/1.jpg"), ("scans/1.webp", "out/scans/1.webp.png")):
+        image_file(name, "4", height=160)
+        folder.write(Reading(name, (Digit(4, 0.99, Box(40, 40, 60, 80)),)))
+        original, drawn = cv2.imread(name), cv2.imread(saved)
+        changed = (np.abs(original.astype(int) - drawn) > 40).any(axis=2)
+        rows, columns = np.nonzero(changed)
+        assert drawn.shape == original.shape
+        # The sides of the box, and nothing below or beside it; the label is above.
+        assert (rows.max(), columns.min(), columns.max()) == pytest.approx((119, 40, 99), abs=3)
+        assert not changed[60:110, 50:90].any()
+    assert sorted(path.name for path in Path("out").rglob("*") if path.is_file()) == ["1.jpg", "1.webp.png"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        pytest.param("../up/a.png", "out/__/up/a.png", id="parent folder"),
+        pytest.param("/abs/a.png", "out/abs/a.png", id="absolute"),
+        pytest.param("a/../../b.png", "out/a/__/__/b.png", id="parent folder in the middle"),
+        pytest.param("a.JPEG", "out/a.JPEG", id="upper case"),
+        pytest.param("a.tif", "out/a.tif.png", id="other format"),
+    ],
+)
+def test_targets_stay_inside_the_folder(source, target, tmp_path):
+    assert AnnotatedImages(tmp_path / "out").target(Path(source)) == tmp_path / target
+
+
+def test_sources_are_never_overwritten(image_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = image_file("a.png", "4")
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match=r"--annotate would overwrite a\.png"):
+        AnnotatedImages(tmp_path).write(Reading("a.png", ()))
+    assert path.read_bytes() == before
+
+
+def test_names_that_are_too_long_are_errors_of_that_image(image_file, tmp_path):
+    source = image_file("n" * 250 + ".png")
+    with pytest.raises(ImageError, match="name is too long"):
+        AnnotatedImages(tmp_path / "out").write(Reading(str(source), ()))
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_unwritable_folders_are_reported(image_file, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        AnnotatedImages(tmp_path / "file" / "out").write(Reading(str(image_file("a.png")), ()))
+
+
+def test_a_full_disk_leaves_no_partial_image(image_file, tmp_path, monkeypatch):
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    source = image_file("a.png")
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OutputError, match="No space left"):
+        AnnotatedImages(tmp_path / "out").write(Reading(str(source), ()))
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
