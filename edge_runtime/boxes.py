@@ -36,7 +36,7 @@ def intersection(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np
 
 
 def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Intersection over union, 0..1, `[N, M]`, of each of the boxes `a` `[N, 4]` with each of `b` `[M, 4]`."""
+    """Intersection over union 0..1, `[N, M]`, of each of the boxes `a` `[N, 4]` and `b` `[M, 4]`."""
     shared = intersection(a, b)
     return np.asarray(shared / np.maximum(area(a)[:, None] + area(b)[None] - shared, 1e-6))
 
@@ -49,9 +49,10 @@ def covered(boxes: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Non-maximum suppression: indices of the boxes `[N, 4]`, sorted best first, that no better one duplicates.
+    """Non-maximum suppression: indices of the boxes `[N, 4]`, best first, that no better one duplicates.
 
-    Boxes of different sizes are both kept, such as an 8 and a loop in it: the classifier decides between them.
+    Boxes of different sizes are both kept, such as an 8 and a loop in it: the classifier decides between
+    them.
     """
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     alive = np.ones(len(boxes), bool)
@@ -72,7 +73,7 @@ def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
 def suppress_nested(
     boxes: NDArray[np.float32], confidences: NDArray[np.float32], overflows: NDArray[np.float32]
 ) -> list[int]:
-    """Suppression after classification: indices of the boxes `[N, 4]` to keep, none of which contains another.
+    """Suppression after classification: indices of the boxes `[N, 4]` of which none contains another.
 
     Of a digit and a part of it, the digit is kept. Of a drawn shape and a digit in it, the digit is kept: the
     shape is far larger, and hardly any of the digit's ink lies outside its box. Of a box around two digits

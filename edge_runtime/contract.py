@@ -1,8 +1,8 @@
 """Every number that training, export and the runtime share.
 
-The classifier takes tiles: `uint8 (28, 28)`, bright ink on black, the longer side of the ink 20 px and its centre
-of mass in the middle, as in MNIST. The detector takes grey images of any size and predicts one vector of
-`DETECTOR_CHANNELS` values for every cell of 4 x 4 px.
+The classifier takes tiles: `uint8 (28, 28)`, bright ink on black, the longer side of the ink 20 px and its
+centre of mass in the middle, as in MNIST. The detector takes grey images of any size and predicts one vector
+of `DETECTOR_CHANNELS` values for every cell of 4 x 4 px.
 """
 
 CONTRACT = 2  # version of this specification; a model of another version is rejected

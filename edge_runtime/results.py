@@ -30,9 +30,9 @@ class Digit:
     """A digit that was found in an image.
 
     `value` is 0..9, or None when the model rejects the candidate; `confidence` is the calibrated probability,
-    0..1, of the most likely digit; `status` is "ok" or "rejected: " and the reason; `line` is the number of the
-    line of writing, from 0 at the top; `tile`, uint8 `(28, 28)`, is the classifier's input; `probabilities`,
-    float32 `(11,)`, are the fused probabilities of the ten digits and the background.
+    0..1, of the most likely digit; `status` is "ok" or "rejected: " and the reason; `line` is the number of
+    the line of writing, from 0 at the top; `tile`, uint8 `(28, 28)`, is the classifier's input;
+    `probabilities`, float32 `(11,)`, are the fused probabilities of the ten digits and the background.
     """
 
     value: int | None
@@ -48,9 +48,9 @@ class Digit:
 class Reading:
     """What was read in one image: its digits in reading order, line by line, from left to right.
 
-    `source` is the path of the image, or "" for an array; `status` is "ok", "no digit found", or "error: " and
-    the reason; `seconds` is the time that each stage took ("preprocess", "detect", "crop", "classify"); images
-    that were classified together share the time of that stage evenly.
+    `source` is the path of the image, or "" for an array; `status` is "ok", "no digit found", or "error: "
+    and the reason; `seconds` is the time that each stage took ("preprocess", "detect", "crop", "classify");
+    images that were classified together share the time of that stage evenly.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""Fixtures of many tests: drawn pages, and a small data set laid out as MNIST is."""
+"""Fixtures that many tests share: drawn pages, and a small data set laid out as MNIST."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests import drawing
 
 @pytest.fixture
 def draw_page():
-    """A function that writes a text of digits, lines apart by blanks, on simulated paper: uint8 (H, W)."""
+    """A function that draws lines of digits, separated by spaces, on paper: uint8 (H, W)."""
     return drawing.page
 
 
@@ -32,7 +32,7 @@ def image_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def mnist_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder laid out as MNIST's, with 1,200 training and 300 test tiles of drawn digits."""
+    """A folder laid out as MNIST, with 1,200 training and 300 test tiles of drawn digits."""
     root = tmp_path_factory.mktemp("data")
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Digits, letters and pages drawn for tests, with numpy and OpenCV only. Nothing here comes from a data set."""
+"""Digits, letters and pages drawn for tests, with numpy and OpenCV. Nothing comes from a data set."""
 
 from __future__ import annotations
 

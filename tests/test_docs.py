@@ -1,4 +1,4 @@
-"""The documents say what is so: help, figures, examples, links."""
+"""The documentation is true: help texts, figures, examples, links."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 
 from benchmarks import record, report
 from edge_runtime import DigitReader
-from edge_runtime.cli import _parser
+from edge_runtime.cli.parser import build_parser
 from edge_runtime.models import manifest
+from tests import drawing
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,27 +28,27 @@ PAGES = [
 README = PAGES[0].read_text(encoding="utf-8")
 
 
-def test_the_command_page_is_the_commands_help():
+def test_command_page_matches_the_help():
     rendered = runpy.run_path(str(ROOT / "docs" / "generate.py"))["render"]()
-    # Versions of Python break the lines of help in other places.
+    # Python versions wrap help texts differently.
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8").split() == rendered.split()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page):
+def test_links_resolve(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
-def test_the_figures_are_those_of_the_newest_record():
+def test_figures_match_the_newest_record():
     assert report.summary(record.read(record.newest())) in README
 
 
-def test_the_live_figures_are_those_of_the_newest_record():
+def test_live_figures_match_the_newest_record():
     assert report.live_summary(record.read(record.newest(record.LIVE))) in README
 
 
-def test_the_newest_record_is_of_the_models_that_ship():
+def test_newest_record_measures_the_released_models():
     made = record.read(record.newest())
     assert made.conditions["models"] == {entry.file: entry.sha256 for entry in manifest.entries()}
     scores = {result["contender"]: result["accuracy"] for result in made.of_kind("accuracy")}
@@ -62,14 +63,14 @@ def examples():
 
 @pytest.mark.parametrize("name", ["int8", "float"])
 @pytest.mark.parametrize(("image", "lines"), examples())
-def test_the_examples_are_read_as_they_are_written(image, lines, name):
+def test_examples_are_read_correctly(image, lines, name):
     reading = DigitReader(name).read(ROOT / "examples" / image)
     assert reading.lines == tuple(line.replace(" ", "") for line in lines)
 
 
-def test_the_readme_shows_what_the_command_prints():
+def test_readme_shows_the_output_of_the_command():
     done = subprocess.run(
-        [sys.executable, "-m", "edge_runtime", "classify", "examples"],
+        [sys.executable, "-m", "edge_runtime", "read", "examples"],
         capture_output=True,
         text=True,
         check=True,
@@ -78,9 +79,19 @@ def test_the_readme_shows_what_the_command_prints():
     assert done.stdout in README
 
 
-def test_the_readme_names_only_options_that_exist():
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_options_exist(page):
     help_text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    for line in re.findall(r"^edge-digits .*$", README, re.MULTILINE):
+    for line in re.findall(r"^edge-digits .*$", page.read_text(encoding="utf-8"), re.MULTILINE):
         command, *words = line.partition("#")[0].split()[1:]
-        assert command in _parser().format_help()
+        assert command in build_parser().format_help(), line
         assert all(word in help_text for word in words if word.startswith("--")), line
+
+
+def test_python_example_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names = {"tiles": drawing.drawn_tiles(10, seed=0)[0]}
+    exec(compile(example, "README.md", "exec"), names)
+    assert names["reader"].read("examples/sums.jpg").lines == ("408", "1356", "92", "7")
+    assert capsys.readouterr().out.count("error: no such file") == 2

@@ -72,7 +72,7 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _erase(image: NDArray[np.uint8], start: int, stop: int, thick: int) -> None:
-    """Erase the line from row `start` at the left to `stop` at the right, except where a stroke crosses it."""
+    """Erase the line from row `start` at the left to `stop` at the right, except where strokes cross it."""
     height, width = image.shape
     rows = np.rint(np.linspace(start, stop, width)).astype(int)
     columns = np.arange(width)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 class Candidates:
     """N candidates, best first.
 
-    `boxes` float32 `[N, 4]` are left, top, right, bottom in pixels of the image, `objectness` float32 `[N]` is
-    the logit of being a digit, and `class_logits` float32 `[N, 10]` are the detector's own scores of the digits.
+    `boxes` float32 `[N, 4]` are left, top, right, bottom in pixels of the image, `objectness` float32 `[N]`
+    is the logit of being a digit, and `class_logits` float32 `[N, 10]` are the detector's own scores of the
+    digits.
     """
 
     boxes: NDArray[np.float32]

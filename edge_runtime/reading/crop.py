@@ -1,7 +1,7 @@
 """Cropping: the ink inside a candidate's box, as a tile, without lines, neighbours and uneven paper.
 
-Training, calibration, benchmarks and the runtime all make their tiles here, so that the classifier sees the same
-everywhere.
+Training, calibration, benchmarks and the runtime all make their tiles here, so that the classifier sees the
+same everywhere.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def crop_tile(
 ) -> NDArray[np.uint8] | None:
     """Crop the ink in a box of an image as a tile; None where the box contains no ink.
 
-    `grey` is uint8 `(H, W)`, dark ink on bright paper or the reverse, and may be lit unevenly. Neighbours that
-    reach into the box and lines that run through it are removed.
+    `grey` is uint8 `(H, W)`, dark ink on bright paper or the reverse, and may be lit unevenly. Neighbours
+    that reach into the box and lines that run through it are removed.
     """
     (crop,) = crop_tiles(grey, [(x, y, x + width, y + height)])
     return None if crop is None else crop.tile
@@ -48,9 +48,9 @@ def crop_tile(
 class Crop(NamedTuple):
     """The ink of one box.
 
-    `box` (left, top, right, bottom) is tight around the ink, in pixels of the image; `contrast` is the difference
-    between ink and paper in grey levels; `overflow` is the share 0..1 of the largest connected component that
-    lies outside the given box, within the margin around it.
+    `box` (left, top, right, bottom) is tight around the ink, in pixels of the image; `contrast` is the
+    difference between ink and paper in grey levels; `overflow` is the share 0..1 of the largest connected
+    component that lies outside the given box, within the margin around it.
     """
 
     tile: NDArray[np.uint8]
@@ -78,7 +78,7 @@ def crop_tiles(grey: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> lis
 
 
 def _neighbours(boxes: Sequence[Sequence[float]]) -> list[list[int]]:
-    """For every box, the other boxes of similar size that reach into it without being about the same thing."""
+    """For every box, the others of similar size that reach into it without being about the same thing."""
     corners = np.array(boxes, np.float32).reshape(-1, 4)
     longer = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3).max(axis=1)
     similar = np.abs(np.log2(longer[:, None] / longer)) < _SIMILAR
@@ -98,8 +98,8 @@ def whole_tile(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 class _Patch:
     """A box and its margin at working size: `difference` from the paper per pixel, positive is brighter.
 
-    `inside` is the box within it (left, top, right, bottom); `polarity` is positive for dark ink. The patch starts
-    at (x, y) in the image and is enlarged by `scale`.
+    `inside` is the box within it (left, top, right, bottom); `polarity` is positive for dark ink. The patch
+    starts at (x, y) in the image and is enlarged by `scale`.
     """
 
     difference: NDArray[np.float32]

@@ -1,8 +1,8 @@
 """Detection: a small fully convolutional network runs over an image pyramid and proposes boxes.
 
-For every cell of 4 x 4 px the network predicts whether the middle of a digit of 12 to 28 px is there, which digit
-it is and where its box ends, and whether smaller digits are there, which the next finer level would detect. All
-levels up to 320 px are searched, finer ones only where that gate of the coarser level opens.
+For every cell of 4 x 4 px the network predicts whether the middle of a digit of 12 to 28 px is there, which
+digit it is and where its box ends, and whether smaller digits are there, which the next finer level would
+detect. All levels up to 320 px are searched, finer ones only where that gate of the coarser level opens.
 (Anchor-free boxes: Tian et al., 2019, "FCOS"; image pyramid: Hu and Ramanan, 2017, "Finding Tiny Faces".)
 """
 
@@ -18,7 +18,7 @@ from edge_runtime.boxes import suppress
 from edge_runtime.contract import BOX_SCALE, DIGIT_SIZES, STRIDE
 from edge_runtime.reading.candidates import Candidates
 
-# From grey uint8 [1, H, W], sides multiples of STRIDE, to float32 [1, DETECTOR_CHANNELS, H / STRIDE, W / STRIDE].
+# From grey uint8 [1, H, W], sides multiples of STRIDE, to float32 [1, DETECTOR_CHANNELS, H/STRIDE, W/STRIDE].
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 MAX_CANDIDATES = 2000  # per image
@@ -37,7 +37,8 @@ def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = 0.
 
     `grey` is uint8 `(H, W)`. Candidates whose objectness (a logit) is below `min_objectness` are dropped, and
     only the best `MAX_CANDIDATES` are returned. In images larger than 640 px a digit is detected only if the
-    320 px level opens its gate there, which it no longer does reliably for digits below 2 % of the longer side.
+    320 px level opens its gate there, which it no longer does reliably for digits below 2 % of the longer
+    side.
     """
     scale = min(1.0, START_SIDE / max(grey.shape))
     level = _resized(grey, scale)

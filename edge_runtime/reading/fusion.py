@@ -1,7 +1,8 @@
-"""Score fusion: the detector's and the classifier's scores of a candidate, and its context, as one probability.
+"""Score fusion: both networks' scores of a candidate, and its context, as one probability.
 
-A linear model over eight features per class, followed by a softmax: a product of experts (Hinton, 1999, "Products
-of Experts"). Export fits the weights on simulated validation scenes by the same functions that run here.
+A linear model over the classifier's log probabilities and seven features, followed by a softmax: a product of
+experts (Hinton, 1999, "Products of Experts"). Export fits the weights on simulated validation scenes with the
+same functions that run here.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ _CONTEXT = slice(4, 7)  # the features that depend on the other candidates
 class FusionWeights:
     """Weights of the features, and the sharpness of the softmax.
 
-    The score of digit d is log P(d) of the classifier + `class_logits` * log P(d) of the detector. The score of
-    the background is the classifier's log P(background) - `objectness` * objectness logit + `background` (a bias)
-    + `overflow` * how clearly ink continues outside the box - `neighbours` * log-odds that the neighbours are
-    digits + `faintness` and `size_mismatch` * how far the candidate is fainter, and of another size, than the
-    other digits of the image. All scores are multiplied by `sharpness`.
+    The score of digit d is log P(d) of the classifier + `class_logits` * log P(d) of the detector. The score
+    of the background is the classifier's log P(background) - `objectness` * objectness logit + `background`
+    (a bias) + `overflow` * how clearly ink continues outside the box - `neighbours` * log-odds that the
+    neighbours are digits + `faintness` and `size_mismatch` * how far the candidate is fainter, and of another
+    size, than the other digits of the image. All scores are multiplied by `sharpness`.
     """
 
     class_logits: float = 0.0
@@ -87,7 +88,7 @@ def fuse(
 def features(
     probabilities: NDArray[np.float32], candidates: Candidates, overflows: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What the scores are made of: the classifier's log probabilities `[N, 11]`, and the features `[N, 11, 7]`.
+    """Inputs of `scores`: the classifier's log probabilities `[N, 11]`, and the features `[N, 11, 7]`.
 
     The features of the context are 0 until `set_context` fills them in. Signs are such that a positive weight
     does what its name says.
@@ -108,13 +109,13 @@ def set_context(
     boxes: NDArray[np.float32],
     contrasts: NDArray[np.float32],
 ) -> None:
-    """Fill the features of the context in, given the probabilities `p_digit` `[N]` of being a digit."""
+    """Fill in the features of the context, given the probabilities `p_digit` `[N]` of being a digit."""
     neighbours, faintness, size_mismatch = context(p_digit, boxes, contrasts)
     columns[:, BACKGROUND, _CONTEXT] = np.stack([-neighbours, faintness, size_mismatch], axis=1)
 
 
 def scores(base: Any, columns: Any, vector: Any, sharpness: Any) -> Any:
-    """Scores `[N, 11]`, the logits of the fused probabilities: of numpy arrays, or of torch tensors in export."""
+    """Logits `[N, 11]` of the fused probabilities, from numpy arrays or, in export, torch tensors."""
     return sharpness * (base + columns @ vector)
 
 
@@ -124,8 +125,8 @@ def context(
     """What the other candidates of an image say about each, given the probabilities `p_digit` `[N]`.
 
     Returns three float32 arrays `[N]`: the log-odds that its neighbours are digits; by how many doublings its
-    contrast is lower than usual among the digits of the image, beyond the first; and by how many doublings its
-    size differs, beyond the first. A candidate that stands alone gets zeros.
+    contrast is lower than usual among the digits of the image, beyond the first; and by how many doublings
+    its size differs, beyond the first. A candidate that stands alone gets zeros.
     """
     sizes = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2

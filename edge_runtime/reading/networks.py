@@ -39,8 +39,8 @@ class Classifier:
     """Classifies a tile as a digit 0 to 9 or background.
 
     `model` is the name of a released model ("int8" or "float") or the path of an .onnx file made by
-    `python -m export`; `threads` is the number of cores that one run may use. Raises `ModelError` when the model
-    cannot be loaded.
+    `python -m export`; `threads` is the number of cores that one run may use. Raises `ModelError` when the
+    model cannot be loaded.
     """
 
     BATCH = 64  # tiles per run: larger batches no longer fit into the cache and gain nothing
@@ -123,7 +123,7 @@ class Detector:
         for name, value in expected.items():
             if metadata.get(name) != value:
                 raise ModelError(
-                    f"{self.path}: a detector with {name} {metadata.get(name)}, but this version needs {name} "
+                    f"{self.path}: a detector with {name} {metadata.get(name)}, but this version needs "
                     f"{value}; export it again with this version"
                 )
         _check_shapes(self._session, self.path, [None, None], [DETECTOR_CHANNELS, None, None])
@@ -168,7 +168,7 @@ def _metadata(session: onnxruntime.InferenceSession, path: Path) -> dict[str, st
 def _check_shapes(
     session: onnxruntime.InferenceSession, path: Path, taken: list[int | None], given: list[int | None]
 ) -> None:
-    """Raise `ModelError` unless input and output have these sides after the first axis; None is any length."""
+    """Raise `ModelError` unless input and output have these sides after the batch; None is any length."""
 
     def agrees(actual: list[object], wanted: list[int | None]) -> bool:
         return len(actual) == len(wanted) and all(

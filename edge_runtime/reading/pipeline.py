@@ -1,7 +1,7 @@
 """The stages from an image to its digits: preprocess, detect, crop, classify.
 
-Whatever is read, one image, a folder or the frames of a camera, goes through these functions in this order. The
-seconds that each stage took come with the result.
+Whatever is read, one image, a folder or the frames of a camera, goes through these functions in this order.
+The seconds that each stage took come with the result.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Page:
 
 
 class Pipeline:
-    """The two networks and the stages that they take part in. Its methods may be called from several threads."""
+    """The two networks and the stages that use them. Its methods may be called from several threads."""
 
     def __init__(self, classifier: Classifier, detector: Detector) -> None:
         self.classifier, self.detector = classifier, detector
@@ -156,7 +156,7 @@ class Pipeline:
     def _digits_of_candidates(
         self, page: Page, candidates: Candidates, probabilities: NDArray[np.float32]
     ) -> tuple[Digit, ...]:
-        """Fuse the scores of an image's candidates, suppress nested ones, and put the rest in reading order."""
+        """Fuse the scores of the candidates, suppress nested ones, and put the rest in reading order."""
         contrasts = np.array([crop.contrast for crop in page.crops], np.float32)
         overflows = np.array([crop.overflow for crop in page.crops], np.float32)
         weights = self.classifier.info.fusion

@@ -24,9 +24,9 @@ _AHEAD = 4  # images per thread that are prepared before their turn
 class DigitReader:
     """Reads handwritten digits in images.
 
-    `model` is the name of a released model ("int8" or "float") or the path of an exported .onnx file, which is
-    used with the released detector; `threads` is the number of cores to use. Raises `ModelError` when a model
-    cannot be loaded.
+    `model` is the name of a released model ("int8" or "float") or the path of an exported .onnx file, which
+    is used with the released detector; `threads` is the number of cores to use. Raises `ModelError` when a
+    model cannot be loaded.
     """
 
     def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
@@ -47,9 +47,9 @@ class DigitReader:
     def read_many(self, images: Iterable[Image]) -> Iterator[Reading]:
         """Read images as they come and yield their readings in the same order.
 
-        An image that cannot be read gives a `Reading` with an "error: ..." status, and the rest is read. Small
-        images are classified together, several threads decode and search images side by side, and memory does
-        not grow with the number of images.
+        An image that cannot be read gives a `Reading` with an "error: ..." status, and the rest is read.
+        Small images are classified together, several threads decode and search images side by side, and
+        memory does not grow with the number of images.
         """
         for batch in self.read_batches(images):
             yield from batch

@@ -1,7 +1,7 @@
 """Tiles: ink on black as the classifier takes it, and 28x28 images that are tiles already.
 
-A tile is `uint8 (28, 28)`, bright ink on black, the longer side of the ink scaled to 20 px and its centre of mass
-in the middle: the way MNIST was made (LeCun, Cortes, Burges, "The MNIST database").
+A tile is `uint8 (28, 28)`, bright ink on black, the longer side of the ink scaled to 20 px and its centre of
+mass in the middle: the way MNIST was made (LeCun, Cortes, Burges, "The MNIST database").
 """
 
 from __future__ import annotations
