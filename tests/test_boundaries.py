@@ -1,116 +1,336 @@
-"""Which way imports point, and what the runtime may load."""
+"""The shape of the code: which way imports point, what each part may load, and how long modules may be."""
+
+from __future__ import annotations
 
 import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 import edge_runtime
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN = {"edge_runtime", "train", "export", "benchmarks"}
-# What each part may import of the others, and, for the runtime, of other people's packages.
-ALLOWED = {
+
+# What each package may import of the others.
+PACKAGES = {
     "edge_runtime": set(),
     "train": {"edge_runtime"},
     "export": {"edge_runtime", "train"},
-    "benchmarks": {"edge_runtime", "train", "export"},
+    "benchmarks": {"edge_runtime", "train"},
 }
+# The rooms of edge_runtime, from top to bottom: each imports only from itself and from those below.
+FLOORS = ("cli", "web", "window", "outputs", "live", "profiling", "reading", "images", "models", "")
+BASE = {"boxes", "contract", "errors", "results"}  # modules, not rooms: the lowest floor, ""
+
 RUNTIME_PACKAGES = {"cv2", "imagesize", "numpy", "onnxruntime", "tqdm"}
-OPTIONAL_PACKAGES = {"av", "picamera2", "pyarrow"}  # loaded when they are asked for
-WEB_PACKAGES = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}  # of the extra web
+OPTIONAL_PACKAGES = {"av", "picamera2", "pyarrow"}  # loaded by the functions that need them
+WEB_PACKAGES = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}  # the extra web
+TRAINING_PACKAGES = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "PIL", "skimage"}
+
+# The only way to PyTorch in the benchmarks. It is loaded by a function, and only if it is installed.
+TORCH_CONTENDER = "benchmarks.torch_network"
+
+GUI = {
+    "createTrackbar",
+    "destroyAllWindows",
+    "destroyWindow",
+    "getWindowImageRect",
+    "getWindowProperty",
+    "imshow",
+    "moveWindow",
+    "namedWindow",
+    "pollKey",
+    "resizeWindow",
+    "selectROI",
+    "setMouseCallback",
+    "setWindowProperty",
+    "setWindowTitle",
+    "waitKey",
+    "waitKeyEx",
+}
+
+LONGEST_MODULE = {"edge_runtime": 300, "train": 400, "export": 400, "benchmarks": 400}
+LONGEST_FUNCTION = 60
+# One call per row, such as the options of a command: longer, but not harder to read.
+TABLES: set[str] = set()
 
 
-def imports(path):
-    """Modules that a file imports, and whether each import runs when the file is loaded."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inner = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) not in inner) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module, id(node) not in inner
+def find_modules(package: str) -> dict[str, Path]:
+    """The modules of a package or folder by their full names."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
 
 
-@pytest.fixture(params=sorted(OWN))
-def part(request):
-    files = sorted((ROOT / request.param).rglob("*.py"))
-    assert files
-    return request.param, files
+MODULES = {name: path for package in PACKAGES for name, path in find_modules(package).items()}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+RUNTIME = [name for name in MODULES if name.split(".")[0] == "edge_runtime"]
 
 
-def test_imports_point_one_way(part):
-    name, files = part
-    for path in files:
-        others = {module.split(".")[0] for module, _ in imports(path)} & OWN - {name}
-        assert others <= ALLOWED[name], path
+class Import(NamedTuple):
+    """A name that is imported, as what it is bound, and when: at "load", in a "call", or for "types" only."""
+
+    module: str
+    name: str
+    bound: str
+    when: str
+
+    @property
+    def target(self) -> str:
+        """The module that is imported, also where it is imported as a name from its package."""
+        inner = f"{self.module}.{self.name}"
+        return inner if inner in MODULES else self.module
+
+    @property
+    def top(self) -> str:
+        return self.module.split(".")[0]
 
 
-def test_benchmarks_run_without_torch(part):
-    name, files = part
-    if name == "benchmarks":
-        loaded = {module.split(".")[0] for path in files for module, at_once in imports(path) if at_once}
-        assert not loaded & {"torch", "torchvision", "onnx", "matplotlib", "train", "export"}
+def find_imports(node: ast.AST, when: str = "load") -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, "", alias.asname or alias.name, when) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "relative import"
+            yield from (
+                Import(child.module or "", alias.name, alias.asname or alias.name, when)
+                for alias in child.names
+            )
+        elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield from find_imports(child, "call")
+        elif isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            yield from find_imports(child, "types")
+        else:
+            yield from find_imports(child, when)
 
 
-def test_the_runtime_needs_three_packages_and_what_is_tiny(part):
-    name, files = part
-    if name == "edge_runtime":
-        used = {module.split(".")[0] for path in files for module, _ in imports(path)}
-        assert (
-            used - set(sys.stdlib_module_names) - {"edge_runtime"}
-            <= RUNTIME_PACKAGES | OPTIONAL_PACKAGES | WEB_PACKAGES
-        )
+IMPORTS = {name: list(find_imports(tree)) for name, tree in TREES.items()}
 
 
-def test_only_the_server_talks_to_the_web_packages(part):
-    name, files = part
-    if name == "edge_runtime":
-        users = {
-            path.parent.name
-            for path in files
-            if {module.split(".")[0] for module, _ in imports(path)} & WEB_PACKAGES
+def floor(module: str) -> int:
+    """The floor of a module of edge_runtime, 0 at the top."""
+    parts = module.split(".")
+    if parts[1] == "__main__":
+        return 0
+    return FLOORS.index("" if parts[1] in BASE else parts[1])
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_those_they_build_on(package):
+    for name, imports in IMPORTS.items():
+        if name.split(".")[0] == package and name != TORCH_CONTENDER:
+            others = {each.top for each in imports} & PACKAGES.keys() - {package}
+            assert others <= PACKAGES[package], name
+
+
+def test_the_runtime_imports_downwards():
+    """Also in functions and for type checkers: none of these imports is exempt."""
+    upward = {
+        (name, each.target)
+        for name in RUNTIME
+        for each in IMPORTS[name]
+        if name != "edge_runtime" and each.top == "edge_runtime" and each.target != "edge_runtime"
+        if floor(each.target) < floor(name)
+    }
+    assert not upward
+
+
+def test_the_runtime_does_not_use_its_own_public_names():
+    """They would hide which module is imported; the version is the exception."""
+    used = {each.name for name in RUNTIME for each in IMPORTS[name] if each.target == "edge_runtime"}
+    assert used <= {"__version__"}
+
+
+def test_no_imports_are_circular():
+    """Also in functions and for type checkers.
+
+    Only a package and its own modules may import each other: a package can list what its modules provide.
+    """
+    graph = {
+        name: {
+            each.target
+            for each in imports
+            if each.target in MODULES and not f"{each.target}.".startswith(f"{name}.")
         }
-        assert users == {"web"}
+        for name, imports in IMPORTS.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
 
 
-def test_only_the_model_module_talks_to_onnxruntime(part):
-    name, files = part
-    if name == "edge_runtime":
-        users = {path.name for path in files if any(module == "onnxruntime" for module, _ in imports(path))}
-        assert users == {"model.py"}
+def test_private_names_stay_in_their_modules():
+    crossing = set()
+    for name, imports in IMPORTS.items():
+        own = [each for each in imports if each.top in PACKAGES]
+        crossing |= {(name, each.name) for each in own if each.name.startswith("_") and each.name[1] != "_"}
+        modules = {each.bound for each in own if not each.name or each.target != each.module}
+        for node in ast.walk(TREES[name]):
+            private = isinstance(node, ast.Attribute) and node.attr.startswith("_") and node.attr[1] != "_"
+            if private and ast.unparse(node.value) in modules:
+                crossing.add((name, ast.unparse(node)))
+    assert not crossing
 
 
-def loaded_by(program):
+def test_the_runtime_needs_three_large_packages_and_two_tiny_ones():
+    used = {each.top for name in RUNTIME for each in IMPORTS[name]}
+    others = used - set(sys.stdlib_module_names) - {"edge_runtime"}
+    assert others == RUNTIME_PACKAGES | OPTIONAL_PACKAGES | WEB_PACKAGES
+
+
+@pytest.mark.parametrize(
+    ("packages", "users"),
+    [
+        pytest.param({"onnxruntime"}, {"edge_runtime.reading.networks"}, id="onnxruntime"),
+        pytest.param({"imagesize"}, {"edge_runtime.images.headers"}, id="imagesize"),
+        pytest.param({"picamera2"}, {"edge_runtime.live.sources.devices"}, id="picamera2"),
+        pytest.param({"av"}, {"edge_runtime.outputs.recording"}, id="av"),
+        pytest.param({"pyarrow"}, {"edge_runtime.outputs.parquet_file"}, id="pyarrow"),
+    ],
+)
+def test_only_one_module_uses_a_package(packages, users):
+    assert {name for name in RUNTIME if packages & {each.top for each in IMPORTS[name]}} == users
+
+
+def test_only_the_web_room_uses_the_web_packages():
+    users = {name.split(".")[1] for name in RUNTIME if WEB_PACKAGES & {each.top for each in IMPORTS[name]}}
+    assert users == {"web"}
+
+
+def test_optional_packages_are_imported_in_functions():
+    loaded = {(name, each.top) for name in RUNTIME for each in IMPORTS[name] if each.when == "load"}
+    assert not {(name, package) for name, package in loaded if package in OPTIONAL_PACKAGES}
+
+
+def test_only_the_window_uses_the_gui_of_opencv():
+    users = {
+        name
+        for name in RUNTIME
+        for node in ast.walk(TREES[name])
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "cv2" and node.attr in GUI
+    }
+    assert users == {"edge_runtime.window.window"}
+
+
+def test_only_the_command_prints():
+    printing = {
+        (name, node.lineno)
+        for name in RUNTIME
+        for node in ast.walk(TREES[name])
+        if (isinstance(node, ast.Name) and node.id == "print")
+        or (isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.stdout", "sys.stderr"))
+        if name.split(".")[1:2] != ["cli"]
+    }
+    assert not printing
+
+
+def test_benchmarks_use_the_simulations_of_training_and_no_more():
+    for name, imports in IMPORTS.items():
+        if name.split(".")[0] != "benchmarks":
+            continue
+        foreign = {
+            each.target
+            for each in imports
+            if each.top in TRAINING_PACKAGES - {"matplotlib"} | {"train", "export"}  # reports have plots
+            if name != TORCH_CONTENDER or each.when != "call"
+        }
+        assert all(f"{target}.".startswith("train.synthetic.") for target in foreign), (name, foreign)
+
+
+def test_simulations_need_numpy_and_opencv_alone():
+    for name, imports in IMPORTS.items():
+        if f"{name}.".startswith("train.synthetic."):
+            loaded = [each for each in imports if each.when == "load"]
+            others = {each.top for each in loaded} - set(sys.stdlib_module_names)
+            assert others <= {"numpy", "cv2", "edge_runtime", "train"}, name
+            own = {each.target for each in imports if each.top == "train"}
+            assert all(f"{target}.".startswith("train.synthetic.") for target in own), name
+
+
+def test_the_tests_of_the_runtime_need_the_runtime_alone():
+    """They run beside an installed wheel, where there is no checkout."""
+    helpers = [path for path in (ROOT / "tests").glob("*.py") if not path.name.startswith("test_")]
+    files = [*helpers, *(ROOT / "tests" / "edge_runtime").rglob("*.py")]
+    assert len(files) > 20
+    for path in files:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tops = {each.top for each in find_imports(tree)}
+        assert not tops & ({"train", "export", "benchmarks"} | TRAINING_PACKAGES), path
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_modules_are_short(package):
+    lengths = {
+        name: len(path.read_text(encoding="utf-8").splitlines())
+        for name, path in MODULES.items()
+        if name.split(".")[0] == package
+    }
+    assert not {name: lines for name, lines in lengths.items() if lines > LONGEST_MODULE[package]}
+
+
+def test_functions_are_short():
+    long = {}
+    for name, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    long[f"{name}.{node.name}"] = lines
+    assert not {name: lines for name, lines in long.items() if name not in TABLES}
+    assert long.keys() >= TABLES  # no exception that nothing needs
+
+
+def test_modules_say_what_they_own():
+    unsaid = [name for name, tree in TREES.items() if len(ast.get_docstring(tree) or "") < 20]
+    assert not unsaid
+
+
+def loaded_by(program: str) -> set[str]:
+    """The modules that a Python program has loaded when it ends."""
     code = f"{program}\nimport sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(done.stdout.split())
 
 
-def test_reading_never_loads_the_training_stack(tmp_path):
-    program = (
-        "import numpy; from edge_runtime import DigitReader; from edge_runtime.cli import main; "
-        "DigitReader().read(numpy.zeros((28, 28), numpy.uint8)); main(['models'])"
-    )
-    loaded = loaded_by(program)
+READ = (
+    "import numpy; from edge_runtime import DigitReader; from edge_runtime.cli import main; "
+    "DigitReader().read(numpy.zeros((28, 28), numpy.uint8)); main(['models'])"
+)
+
+
+def test_reading_loads_no_package_that_it_does_not_need():
+    loaded = loaded_by(READ)
     assert "onnxruntime" in loaded
-    assert not loaded & {"torch", "torchvision", "onnx", "matplotlib", "tqdm", "train", "export"}
-    assert not loaded & OPTIONAL_PACKAGES
+    assert not loaded & TRAINING_PACKAGES
+    assert not loaded & (OPTIONAL_PACKAGES | WEB_PACKAGES | {"pydantic", "tqdm"})
+    assert not loaded & {"train", "export", "benchmarks", "edge_runtime.web", "edge_runtime.window"}
 
 
-def test_nothing_of_the_web_is_loaded_before_something_is_served(tmp_path):
-    program = (
-        "import numpy; from edge_runtime import DigitReader, live; from edge_runtime.cli import main; "
-        "DigitReader().read(numpy.zeros((28, 28), numpy.uint8)); main(['models'])"
-    )
-    assert not loaded_by(program) & (WEB_PACKAGES | {"pydantic", "edge_runtime.web"})
+def test_benchmarks_load_without_the_training_packages():
+    names = [name for name in MODULES if name.split(".")[0] == "benchmarks" and "__main__" not in name]
+    loaded = loaded_by(f"import {', '.join(names)}")
+    assert set(names) <= loaded
+    assert not loaded & (TRAINING_PACKAGES | {"export"})
 
 
-def test_nothing_is_written_home_and_nobody_is_called(tmp_path):
-    """onnxruntime 1.31 leaves an identifier of the machine in the home folder unless it is told not to."""
+def test_simulations_load_without_the_training_packages():
+    names = [name for name in MODULES if f"{name}.".startswith("train.synthetic.")]
+    loaded = loaded_by(f"import {', '.join(names)}")
+    assert set(names) <= loaded
+    assert not loaded & TRAINING_PACKAGES
+
+
+def test_reading_leaves_the_home_folder_alone(tmp_path):
+    """By default, onnxruntime 1.31 writes an identifier of the machine there."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")
     }
@@ -125,8 +345,8 @@ def test_nothing_is_written_home_and_nobody_is_called(tmp_path):
     ("program", "absent"),
     [
         ("import edge_runtime", {"numpy", "cv2", "onnxruntime"}),
-        ("import edge_runtime.cli; edge_runtime.cli._parser()", {"numpy", "cv2", "onnxruntime"}),
-        ("from edge_runtime import preprocess", {"onnxruntime"}),
+        ("import edge_runtime.cli; edge_runtime.cli.build_parser()", {"numpy", "cv2", "onnxruntime"}),
+        ("from edge_runtime import crop_tile", {"onnxruntime"}),
         ("from edge_runtime import Box", {"numpy", "cv2", "onnxruntime"}),
     ],
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from benchmarks import record, report
 from edge_runtime import DigitReader
 from edge_runtime.cli.parser import build_parser
 from edge_runtime.models import manifest
+from edge_runtime.reading.switch import SwitchableReader
+from edge_runtime.web.server import Server
 from tests import drawing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,3 +99,20 @@ def test_python_example_runs(monkeypatch, capsys):
     exec(compile(example, "README.md", "exec"), names)
     assert names["reader"].read("examples/sums.jpg").lines == ("408", "1356", "92", "7")
     assert capsys.readouterr().out.count("error: no such file") == 2
+
+
+def test_http_page_names_every_route_and_metric():
+    page = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    with Server(SwitchableReader(), "127.0.0.1:0", live=True) as server:
+        server.start()
+        metrics, openapi = (
+            urllib.request.urlopen(f"{server.url}{name}", timeout=60).read().decode()
+            for name in ("metrics", "openapi.json")
+        )
+    exported = {
+        name for name in re.findall(r"# TYPE (edge_digits_\w+)", metrics) if not name.endswith("_created")
+    }
+    assert set(re.findall(r"`(edge_digits_\w+)`", page)) == exported
+    routes = {tuple(route.split()) for route in re.findall(r"^\| `([A-Z]+ /\S+)`", page, re.MULTILINE)}
+    paths = json.loads(openapi)["paths"]
+    assert routes == {(method.upper(), path) for path, methods in paths.items() for method in methods}

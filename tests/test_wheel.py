@@ -1,5 +1,6 @@
-"""What is installed on a device: the runtime and its models, nothing else."""
+"""What a device installs: the runtime and its models, and nothing else."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,30 +17,34 @@ def wheel(tmp_path_factory):
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
     subprocess.run(command, capture_output=True, text=True, check=True)
     (path,) = folder.glob("*.whl")
-    return zipfile.ZipFile(path)
+    with zipfile.ZipFile(path) as archive:
+        yield archive
 
 
-def test_the_wheel_holds_the_runtime_alone(wheel):
+def test_the_wheel_contains_the_runtime_and_its_models(wheel):
     names = set(wheel.namelist())
     tops = {name.split("/")[0] for name in names}
     assert tops == {"edge_runtime", next(top for top in tops if top.endswith(".dist-info"))}
-    assert {
-        "edge_runtime/py.typed",
-        "edge_runtime/models/manifest.json",
-        *(f"edge_runtime/web/page/{name}" for name in ("index.html", "app.js", "style.css", "icon.svg")),
-    } <= names
-    shipped = {name for name in names if name.startswith("edge_runtime/models/")}
-    assert shipped - {"edge_runtime/models/manifest.json"} == {
+    suffixes = {".css", ".html", ".js", ".json", ".onnx", ".py", ".svg", ".typed"}
+    shipped = {name for name in names if name.startswith("edge_runtime/")}
+    assert {Path(name).suffix for name in shipped} <= suffixes
+    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "edge_runtime").rglob("*.*")}
+    assert shipped == {path for path in sources if Path(path).suffix in suffixes}
+    assert {"edge_runtime/py.typed", "edge_runtime/web/page/index.html"} <= names
+    assert {name for name in names if name.startswith("edge_runtime/models/") and name.endswith(".onnx")} == {
         f"edge_runtime/models/{task}-{precision}.onnx"
         for task in ("classifier", "detector")
         for precision in ("int8", "float")
     }
+
+
+def test_the_wheel_is_small(wheel):
     assert sum(entry.file_size for entry in wheel.infolist()) < 1_100_000
 
 
-def test_the_wheel_asks_for_three_packages_and_what_is_tiny(wheel):
+def test_the_wheel_requires_three_large_packages_and_two_tiny_ones(wheel):
     (metadata,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
     lines = wheel.read(metadata).decode().splitlines()
-    needed = [line for line in lines if line.startswith("Requires-Dist") and "extra ==" not in line]
-    names = {line.split()[1].split(">")[0].split("<")[0] for line in needed}
+    required = [line for line in lines if line.startswith("Requires-Dist: ") and "extra ==" not in line]
+    names = {re.match(r"Requires-Dist: ([\w-]+)", line).group(1) for line in required}
     assert names == {"numpy", "onnxruntime", "opencv-python", "imagesize", "tqdm"}

@@ -1,1 +1,1 @@
-"""Measuring a device: the timing core, facts about the host, and what is timed."""
+"""Measuring a device: `timing` is the core, `host` describes the machine, `workloads` are what is timed."""

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The host: facts about the machine, what is installed on it, and its present state."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ import cv2
 
 
 def versions(names: tuple[str, ...] = ()) -> dict[str, str | None]:
-    """Versions of Python, this package, its dependencies and `names`; None for what is not installed."""
+    """Versions of Python, this package, its large dependencies and `names`; None if not installed."""
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in ("edge-digits", "numpy", "onnxruntime", *names):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             found[name] = None
-    # OpenCV comes in packages of many names, from pip and from the system.
+    # OpenCV is distributed in packages of many names, by pip and by the system: ask the module.
     return {**found, "opencv": cv2.__version__}
 
 
 def opencv_build() -> dict[str, str]:
-    """What this OpenCV was built with: its kind of window and its ways to open videos and cameras."""
+    """What OpenCV was built with: its window toolkit and its backends for videos and cameras."""
     build = cv2.getBuildInformation()
 
     def has(part: str) -> bool:
@@ -41,31 +41,34 @@ def opencv_build() -> dict[str, str]:
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
 
 
-def host() -> dict[str, Any]:
-    """Facts about this machine that decide its speed: kind of CPU, integer instructions, cores, memory."""
+def facts() -> dict[str, Any]:
+    """What decides the speed of this machine: its CPU, integer instructions, cores and memory.
+
+    `memory_mb` is None where it is unknown, and `flags` holds only flags that matter for INT8 models.
+    """
     info = _read("/proc/cpuinfo")
-    named = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", info, re.MULTILINE)
+    model = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", info, re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", info, re.MULTILINE)
     memory = re.search(r"^MemTotal:\s*(\d+)", _read("/proc/meminfo"), re.MULTILINE)
     board = _read("/proc/device-tree/model").strip("\0 \n")
-    words = flags.group(1).split() if flags else []
+    known = flags.group(1).split() if flags else []
     return {
         "machine": platform.machine(),
         "system": platform.platform(terse=True),
-        "cpu": board or (named.group(1) if named else platform.processor() or "unknown"),
-        "flags": [flag for flag in _FLAGS if flag in words],
+        "cpu": board or (model.group(1) if model else platform.processor() or "unknown"),
+        "flags": [flag for flag in _FLAGS if flag in known],
         "cores": cores(),
         "memory_mb": int(memory.group(1)) // 1024 if memory else None,
     }
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def condition() -> dict[str, Any]:
-    """What changes while a machine works: load, clock, temperature, and a Raspberry Pi's throttle flags."""
+def state() -> dict[str, Any]:
+    """What changes while a machine works: load, clock, temperature and throttling; None where unknown."""
     degrees = _read("/sys/class/thermal/thermal_zone0/temp").strip()
     clock = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq").strip()
     return {
@@ -78,7 +81,7 @@ def condition() -> dict[str, Any]:
 
 
 def _throttled() -> str | None:
-    """A Raspberry Pi's own word on heat and supply: 0x0 is good."""
+    """The throttle flags of a Raspberry Pi: other than "0x0" they mean heat or a weak power supply."""
     if not shutil.which("vcgencmd"):
         return None
     done = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The timing core (warm-up, alternation, percentiles) and the facts about the host."""
+"""The timing core: warm-up, alternation and percentiles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SLICE_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Percentiles of all calls of one contender, none dropped, in microseconds."""
+    """Percentiles of the durations of all calls of one contender, in microseconds. No outlier is dropped."""
 
     count: int
     p50: float
@@ -23,16 +23,16 @@ class Timing:
 
     @classmethod
     def of(cls, nanoseconds: list[int]) -> Timing:
-        """Summarise single durations."""
+        """Summarise the durations of one or more calls."""
         p50, p90, p99 = (float(v) / 1000 for v in np.percentile(nanoseconds, (50, 90, 99)))
         return cls(len(nanoseconds), round(p50, 2), round(p90, 2), round(p99, 2))
 
 
 def alternate(contenders: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, Timing]:
-    """Time contenders by turns within one run, so that whatever else the machine does hits all alike.
+    """Time contenders in turns within one run, so that other work of the machine slows all of them alike.
 
-    Each is called `WARM_UP_CALLS` times first; then short slices of each alternate until `seconds` per
-    contender have passed. Every single call of every slice counts.
+    Each is called `WARM_UP_CALLS` times first. Then slices of `SLICE_SECONDS` alternate until every contender
+    has had `seconds`, and at least one slice. Every call counts.
     """
     for call in contenders.values():
         for _ in range(WARM_UP_CALLS):

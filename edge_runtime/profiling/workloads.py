@@ -1,4 +1,4 @@
-"""TODO."""
+"""What is timed: the networks on sample tiles, the stages of a page, and whole processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge_runtime.reading.reader import DigitReader
 
 
 def sample_page(width: int = 640, height: int = 480) -> NDArray[np.uint8]:
-    """A page to time the reader on: ten drawn digits on unevenly lit paper, BGR `uint8 (H, W, 3)`."""
+    """A page to time the reader on: ten drawn digits on unevenly lit paper, BGR uint8 `(H, W, 3)`."""
     light = np.linspace(150, 225, width, dtype=np.float32)[None, :] * np.linspace(1, 0.8, height)[:, None]
     page = cv2.cvtColor(np.asarray(light, np.float32).astype(np.uint8), cv2.COLOR_GRAY2BGR)
     scale = width / 300
@@ -37,7 +37,7 @@ def sample_page(width: int = 640, height: int = 480) -> NDArray[np.uint8]:
 
 
 def sample_tiles(count: int) -> NDArray[np.uint8]:
-    """Tiles of drawn digits, uint8 `[count, 28, 28]`, each a little different from the others."""
+    """Tiles of drawn digits, uint8 `[count, 28, 28]`, in varying sizes, places and pens."""
     tiles = []
     for index in range(count):
         patch = np.zeros((96, 96), np.uint8)
@@ -57,9 +57,9 @@ def sample_tiles(count: int) -> NDArray[np.uint8]:
 
 
 def agreement(model: str, count: int = 500) -> float:
-    """Share 0..1 of drawn tiles on which a model names the same digit as the float model, on this CPU.
+    """Share 0..1 of `count` drawn tiles that a model and the float model classify alike on this CPU.
 
-    Integer kernels that saturate, as some do on CPUs without VNNI, would show here.
+    Integer kernels that saturate, as some do on CPUs without VNNI, lower it.
     """
     tiles = sample_tiles(count)
     values, reference = (Classifier(name).classify(tiles)[0] for name in (model, "float"))
@@ -70,7 +70,7 @@ Logits = Callable[[NDArray[np.uint8]], object]
 
 
 def open_models(names: Iterable[str], threads: int) -> dict[str, Logits]:
-    """Models by name, as functions from tiles to logits."""
+    """Open classifiers by name, as functions from tiles uint8 `[N, 28, 28]` to logits."""
     return {name: Classifier(name, threads=threads).logits for name in names}
 
 
@@ -80,9 +80,10 @@ def latencies(
     threads: tuple[int, ...],
     batches: tuple[int, ...],
 ) -> Iterator[dict[str, Any]]:
-    """Time what `contenders` opens for a number of threads: one record a number of threads and batch size.
+    """Time classifiers for `seconds` each: one record per number of threads and batch size.
 
-    Every record holds each contender's timing in microseconds a call, and the ratio of its p50 to float's.
+    `contenders` opens the classifiers for a number of threads; one of them must be called "float". A record
+    holds the `Timing` of every contender, in microseconds per call, and its ratio to the p50 of "float".
     """
     for count in threads:
         networks = contenders(count)
@@ -99,7 +100,10 @@ def latencies(
 
 
 def frame_stages(seconds: float, model: str, size: tuple[int, int] = (640, 480)) -> dict[str, float]:
-    """Where the time of a page of ten digits, `size` px wide and high, goes: median milliseconds a stage."""
+    """Median milliseconds of every stage of reading a page of ten digits, and of drawing the result.
+
+    `size` is (width, height) in pixels. The page is read as often as `seconds` allow, and at least once.
+    """
     reader, page = DigitReader(model), sample_page(*size)
     stages: dict[str, list[float]] = {}
     end = time.monotonic() + seconds
@@ -119,8 +123,8 @@ _COLD = (
     "DigitReader({model!r}).read_tiles(numpy.zeros((1, 28, 28), numpy.uint8))"
 )
 
-# Peak memory of the process in KB, printed as its last word. getrusage would count the parent's pages from
-# before the program began, so Linux's own figure for the program is taken where there is one.
+# Ends a program by printing its peak memory in KB, or -1 where it is unknown. On Linux, getrusage would count
+# the parent's pages from before the program was loaded; VmHWM does not.
 PRINT_PEAK = {
     "linux": "; print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])",
     "darwin": "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)",
@@ -128,13 +132,16 @@ PRINT_PEAK = {
 
 
 def cold_programs(names: Iterable[str]) -> dict[str, str]:
-    """The bare imports, and from nothing to the first answer with each model, as Python programs."""
+    """Python programs by name: "imports" alone, and for each model, all that leads to its first result."""
     models = {name: _COLD.format(model=name) for name in names}
     return {"imports": "import numpy, cv2, onnxruntime", **models}
 
 
 def cold_starts(repeats: int, programs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Start whole processes by turns: median wall milliseconds and peak memory in MB of each program."""
+    """Run Python programs as whole processes, in turns, `repeats` times each.
+
+    Returns the median wall time `ms` and the peak memory `peak_mb` of each; the latter is None where unknown.
+    """
     taken: dict[str, list[float]] = {name: [] for name in programs}
     peaks: dict[str, float | None] = {}
     for _ in range(repeats):

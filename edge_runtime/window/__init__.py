@@ -1,1 +1,1 @@
-"""The desktop window of live reading."""
+"""The desktop window of live reading: `window` shows what `dashboard` composes."""

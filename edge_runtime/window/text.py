@@ -1,4 +1,8 @@
-"""TODO."""
+"""Lettering: strings as images.
+
+OpenCV draws text too slowly to do it anew for every frame. Every string has a plain background, so it is
+drawn once, cached, and pasted from then on: forty strings take a millisecond or two.
+"""
 
 from __future__ import annotations
 
@@ -8,136 +12,147 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-
-Colour = tuple[int, int, int]  # BGR
+Image = NDArray[np.uint8]  # (H, W, 3), BGR, except for the single letters, which are (H, W)
+Colour = tuple[int, int, int]  # BGR, 0..255
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_OVERSAMPLING = 4  # letters are drawn this many times larger; whole strings are then scaled down
 
-# Dark and quiet, one colour for what was read, another for what is wrong or recorded.
-_GROUND = (26, 22, 20)
-_FINE = 4  # letters are drawn this many times larger, and made small as a whole
-
-# OpenCV 5 draws with a real font that is regular, 1, or bold; before, a weight is the width of a stroke.
-_REAL_FONT = int(cv2.__version__.split(".")[0]) >= 5
+# OpenCV 5 has an outline font, with weight 1 for regular and 2 for bold. Older versions draw strokes, and the
+# weight is their width in pixels.
+_OUTLINE_FONT = int(cv2.__version__.split(".")[0]) >= 5
 
 
-# Text
-@lru_cache(maxsize=512)
-def _letter(character: str, size: int, bold: bool) -> Image:
-    """A letter, white on black, for capitals of `_FINE` times `size` px, as wide as its place in a text."""
-    scale = _FINE * size / 21
-    weight = 1 + bold if _REAL_FONT else round(_FINE * size * (0.19 if bold else 0.12))
-
-    def reach(text: str) -> int:
-        return int(cv2.getTextSize(text, _FONT, scale, weight)[0][0])
-
-    nought = reach("00") - reach("0")
-    advance = reach(f"0{character}0") - reach("00")
-    sheet = np.zeros((_FINE * sum(_rise_and_fall(size)), advance), np.uint8)
-    cv2.putText(
-        sheet, character, (0, _FINE * _rise_and_fall(size)[0]), _FONT, scale, 255, weight, cv2.LINE_AA
-    )
-    # The letters that OpenCV had before 5 are very wide: the digits of both are made about as wide.
-    narrow = min(1.0, 0.8 * _FINE * size / nought)
-    place = (max(1, round(advance * narrow)), sheet.shape[0])
-    return np.asarray(cv2.resize(sheet, place, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _rise(size: int) -> int:
-    """Rows above the capitals that a slash takes."""
-    return 3 + size // 10
-
-
-def _rise_and_fall(size: int) -> tuple[int, int]:
-    """Rows above and below the base line that letters may take."""
-    return size + _rise(size), 1 + round(0.42 * size)
-
-
-@lru_cache(maxsize=2048)
-def _width(text: str, size: int, bold: bool) -> int:
-    fine = sum(_letter(character, size, bold).shape[1] for character in text)
-    return max(1, -(-int(fine) // _FINE))
-
-
-@lru_cache(maxsize=1024)
-def _text(text: str, size: int, bold: bool, colour: Colour, ground: Colour) -> Image:
-    """A text as an image on ground of one colour, `size` px the height of its capitals."""
-    width, height = _width(text, size, bold), sum(_rise_and_fall(size))
-    fine = np.zeros((height * _FINE, width * _FINE), np.uint8)
-    letters = np.hstack([_letter(character, size, bold) for character in text])
-    fine[:, : letters.shape[1]] = letters
-    strength = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(_ramp(colour, ground)[strength], np.uint8)
-
-
-@lru_cache(maxsize=64)
-def _ramp(colour: Colour, ground: Colour) -> Image:
-    """From ground to colour in 256 steps: `uint8 (256, 3)`."""
-    steps = np.linspace(0, 1, 256)[:, None]
-    return np.rint(steps * colour + (1 - steps) * ground).astype(np.uint8)
-
-
-def _paste(canvas: Image, image: Image, x: int, y: int) -> None:
-    """Put an image onto the canvas; ValueError where it would reach beyond."""
-    canvas[y : y + image.shape[0], x : x + image.shape[1]] = image
-
-
-def _write(
+def write(
     canvas: Image,
-    text: str,
+    string: str,
     x: int,
     y: int,
     size: int,
     colour: Colour,
+    background: Colour,
     *,
     bold: bool = False,
-    ground: Colour = _GROUND,
     right: bool = False,
 ) -> int:
-    """Write a text, the top of its capitals at `y`, its left (or right) end at `x`; returns its width."""
-    image = _text(text, size, bold, colour, ground)
-    width = int(image.shape[1])
-    _paste(canvas, image, x - width if right else x, y - _rise(size))
-    return width
+    """Write a string onto a canvas and return its width in pixels.
+
+    `size` is the height of capitals and `y` their top; `x` is the left end of the string, or with `right` its
+    right end. Raises `ValueError` if the string does not fit onto the canvas.
+    """
+    image = render(string, size, bold, colour, background)
+    across = int(image.shape[1])
+    paste(canvas, image, x - across if right else x, y - rise(size))
+    return across
+
+
+def paste(canvas: Image, image: Image, x: int, y: int) -> None:
+    """Copy an image onto a canvas; raises `ValueError` if it does not fit there."""
+    down, across = image.shape[:2]
+    if not (0 <= x <= canvas.shape[1] - across and 0 <= y <= canvas.shape[0] - down):
+        raise ValueError(f"an image of {across}x{down} px does not fit onto the canvas at ({x}, {y})")
+    canvas[y : y + down, x : x + across] = image
+
+
+@lru_cache(maxsize=512)
+def tag(string: str, size: int, colour: Colour, background: Colour) -> Image:
+    """A bold string on a filled rectangle slightly larger than itself; `size` is the height of capitals."""
+    image = np.full((2 * size, width(string, size, bold=True) + size, 3), background, np.uint8)
+    letters = render(string, size, True, colour, background)
+    paste(image, letters[rise(size) : rise(size) + size + size // 2], size // 2, size // 2)
+    return image
 
 
 @lru_cache(maxsize=256)
-def _shorten(text: str, size: int, bold: bool, width: int) -> str:
-    """The text in plain characters, its middle left out where it is wider than `width` px."""
-    text = _plain(text)
-    kept = len(text)
-    short = text
-    while kept > 1 and _width(short, size, bold) > width:
+def shorten(string: str, size: int, width_limit: int, *, bold: bool = False) -> str:
+    """The string in printable ASCII, with ".." for its middle if it is wider than `width_limit` px."""
+    string = _printable(string)
+    kept = len(string)
+    short = string
+    while kept > 1 and width(short, size, bold=bold) > width_limit:
         kept -= 1
-        short = f"{text[: (kept + 1) // 2]}..{text[len(text) - kept // 2 :]}"
+        short = f"{string[: (kept + 1) // 2]}..{string[len(string) - kept // 2 :]}"
     return short
 
 
-def _plain(text: str) -> str:
-    """The text as one line of printable ASCII, which is all that OpenCV draws everywhere."""
-    return "".join(c if " " <= c <= "~" else "?" for c in " ".join(text.split())) or "-"
-
-
 @lru_cache(maxsize=64)
-def _wrap(text: str, size: int, width: int, most: int) -> tuple[str, ...]:
-    """The text in lines of at most `width` px, no more than `most` of them."""
+def wrap(string: str, size: int, width_limit: int, line_limit: int) -> tuple[str, ...]:
+    """The string in printable ASCII, as at most `line_limit` lines of at most `width_limit` px each."""
     lines: list[str] = []
-    words = _plain(text).split(" ")
-    while words and len(lines) < most:
-        last = len(lines) == most - 1
+    words = _printable(string).split(" ")
+    while words and len(lines) < line_limit:
+        last = len(lines) == line_limit - 1
         count = len(words)
-        while count > 1 and not last and _width(" ".join(words[:count]), size, False) > width:
+        while count > 1 and not last and width(" ".join(words[:count]), size) > width_limit:
             count -= 1
-        lines.append(_shorten(" ".join(words[:count]), size, False, width))
+        lines.append(shorten(" ".join(words[:count]), size, width_limit))
         words = words[count:]
     return tuple(lines)
 
 
+def percent(confidence: float) -> str:
+    """A confidence 0..1 as text, rounded down, "99%" at most."""
+    return f"{min(99, int(confidence * 100))}%"
+
+
+def _printable(string: str) -> str:
+    """The string as one line of printable ASCII: every version of OpenCV can draw that."""
+    return "".join(c if " " <= c <= "~" else "?" for c in " ".join(string.split())) or "-"
+
+
+@lru_cache(maxsize=1024)
+def render(string: str, size: int, bold: bool, colour: Colour, background: Colour) -> Image:
+    """A string as an image on a plain background; `size` is the height of capitals in pixels.
+
+    The capitals start `rise(size)` rows below the top of the image.
+    """
+    across, down = width(string, size, bold=bold), sum(_rise_and_fall(size))
+    large = np.zeros((down * _OVERSAMPLING, across * _OVERSAMPLING), np.uint8)
+    letters = np.hstack([_letter(character, size, bold) for character in string])
+    large[:, : letters.shape[1]] = letters
+    strength = cv2.resize(large, (across, down), interpolation=cv2.INTER_AREA)
+    return np.asarray(_ramp(colour, background)[strength], np.uint8)
+
+
+@lru_cache(maxsize=2048)
+def width(string: str, size: int, *, bold: bool = False) -> int:
+    """Width in pixels of a string whose capitals are `size` px high."""
+    large = sum(_letter(character, size, bold).shape[1] for character in string)
+    return max(1, -(-int(large) // _OVERSAMPLING))
+
+
+def rise(size: int) -> int:
+    """Rows above the capitals, for characters that are higher, such as a slash."""
+    return 3 + size // 10
+
+
+def _rise_and_fall(size: int) -> tuple[int, int]:
+    """Rows above and below the baseline that characters may occupy."""
+    return size + rise(size), 1 + round(0.42 * size)
+
+
 @lru_cache(maxsize=512)
-def _tag(text: str, size: int, colour: Colour, ground: Colour) -> Image:
-    """A text on a filled rectangle a little larger than itself."""
-    tag = np.full((2 * size, _width(text, size, True) + size, 3), ground, np.uint8)
-    letters = _text(text, size, True, colour, ground)
-    _paste(tag, letters[_rise(size) : _rise(size) + size + size // 2], size // 2, size // 2)
-    return tag
+def _letter(character: str, size: int, bold: bool) -> NDArray[np.uint8]:
+    """A character, white on black: `_OVERSAMPLING` times as large as `size` px, as wide as its advance."""
+    scale = _OVERSAMPLING * size / 21
+    weight = 1 + bold if _OUTLINE_FONT else round(_OVERSAMPLING * size * (0.19 if bold else 0.12))
+
+    def extent(string: str) -> int:
+        return int(cv2.getTextSize(string, _FONT, scale, weight)[0][0])
+
+    nought = extent("00") - extent("0")
+    advance = extent(f"0{character}0") - extent("00")
+    above, below = _rise_and_fall(size)
+    sheet = np.zeros((_OVERSAMPLING * (above + below), advance), np.uint8)
+    cv2.putText(sheet, character, (0, _OVERSAMPLING * above), _FONT, scale, 255, weight, cv2.LINE_AA)
+    # The stroke font of OpenCV 4 is very wide: narrow it so that its digits are as wide as OpenCV 5's.
+    narrow = min(1.0, 0.8 * _OVERSAMPLING * size / nought)
+    shape = (max(1, round(advance * narrow)), sheet.shape[0])
+    return np.asarray(cv2.resize(sheet, shape, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@lru_cache(maxsize=64)
+def _ramp(colour: Colour, background: Colour) -> NDArray[np.uint8]:
+    """The 256 colours from `background` to `colour`: uint8 `(256, 3)`."""
+    steps = np.linspace(0, 1, 256)[:, None]
+    return np.rint(steps * colour + (1 - steps) * background).astype(np.uint8)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-import re
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -82,19 +80,6 @@ def test_rejected_digits_have_no_value():
         "ms": 5.0,
         "status": "ok",
     }
-
-
-def test_the_documented_metrics_and_routes_exist(live):
-    text = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
-    exported = request(live, "/metrics").body.decode()
-    documented = set(re.findall(r"`(edge_digits_\w+)`", text))
-    assert documented == set(re.findall(r"# TYPE (edge_digits_\w+)", exported)) - {
-        "edge_digits_frames_created", "edge_digits_read_seconds_created",
-        "edge_digits_rejected_requests_created",
-    }  # fmt: skip
-    routes = {tuple(route.split()) for route in re.findall(r"^\| `([A-Z]+ /\S+)`", text, re.MULTILINE)}
-    paths = request(live, "/openapi.json").json["paths"]
-    assert routes == {(method.upper(), path) for path, methods in paths.items() for method in methods}
 
 
 # Models ---------------------------------------------------------------------------------------------------
