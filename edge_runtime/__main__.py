@@ -1,8 +1,6 @@
-"""`python -m edge_runtime`: the same as the installed command `edge-digits`."""
+"""`python -m edge_runtime` runs the command `edge-digits`."""
 
-import sys
-
-from edge_runtime.cli import main
+from edge_runtime.cli.process import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

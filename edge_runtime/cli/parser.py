@@ -102,7 +102,7 @@ def _add_read(commands: Commands) -> None:
 
 def _add_camera(commands: Commands) -> None:
     summary = "read digits live from a camera, a stream or a video"
-    camera = _add_command(commands, "camera", "live", summary)
+    camera = _add_command(commands, "camera", "camera", summary)
     _add_model(camera)
     camera.add_argument(
         "source",
@@ -146,13 +146,13 @@ def _add_camera(commands: Commands) -> None:
 
 def _add_cameras(commands: Commands) -> None:
     _add_json(
-        _add_command(commands, "cameras", "live", "list the cameras of this machine"),
+        _add_command(commands, "cameras", "cameras", "list the cameras of this machine"),
         "print JSON instead of a table",
     )
 
 
 def _add_serve(commands: Commands) -> None:
-    serve = _add_command(commands, "serve", "live", "serve a web page and an HTTP API that read images")
+    serve = _add_command(commands, "serve", "serve", "serve a web page and an HTTP API that read images")
     _add_model(serve)
     serve.add_argument(
         "address",

@@ -1,4 +1,4 @@
-"""Frames as they come: of cameras and streams the newest one, of videos and folders every one."""
+"""Sources of frames: cameras and streams give the newest frame, videos and folders every frame."""
 
 from __future__ import annotations
 
@@ -7,46 +7,56 @@ import sys
 from urllib.parse import urlsplit, urlunsplit
 
 from edge_runtime.errors import SourceError
-from edge_runtime.live.sources.base import _ANYTHING, PICAMERA, CaptureRequest, Frames
-from edge_runtime.live.sources.devices import _Device, _Picamera, _Stream
-from edge_runtime.live.sources.files import FOLDER_RATE, FolderFrames, VideoFrames
+from edge_runtime.live.sources import devices
+from edge_runtime.live.sources.base import CaptureRequest, Frames
+from edge_runtime.live.sources.files import FolderFrames, VideoFrames
 from edge_runtime.live.sources.newest import LiveFrames
 
-_VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")  # on a web server too, they end as files do
+_VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")  # other URLs are streams
+_MAX_CAMERA_DIGITS = 4  # longer numbers overflow in OpenCV
 
 
-def open_frames(source: str, request: CaptureRequest = _ANYTHING, *, paced: bool = False) -> Frames:
-    """Open a camera (its number, device path or `picamera`), a stream's URL, a video file or a folder.
+def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bool = False) -> Frames:
+    """Open a camera (number, device path or `picamera`), a stream's URL, a video file or a folder of images.
 
-    Files and folders give their frames as fast as they are asked for, or in their own time if `paced`.
-    Raises `SourceError` when it cannot be opened, or is asked for what it cannot choose;
-    `MissingDependencyError` when Picamera2 is not there.
+    Frames of videos and folders are returned as fast as they are read, or at their frame rate if `paced`.
+    Raises `SourceError` when the source cannot be opened or does not support the `request`, and
+    `MissingDependencyError` when Picamera2 is not installed.
     """
-    if source == PICAMERA:
-        return LiveFrames(source, lambda: _Picamera(request), request)
-    device = f"/dev/video{source}" if source.isdecimal() and sys.platform == "linux" else source
-    if source.isdecimal() and len(source) > 4:
-        raise SourceError(f"camera {source}: no camera has that number; edge-digits cameras lists them")
+    request = request or CaptureRequest()
+    if source == devices.PICAMERA:
+        return LiveFrames(source, lambda: devices.PiCamera(request), request)
     if source.isdecimal() or source.startswith("/dev/"):
-        name = f"camera {source}" if source.isdecimal() else source
-        target = int(source) if source.isdecimal() else source
-        return LiveFrames(name, lambda: _Device(target, device, request), request, device=device)
+        return _open_device(source, request)
     source = source.removeprefix("file://")
     if os.path.isdir(source):
         if request.size:
-            raise SourceError(f"{source}: a folder's images have the size they have; leave out --size")
-        return FolderFrames(source, request.rate or FOLDER_RATE, paced=paced)
+            raise SourceError(f"{source}: the images of a folder keep their own size; leave out --size")
+        return FolderFrames(source, request.rate, paced=paced)
     if request.size or request.rate:
-        raise SourceError(f"{source}: size and rate are a camera's to choose; leave out --size and --fps")
+        raise SourceError(f"{source}: only cameras have a choice of formats; leave out --size and --fps")
     if "://" in source:
         address = urlsplit(source)
-        # Neither passwords nor keys are for the screen, the log or the page.
+        # Passwords and keys must not appear on the screen, in the log or on the page.
         name = urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
-        if address.scheme in ("http", "https") and address.path.lower().endswith(_VIDEOS):
+        if address.scheme in ("http", "https") and address.path.lower().endswith(_VIDEO_SUFFIXES):
             return VideoFrames(source, name, paced=paced)
-        return LiveFrames(name, lambda: _Stream(source))
+        return LiveFrames(name, lambda: devices.Stream(source), request)
     if not os.path.isfile(source):
         raise SourceError(
-            f"{source}: no such video or folder, nor a camera's number, device, URL or {PICAMERA}"
+            f"{source}: no such video or folder; other sources are a camera's number or device path, "
+            f"{devices.PICAMERA}, or a URL"
         )
     return VideoFrames(source, source, paced=paced)
+
+
+def _open_device(source: str, request: CaptureRequest) -> Frames:
+    """Open a webcam by its number or device path."""
+    if not source.isdecimal():
+        return LiveFrames(source, lambda: devices.Device(source, source, request), request, device=source)
+    name = f"camera {source}"
+    if len(source) > _MAX_CAMERA_DIGITS:
+        raise SourceError(f"{name}: no camera has that number; edge-digits cameras lists those connected")
+    number = int(source)
+    path = f"/dev/video{number}" if sys.platform == "linux" else ""
+    return LiveFrames(name, lambda: devices.Device(number, path, request), request, device=path)

@@ -1,7 +1,9 @@
-"""TODO."""
+"""What all sources of frames share: the interface, a camera's requested format, and time limits."""
 
 from __future__ import annotations
 
+import atexit
+import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,23 +12,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-OPEN_TIMEOUT = 10.0  # s, to the first image
-FRAME_TIMEOUT = 1.8  # s, from one image to the next
-PICAMERA = "picamera"
-
-_PICAMERA_SETUP = (
-    "on Raspberry Pi OS: sudo apt install python3-picamera2, then make the virtual environment anew with "
-    "python3 -m venv --system-site-packages .venv and install edge-digits in it; rpicam-hello shows whether "
-    "the camera itself works"
-)
+OPEN_TIMEOUT = 10.0  # s until the first image; network cameras take several
+FRAME_TIMEOUT = 1.8  # s between two images: a lost source is reported within two seconds
+CLOSE_TIMEOUT = 1.0  # s to wait for a read in progress when closing: the command ends within two seconds
+_EXIT_TIMEOUT = 3.0  # s, longer than FFmpeg waits for the next image
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One image of a source: BGR uint8 `(H, W, 3)`.
 
-    `number` counts the frames that were handed over, from 0; `seconds` is the source's own time since its
-    first frame (a file's by its frame rate); `arrived` is when it came, by `time.perf_counter`.
+    `number` counts the frames that were returned, from 0. `seconds` is the time since the first frame, for
+    files by their timestamps or frame rate. `arrived` is when it was received, by `time.perf_counter`.
     """
 
     image: NDArray[np.uint8]
@@ -37,7 +34,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class CaptureRequest:
-    """What a camera is asked for; it may give something else. None leaves it the choice."""
+    """The format requested from a camera, which may choose another. None leaves the choice to the camera."""
 
     size: tuple[int, int] | None = None  # width, height in px
     rate: float | None = None  # frames/s
@@ -47,14 +44,12 @@ class CaptureRequest:
         return " at ".join(part for part in (size, f"{self.rate:g} fps" if self.rate else "") if part)
 
 
-_ANYTHING = CaptureRequest()
-
-
 class Frames(ABC):
-    """A source of frames, to be asked for one after the other, inside `with`.
+    """A source of frames; a context manager that closes it.
 
-    `name` is what messages call it, `live` whether it goes on by itself; `capture_format` says what size and rate
-    it gives; `problem` why nothing comes at present, "" while all is well; `ended` whether it is through.
+    `name` identifies the source in messages. `live` is True for cameras and streams, which do not wait for
+    the reader. `capture_format` describes the size and frame rate. `problem` is the reason why no frames
+    arrive, "" if they do. `ended` is True after the last frame.
     """
 
     name: str
@@ -65,11 +60,14 @@ class Frames(ABC):
 
     @abstractmethod
     def next(self, timeout: float) -> Frame | None:
-        """The next frame, or None when there is none within `timeout` s: see `problem` and `ended`."""
+        """Return the next frame, or None if none arrives within `timeout` seconds.
+
+        After None, `problem` and `ended` have the reason.
+        """
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the device or file."""
+        """Release the device or file."""
 
     def __enter__(self) -> Frames:
         return self
@@ -80,16 +78,24 @@ class Frames(ABC):
         self.close()
 
 
-def _reason(error: Exception | None) -> str:
-    """An error in a line; of OpenCV's, which go on for long, the first."""
-    return "" if error is None else (str(error).splitlines() or [""])[0] or type(error).__name__
-
-
-def _described(width: int, height: int, rate: float) -> str:
+def describe_format(width: int, height: int, rate: float) -> str:
+    """Describe a format, such as "640x480 at 30 fps"; a rate below 1, or unknown (0), is left out."""
     return f"{width}x{height}" + (f" at {rate:.0f} fps" if rate >= 1 else "")
 
 
-def _limits() -> tuple[int, ...]:
-    """For how long FFmpeg waits for a server; longer than we do: the word on a silent one is ours."""
+def stream_timeouts() -> tuple[int, ...]:
+    """FFmpeg's time limits, as parameters of `cv2.VideoCapture`.
+
+    That for reading is longer than `FRAME_TIMEOUT`: we notice a stall first, and report it in our own words.
+    """
     to_open, to_read = round(1000 * OPEN_TIMEOUT), round(1200 * FRAME_TIMEOUT)
     return cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, to_open, cv2.CAP_PROP_READ_TIMEOUT_MSEC, to_read
+
+
+def wait_at_exit(thread: threading.Thread) -> None:
+    """Make the interpreter wait for a thread inside OpenCV, a few seconds at most, before it exits.
+
+    An interpreter that exits first may abort the process. The command `edge-digits` does not wait: see
+    `edge_runtime.cli.process`.
+    """
+    atexit.register(thread.join, _EXIT_TIMEOUT)

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Webcams, streams and Raspberry Pi cameras, opened with OpenCV or Picamera2; and the list of cameras."""
 
 from __future__ import annotations
 
@@ -13,11 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError, SourceError
-from edge_runtime.live.sources.base import _PICAMERA_SETUP, PICAMERA, CaptureRequest, _limits
+from edge_runtime.live.sources.base import CaptureRequest, stream_timeouts
+
+PICAMERA = "picamera"  # the source's name
+_PICAMERA_SIZE = (640, 480)  # px, and
+_PICAMERA_RATE = 30.0  # frames/s, unless requested otherwise
+_PICAMERA_SETUP = (
+    "on Raspberry Pi OS, run sudo apt install python3-picamera2, recreate the virtual environment with "
+    "python3 -m venv --system-site-packages .venv, and install edge-digits in it; rpicam-hello tests the "
+    "camera itself"
+)
+_TRIED = 4  # camera numbers, where the system has no list
+_MAX_RAW_PIXELS = 640 * 480  # USB 2 has the bandwidth for about 30 uncompressed images/s of this size
 
 
 class _OpenCVCapture:
-    """What OpenCV opens."""
+    """A device or stream that OpenCV has opened."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture = capture
@@ -31,21 +42,20 @@ class _OpenCVCapture:
         self._capture.release()
 
 
-class _Device(_OpenCVCapture):
-    """A webcam by its number or device path."""
+class Device(_OpenCVCapture):
+    """A webcam, opened by its number or device path. `path` is "" where devices have no files."""
 
     def __init__(self, target: int | str, path: str, request: CaptureRequest) -> None:
         capture = cv2.VideoCapture(target)
         if not capture.isOpened():
             capture.release()
-            if path.startswith("/dev/") and not os.path.exists(path):
-                raise SourceError("is not there; edge-digits cameras lists those that are")
-            if path.startswith("/dev/") and not os.access(path, os.R_OK | os.W_OK):
-                raise SourceError("may not be opened by you: sudo usermod -aG video $USER, and log in again")
-            raise SourceError("cannot be opened; is it connected, and used by no other program?")
+            if path and not os.path.exists(path):
+                raise SourceError("no such camera; edge-digits cameras lists those connected")
+            if path and not os.access(path, os.R_OK | os.W_OK):
+                raise SourceError("permission denied; run sudo usermod -aG video $USER, then log in again")
+            raise SourceError("cannot be opened; is it connected, and not in use by another program?")
         if request.size:
-            if request.size[0] * request.size[1] > 640 * 480:
-                # Over USB 2 only compressed images of this size come at more than a few a second.
+            if request.size[0] * request.size[1] > _MAX_RAW_PIXELS:
                 capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, request.size[0])
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, request.size[1])
@@ -55,65 +65,67 @@ class _Device(_OpenCVCapture):
         super().__init__(capture)
 
 
-class _Stream(_OpenCVCapture):
-    """An HTTP or RTSP stream, through FFmpeg, which gives up by itself when the other side falls silent."""
+class Stream(_OpenCVCapture):
+    """An HTTP or RTSP stream, read by FFmpeg, which gives up on a silent server after `stream_timeouts`."""
 
     def __init__(self, url: str) -> None:
-        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, _limits())
+        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, stream_timeouts())
         if not capture.isOpened():
             capture.release()
-            raise SourceError("cannot be opened; is the address right, and does it serve a stream?")
+            raise SourceError("cannot be opened; is the address correct, and does it serve a stream?")
         super().__init__(capture)
 
 
-class _Picamera:
+class PiCamera:
     """A ribbon-cable (CSI) camera of a Raspberry Pi, through Picamera2 and libcamera."""
 
     def __init__(self, request: CaptureRequest) -> None:
         try:
             from picamera2 import Picamera2
-        # Not only ImportError: Debian's package beside a newer numpy fails with ValueError.
+        # Not only ImportError: with a newer numpy, Debian's package raises ValueError.
         except Exception as error:
             raise MissingDependencyError(
                 f"{PICAMERA} needs Picamera2, which cannot be loaded ({error}); {_PICAMERA_SETUP}"
             ) from error
         if not Picamera2.global_camera_info():
-            raise SourceError(f"no camera is attached, or not to this connector; {_PICAMERA_SETUP}")
+            raise SourceError(f"no camera is attached; check the cable and the connector; {_PICAMERA_SETUP}")
         self._camera: Any = Picamera2()
         controls = {"FrameRate": request.rate} if request.rate else {}
-        # "RGB888" is blue, green, red in memory: the order that OpenCV has (picamera2 issue 191).
-        main = {"format": "RGB888", "size": request.size or (640, 480)}
+        # "RGB888" is blue, green, red in memory, the order of OpenCV (picamera2 issue 191).
+        main = {"format": "RGB888", "size": request.size or _PICAMERA_SIZE}
         try:
             self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
             self._camera.start()
         except BaseException:
             self._camera.close()
             raise
-        self.rate = float(request.rate or 30)
+        self.rate = float(request.rate or _PICAMERA_RATE)
 
     def read(self) -> NDArray[np.uint8] | None:
+        """Wait for the next image, BGR uint8 `(H, W, 3)`."""
         return np.asarray(self._camera.capture_array("main"), np.uint8)[:, :, :3]
 
     def release(self) -> None:
+        """Stop and close the camera."""
         self._camera.stop()
         self._camera.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A camera that this machine shows: what to name as the source, and what it calls itself."""
+    """A connected camera: the `source` that opens it, and its `name`."""
 
     source: str
     name: str
 
 
 def list_cameras() -> list[Camera]:
-    """The cameras that this machine shows, webcams first, without starting any.
+    """List the connected cameras, webcams first.
 
-    Systems other than Linux have no list to look at: the first few numbers are tried there.
+    No camera is started on Linux. Other systems have no list: there the first few numbers are tried.
     """
     if sys.platform != "linux":
-        return [Camera(str(number), "?") for number in range(4) if _opens(number)]
+        return [Camera(str(number), "?") for number in range(_TRIED) if _opens(number)]
     found = []
     devices = Path("/sys/class/video4linux").glob("video*")
     for device in sorted(devices, key=lambda path: (len(path.name), path.name)):
@@ -135,15 +147,18 @@ def _opens(number: int) -> bool:
     return opened
 
 
-_QUERY_CAPABILITIES = 0x80685600  # VIDIOC_QUERYCAP of linux/videodev2.h
-_CAPTURES = 0x1 | 0x1000  # V4L2_CAP_VIDEO_CAPTURE, of one plane or several
+# From linux/videodev2.h
+_QUERY_CAPABILITIES = 0x80685600  # VIDIOC_QUERYCAP
+_CAPABILITIES_SIZE = 104  # bytes of struct v4l2_capability
+_DEVICE_CAPS = slice(88, 92)  # bytes of its field device_caps
+_CAPTURES = 0x1 | 0x1000  # V4L2_CAP_VIDEO_CAPTURE and V4L2_CAP_VIDEO_CAPTURE_MPLANE
 
 
 def _captures(path: str) -> bool:
-    """Whether a device gives images: webcams show a second one for metadata, boards show decoders."""
+    """Whether a device captures images. Webcams also have one for metadata, and boards have decoders."""
     import fcntl
 
-    answer = bytearray(104)
+    answer = bytearray(_CAPABILITIES_SIZE)
     try:
         handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         try:
@@ -151,8 +166,8 @@ def _captures(path: str) -> bool:
         finally:
             os.close(handle)
     except OSError:
-        return True  # not ours to ask: listed all the same, opening it gives the reason
-    return bool(int.from_bytes(answer[88:92], sys.byteorder) & _CAPTURES)
+        return True  # list what cannot be queried: opening it reports the reason
+    return bool(int.from_bytes(answer[_DEVICE_CAPS], sys.byteorder) & _CAPTURES)
 
 
 def _list_picameras() -> list[Camera]:
@@ -160,5 +175,5 @@ def _list_picameras() -> list[Camera]:
         from picamera2 import Picamera2
 
         return [Camera(PICAMERA, str(info.get("Model", "?"))) for info in Picamera2.global_camera_info()[:1]]
-    except Exception:  # not installed, or not for this Python: opening it gives the reason
+    except Exception:  # not installed, or not for this Python: opening it reports the reason
         return []

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Sources that are not live: every frame of a video, and every image of a folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -14,26 +14,30 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError, SourceError
 from edge_runtime.images import decode, paths
-from edge_runtime.live.sources.base import OPEN_TIMEOUT, Frame, Frames, _described, _limits
+from edge_runtime.live.sources import base
+from edge_runtime.live.sources.base import Frame, Frames
 
-FOLDER_RATE = 10.0  # images/s of a folder that is played, unless told
+_FOLDER_RATE = 10.0  # images/s, by default
+_VIDEO_RATE = 30.0  # frames/s, where the file gives no plausible one
+_MAX_VIDEO_RATE = 1000.0  # frames/s; a higher rate is an error of the file
+_COMPLETE = 0.9  # share of the claimed frames; claims are inexact, but damaged files lack more than a tenth
 
 _Result = TypeVar("_Result")
 
 
 class _Played(Frames):
-    """What is not live: every frame, in order; if paced, in its own time."""
+    """Returns every frame in order; if paced, at the source's frame rate."""
 
     def __init__(self, name: str, rate: float, *, paced: bool) -> None:
         self.name, self._rate, self._paced = name, rate, paced
         self._number = 0
-        self._started: float | None = None  # when, by time.perf_counter, its first frame would have been due
+        self._started: float | None = None  # by time.perf_counter, when a frame at 0 s was due
         self._waiting: tuple[NDArray[np.uint8], float] | None = None
 
     def next(self, timeout: float) -> Frame | None:
-        """As `Frames.next`; a paced frame comes when it is due, and late rather than not at all."""
+        """As `Frames.next`. A paced frame is returned when it is due; a late one is not dropped."""
         if self._waiting is None:
-            self._waiting = self._read()
+            self._waiting = self._read(timeout)
         if self._waiting is None:
             return None
         image, seconds = self._waiting
@@ -45,7 +49,7 @@ class _Played(Frames):
             time.sleep(min(due - now, timeout))
             if due > now + timeout:
                 return None
-        # Whoever was held up goes on from now: no burst of frames to make up for it.
+        # After a delay, continue at the normal rate instead of catching up.
         self._started = max(self._started, now - seconds - 1 / self._rate)
         self.problem, self._waiting = "", None
         frame = Frame(image, self._number, seconds, time.perf_counter())
@@ -53,74 +57,116 @@ class _Played(Frames):
         return frame
 
     @abstractmethod
-    def _read(self) -> tuple[NDArray[np.uint8], float] | None:
-        """The next image and its time in s; None where there is none, with `problem` or `ended` set."""
+    def _read(self, timeout: float) -> tuple[NDArray[np.uint8], float] | None:
+        """Read the next image and its time in seconds.
+
+        Returns None if it takes longer than `timeout`, or with `problem` or `ended` set.
+        """
 
 
 class VideoFrames(_Played):
-    """Every frame of a video file, on this machine or a web server."""
+    """Every frame of a video, in a file or on a web server. Raises `SourceError` when it cannot be opened.
+
+    `source` is its path or URL, `name` what messages call it.
+    """
 
     def __init__(self, source: str, name: str, *, paced: bool = False) -> None:
-        capture = _in_time(lambda: _open_video(source))
-        if capture is None:
+        self._remote = "://" in source
+        self._reading: _Task[tuple[bool, NDArray[np.uint8] | None]] | None = None
+        opening = _Task(lambda: _open_video(source, remote=self._remote))
+        try:
+            opening.join(base.OPEN_TIMEOUT)
+        finally:  # also after Ctrl-C
+            if opening.is_alive():
+                base.wait_at_exit(opening)
+        if opening.result is None:
             raise SourceError(f"{name} cannot be opened as a video")
-        self._capture = capture
-        rate = capture.get(cv2.CAP_PROP_FPS)
-        super().__init__(name, rate if 0 < rate <= 1000 else 30.0, paced=paced)
-        self._first: float | None = None  # s, as the file counts
+        self._capture = opening.result
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        super().__init__(name, rate if 0 < rate <= _MAX_VIDEO_RATE else _VIDEO_RATE, paced=paced)
+        self._first: float | None = None  # s, timestamp of the first frame
         self._last = -1 / self._rate
-        size = [round(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
-        self.capture_format = _described(size[0], size[1], self._rate)
+        width, height = (
+            round(self._capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        self.capture_format = base.describe_format(width, height, self._rate)
 
-    def _read(self) -> tuple[NDArray[np.uint8], float] | None:
-        good, image = self._capture.read()
+    def _read(self, timeout: float) -> tuple[NDArray[np.uint8], float] | None:
+        read = self._read_remote(timeout) if self._remote else self._capture.read()
+        if read is None:
+            return None
+        good, image = read
         if not good:
             claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-            # What a file claims is seldom exact, but a tenth is missing only where it was cut off.
-            if self._number < 0.9 * claimed:
+            if self._number < _COMPLETE * claimed:
                 self.problem = f"ends after {self._number} of {claimed:.0f} frames; is it damaged?"
             self.ended = True
             return None
-        # Phones and recordings have frames of their own times; not every kind of file tells them.
-        moment = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        # Frames of phones and of our recordings have timestamps; some formats have only a frame rate.
+        timestamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if self._first is None:
-            self._first = moment
-        told = moment - self._first
-        self._last = told if told > self._last else self._last + 1 / self._rate
+            self._first = timestamp
+        seconds = timestamp - self._first
+        self._last = seconds if seconds > self._last else self._last + 1 / self._rate
         return np.asarray(image, np.uint8), self._last
 
+    def _read_remote(self, timeout: float) -> tuple[bool, NDArray[np.uint8] | None] | None:
+        """Read in a thread, so that a server that stalls does not hold up Ctrl-C; None after `timeout`."""
+        self._reading = self._reading or _Task(self._capture.read)
+        self._reading.join(timeout)
+        if self._reading.is_alive():
+            return None
+        read, self._reading = self._reading.result, None
+        return read or (False, None)
+
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file. Waits at most a second for a server that does not respond."""
+        if self._reading:
+            self._reading.join(base.CLOSE_TIMEOUT)
+            if self._reading.is_alive():
+                base.wait_at_exit(self._reading)
+                return  # the capture is released with its last reference, which the thread holds
         self._capture.release()
 
 
-def _open_video(source: str) -> cv2.VideoCapture | None:
-    limits = _limits() if "://" in source else ()
-    capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits) if limits else cv2.VideoCapture(source)
+def _open_video(source: str, *, remote: bool) -> cv2.VideoCapture | None:
+    if remote:
+        capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, base.stream_timeouts())
+    else:
+        capture = cv2.VideoCapture(source)
     if capture.isOpened():
         return capture
     capture.release()
     return None
 
 
-def _in_time(work: Callable[[], _Result]) -> _Result | None:
-    """What `work` returns, or None if that takes too long; in a thread, so that Ctrl-C need not wait."""
-    done: list[_Result] = []
-    thread = threading.Thread(target=lambda: done.append(work()), daemon=True)
-    thread.start()
-    thread.join(OPEN_TIMEOUT)
-    return done[0] if done else None
+class _Task(threading.Thread, Generic[_Result]):
+    """Runs a call in a thread, so that the caller need not wait for it. `result` is None until it returns."""
+
+    def __init__(self, call: Callable[[], _Result]) -> None:
+        super().__init__(name="video", daemon=True)
+        self._call = call
+        self.result: _Result | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Run the call."""
+        self.result = self._call()
 
 
 class FolderFrames(_Played):
-    """The images of a folder in the order of their names, as the frames of a video."""
+    """The images of a folder in the order of their names, as frames of a video. Unreadable ones are skipped.
 
-    def __init__(self, folder: str, rate: float, *, paced: bool = False) -> None:
+    `rate` is in images/s, 10 by default.
+    """
+
+    def __init__(self, folder: str, rate: float | None = None, *, paced: bool = False) -> None:
+        rate = rate or _FOLDER_RATE
         super().__init__(folder, rate, paced=paced)
         self._paths = paths.expand([folder], recursive=False)
         self.capture_format = f"images at {rate:g} fps"
 
-    def _read(self) -> tuple[NDArray[np.uint8], float] | None:
+    def _read(self, timeout: float) -> tuple[NDArray[np.uint8], float] | None:
         path = next(self._paths, None)
         if path is None:
             self.problem, self.ended = "", True
@@ -128,8 +174,8 @@ class FolderFrames(_Played):
         try:
             return decode.decode_colour(paths.read_file(path)), self._number / self._rate
         except ImageError as error:
-            self.problem = f"{path} is passed over: {error}"
+            self.problem = f"{path} is skipped: {error}"
             return None
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""

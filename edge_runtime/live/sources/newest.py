@@ -1,4 +1,4 @@
-"""TODO."""
+"""Live sources: the newest frame of a camera or stream, with reconnection when it is lost."""
 
 from __future__ import annotations
 
@@ -12,55 +12,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError, SourceError
-from edge_runtime.live.sources.base import (
-    _ANYTHING,
-    FRAME_TIMEOUT,
-    OPEN_TIMEOUT,
-    CaptureRequest,
-    Frame,
-    Frames,
-    _described,
-    _reason,
-)
+from edge_runtime.live.sources import base
+from edge_runtime.live.sources.base import CaptureRequest, Frame, Frames
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 3.0  # s before a lost source is tried again, doubled every time
-MOST_HANGING = 3  # threads that a driver may hold for ever before no more are risked
-_STEADY = 5.0  # s that a connection must have given images for the pauses to begin anew
+FIRST_PAUSE = 0.5  # s before a lost source is reopened; doubles after each failure, up to
+LONGEST_PAUSE = 3.0  # s
+MAX_HANGING = 3  # threads that a driver may block forever; after that, no more are started
+_STEADY = 5.0  # s for which a connection must have delivered images to reset the pause
 
 
 class Capture(Protocol):
-    """A device or stream that is open: what a connection needs of it."""
+    """An open device or stream."""
 
-    rate: float  # frames/s as it says itself, 0 where it does not
+    rate: float  # frames/s as it reports them, 0 if unknown
 
     def read(self) -> NDArray[np.uint8] | None:
         """Wait for the next image, BGR uint8 `(H, W, 3)`; None when there are no more."""
 
     def release(self) -> None:
-        """Let go of it."""
+        """Close it."""
 
 
 class LiveFrames(Frames):
-    """The newest frame of a live source, each at most once.
+    """The newest frame of a camera or stream, each at most once.
 
-    A thread of its own empties the camera's buffer, so that a slow reader skips frames instead of falling
-    behind. Raises `SourceError` when the source gives no first frame; one that is lost later, because it
-    ends, fails or gives nothing for `FRAME_TIMEOUT`, says so in `problem` and is tried again and again.
+    A thread of its own empties the camera's buffer, so a slow reader skips frames and does not fall behind.
+    Raises `SourceError` when no first frame arrives. A source is lost when it ends, fails, or delivers no
+    image for `base.FRAME_TIMEOUT`. `problem` is the reason then, and `next` reconnects after a pause.
+
+    `connect` opens the capture and may block. `device` is the path that disappears when the camera is
+    unplugged, "" if there is none.
     """
 
     live = True
 
     def __init__(
-        self,
-        name: str,
-        connect: Callable[[], Capture],
-        request: CaptureRequest = _ANYTHING,
-        *,
-        device: str = "",
+        self, name: str, connect: Callable[[], Capture], request: CaptureRequest, *, device: str = ""
     ) -> None:
-        self.name, self._connect, self._wish, self._device = name, connect, request, device
+        self.name, self._connect, self._request, self._device = name, connect, request, device
         self._changed = threading.Condition()
-        self._hanging: list[_Connection] = []
+        self._hanging: list[_Connection] = []  # lost connections whose threads have not ended yet
         self._pause, self._retry_at = FIRST_PAUSE, 0.0
         self._number = 0
         self._first_arrival: float | None = None
@@ -69,29 +60,30 @@ class LiveFrames(Frames):
         try:
             with self._changed:
                 connection.start()
-                self._changed.wait_for(lambda: connection.fresh or connection.failure, OPEN_TIMEOUT)
-                failure = connection.failure
-        except BaseException:  # Ctrl-C while a camera takes its time
+                self._changed.wait_for(lambda: connection.newest or connection.failure, base.OPEN_TIMEOUT)
+                newest, failure = connection.newest, connection.failure
+        except BaseException:  # such as Ctrl-C while the camera starts
             self.close()
             raise
-        if not connection.fresh:
+        if newest is None:
             self.close()
             if isinstance(failure, MissingDependencyError):
                 raise failure
-            raise SourceError(f"{name}: {_reason(failure) or f'gave no image within {OPEN_TIMEOUT:.0f} s'}")
-        self._describe(connection.fresh[0], connection.rate)
+            reason = _reason(failure) or f"no image within {base.OPEN_TIMEOUT:.0f} s; is it in use elsewhere?"
+            raise SourceError(f"{name}: {reason}")
+        self._describe(newest[0], connection.rate)
 
     def next(self, timeout: float) -> Frame | None:
-        """As `Frames.next`; what has become old meanwhile is skipped."""
+        """As `Frames.next`; older frames are skipped."""
         with self._changed:
             connection = self._connection
             if connection:
-                self._changed.wait_for(lambda: connection.fresh or connection.failure, timeout)
-                if connection.fresh:
+                self._changed.wait_for(lambda: connection.newest or connection.failure, timeout)
+                if connection.newest and not self._unplugged():
                     return self._take(connection)
-                failure = _reason(connection.failure) or self._stalled(connection)
-                if failure:
-                    self._lose(connection, failure)
+                reason = _reason(connection.failure) or self._stalled(connection)
+                if reason:
+                    self._lose(connection, reason)
                 return None
         time.sleep(max(0.0, min(timeout, self._retry_at - time.monotonic())))
         if time.monotonic() >= self._retry_at:
@@ -110,91 +102,106 @@ class LiveFrames(Frames):
         return frame
 
     def _stalled(self, connection: _Connection) -> str:
-        """Why a connection that reports nothing has to be given up; "" where it need not."""
-        waited = time.perf_counter() - connection.heard
-        patience = FRAME_TIMEOUT if connection.opened else OPEN_TIMEOUT
-        # Some drivers go on handing out the last image of a camera that is gone.
-        if self._device.startswith("/dev/") and not os.path.exists(self._device):
-            return "was unplugged"
+        """Why a connection that reports no failure counts as lost; "" if it does not."""
+        if self._unplugged():
+            return "unplugged"
+        waited = time.perf_counter() - connection.last_active
+        patience = base.FRAME_TIMEOUT if connection.delivered else base.OPEN_TIMEOUT
         return f"no image for {waited:.0f} s" if waited > patience else ""
 
-    def _lose(self, connection: _Connection, failure: str) -> None:
-        connection.given_up = True
-        if connection.opened and connection.heard - connection.began > _STEADY:
+    def _unplugged(self) -> bool:
+        """Whether the device's file is gone. Some drivers repeat the last image of an unplugged camera."""
+        return bool(self._device) and not os.path.exists(self._device)
+
+    def _lose(self, connection: _Connection, reason: str) -> None:
+        connection.abandoned = True
+        if connection.delivered and connection.last_active - connection.began > _STEADY:
             self._pause = FIRST_PAUSE
         self._hanging = [each for each in (*self._hanging, connection) if each.is_alive()]
         self._connection = None
         self._retry_at = time.monotonic() + self._pause
-        self.problem = f"{failure}; trying again"
+        self.problem = f"{reason}; reconnecting"
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _reconnect(self) -> None:
         self._hanging = [each for each in self._hanging if each.is_alive()]
-        if len(self._hanging) >= MOST_HANGING:
-            self.problem = "its driver hangs; unplug it and plug it in again"
+        if len(self._hanging) >= MAX_HANGING:
+            self.problem = "the driver does not respond; unplug the camera and plug it in again"
             self._retry_at = time.monotonic() + LONGEST_PAUSE
             return
         self._connection = _Connection(self._connect, self._changed)
         self._connection.start()
 
     def _describe(self, image: NDArray[np.uint8], rate: float) -> None:
-        size = (image.shape[1], image.shape[0])
-        granted = self._wish.size in (None, size) and (not self._wish.rate or abs(rate - self._wish.rate) < 1)
-        self.capture_format = _described(*size, rate) + ("" if granted else f" (asked for {self._wish})")
+        size, wanted = (image.shape[1], image.shape[0]), self._request
+        granted = wanted.size in (None, size) and (not wanted.rate or abs(rate - wanted.rate) < 1)
+        self.capture_format = base.describe_format(*size, rate)
+        if not granted:
+            self.capture_format += f" (requested {wanted})"
 
     def close(self) -> None:
-        """Let go of the device; does not wait long for a driver that hangs."""
+        """Release the device. Waits at most a second for a read in progress."""
         connection, self._connection = self._connection, None
         if connection:
-            connection.given_up = True
-            # The interpreter should not end while the thread is inside OpenCV.
-            connection.join(timeout=FRAME_TIMEOUT)
+            connection.abandoned = True
+            if connection.is_alive():  # Ctrl-C may come before it is started
+                connection.join(base.CLOSE_TIMEOUT)
+            self._hanging.append(connection)
+        for each in self._hanging:
+            if each.is_alive():
+                base.wait_at_exit(each)
+        self._hanging = []
 
 
 class _Connection(threading.Thread):
-    """One attempt at a live source: opens it and takes its images until it fails or is given up.
+    """One attempt at a live source: opens it and keeps its newest image, until it fails or is abandoned.
 
-    A daemon: a driver that hangs inside a read must not keep the process alive.
+    A daemon thread: a driver that blocks forever must not keep the process alive.
     """
 
     def __init__(self, connect: Callable[[], Capture], changed: threading.Condition) -> None:
         super().__init__(name="capture", daemon=True)
         self._connect, self._changed = connect, changed
-        self.fresh: tuple[NDArray[np.uint8], float] | None = None
+        self.newest: tuple[NDArray[np.uint8], float] | None = None  # and its arrival; None once it is taken
         self.failure: Exception | None = None
-        self.opened, self.given_up = False, False
-        self.began = self.heard = time.perf_counter()
+        self.delivered, self.abandoned = False, False
+        self.began = self.last_active = time.perf_counter()
         self.rate = 0.0
 
     def run(self) -> None:
-        """Take images; any error ends up in `failure`: in this thread it would reach nobody."""
+        """Capture images; errors end up in `failure`, since nothing would catch them in this thread."""
         try:
             capture = self._connect()
         except Exception as error:
-            self._report(error)
+            self._fail(error)
             return
         try:
-            while not self.given_up:
+            while not self.abandoned:
                 image = capture.read()
                 if image is None:
-                    self._report(SourceError("gives no more images"))
+                    self._fail(SourceError("no more images"))
                     return
                 with self._changed:
-                    self.heard = time.perf_counter()
-                    self.fresh, self.rate, self.opened = (image, self.heard), capture.rate, True
+                    self.last_active = time.perf_counter()
+                    self.newest, self.rate, self.delivered = (image, self.last_active), capture.rate, True
                     self._changed.notify_all()
         except Exception as error:
-            self._report(error)
+            self._fail(error)
         finally:
             capture.release()
 
-    def _report(self, error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         with self._changed:
             self.failure = error
             self._changed.notify_all()
 
     def take(self) -> tuple[NDArray[np.uint8], float]:
-        """The newest image and when it came, once."""
-        assert self.fresh is not None
-        taken, self.fresh = self.fresh, None
+        """Return the newest image and its arrival, once."""
+        assert self.newest is not None
+        taken, self.newest = self.newest, None
         return taken
+
+
+def _reason(error: Exception | None) -> str:
+    """An error in one line: the first line of its message, or else its type; "" for None."""
+    return "" if error is None else (str(error).splitlines() or [""])[0] or type(error).__name__

@@ -1,0 +1,41 @@
+"""`edge-digits serve`: the server as a whole process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.processes import COMMAND, started
+
+pytest.importorskip("fastapi", reason="serving needs the extra web")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_the_server_answers_until_a_signal_ends_it(image_file, number):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(*COMMAND, "serve", "127.0.0.1:0", **pipes) as process:
+        line = process.stderr.readline()
+        assert line.startswith("edge-digits: serving at http://127.0.0.1:")
+        url = line.split()[-1]
+        with urlopen(Request(f"{url}read", image_file("a.png", "42").read_bytes())) as response:
+            assert json.load(response)["lines"] == ["42"]
+        process.send_signal(number)
+        assert process.communicate() == ("", "")
+    assert process.returncode == 0
+
+
+def test_an_address_in_use_is_reported_in_one_line(run):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        code, output, errors = run("serve", address)
+    assert (code, output) == (2, "")
+    assert errors.startswith("edge-digits: ")
+    assert address in errors
+    assert len(errors.splitlines()) == 1
