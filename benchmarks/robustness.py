@@ -156,7 +156,7 @@ def auroc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float
 
 def _draw_negatives() -> Iterator[tuple[str, Tiles]]:
     """Negatives by kind, uint8 `[N, 28, 28]`, drawn as for training but with another seed."""
-    from train import negatives
+    from train.synthetic import negatives
     from train.synthetic.handwriting import Handwriting
 
     no_tiles = Handwriting(np.empty((0, 28, 28), np.uint8), np.empty(0, np.int64), (SEED,))

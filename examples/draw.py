@@ -1,6 +1,6 @@
-"""Draws the example images of this folder: `python examples/draw.py`.
+"""Draws the example images in this folder: `python examples/draw.py`.
 
-They are simulations, strokes on simulated paper, not photographs; the same ones come out every time.
+The images are simulated, not photographs, and the same on every run.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from train.synthetic import paper, strokes
-
 FOLDER = Path(__file__).parent
 
-sys.path.insert(0, str(FOLDER.parent))
+sys.path.insert(0, str(FOLDER.parent))  # `train` is in the checkout, but not in the installed package
 
-# What is written in each image, line by line.
+from train.synthetic import paper, strokes  # noqa: E402
+
+# The text of each image, line by line.
 TEXTS = {
     "phone-number.jpg": ["0172 945 386"],
     "sums.jpg": ["408", "1356", "92", "7"],
@@ -30,11 +30,11 @@ TEXTS = {
 
 
 def main() -> None:
-    """Write all images."""
+    """Draw all images and write them into this folder."""
     for index, (name, lines) in enumerate(TEXTS.items()):
         image = DRAWERS[name](lines, np.random.default_rng(100 + index))
         cv2.imwrite(str(FOLDER / name), image, [cv2.IMWRITE_JPEG_QUALITY, 88])
-        print(f"{name}: {' / '.join(lines) or 'no digit'}, {image.shape[1]}x{image.shape[0]}")
+        print(f"{name}: {' / '.join(lines) or 'no digits'}, {image.shape[1]}x{image.shape[0]}")
 
 
 def write_lines(
@@ -47,7 +47,11 @@ def write_lines(
     pen: float,
     shade: float,
 ) -> None:
-    """Write lines of digits and blanks on a page, with a hand that is not quite steady."""
+    """Write lines of digits and spaces on a page, float32 `(H, W)`, in place and slightly irregular.
+
+    `corner` (x, y), `height` of the digits and `pen`, the width of the strokes, are in pixels. `shade` is as
+    in `paper.place`.
+    """
     y = corner[1]
     for line in lines:
         x = corner[0] + int(generator.uniform(0, height * 0.2))
@@ -64,15 +68,15 @@ def write_lines(
 
 
 def phone_number(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Ballpoint on a sheet in the light of a window."""
-    page = paper.paper(1000, 360, generator)
+    """Ballpoint on a sheet near a window."""
+    page = paper.blank(1000, 360, generator)
     write_lines(page, lines, generator, corner=(60, 130), height=84, pen=5, shade=0.35)
     return tint(paper.photograph(page, generator), (1.0, 0.97, 0.93))
 
 
 def sums(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Pencil in rows, with the shadow of a hand over a corner."""
-    page = paper.paper(720, 720, generator, level=215)
+    """Rows in pencil, with a shadow over one corner."""
+    page = paper.blank(720, 720, generator, level=215)
     write_lines(page, lines, generator, corner=(110, 60), height=90, pen=6, shade=0.45)
     rows, columns = np.mgrid[0:720, 0:720].astype(np.float32)
     shadow = 1 / (1 + np.exp(-(columns * 0.8 + rows - 980) / 40))
@@ -80,8 +84,8 @@ def sums(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def whiteboard(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """A thick marker on a board with a lamp's reflection."""
-    page = paper.paper(900, 640, generator, level=190)
+    """A thick marker on a whiteboard that reflects a lamp."""
+    page = paper.blank(900, 640, generator, level=190)
     rows, columns = np.mgrid[0:640, 0:900].astype(np.float32)
     page += 60 * np.exp(-(((columns - 650) / 200) ** 2) - ((rows - 140) / 120) ** 2)
     write_lines(page, lines, generator, corner=(150, 90), height=180, pen=17, shade=0.3)
@@ -89,26 +93,29 @@ def whiteboard(lines: list[str], generator: np.random.Generator) -> NDArray[np.u
 
 
 def blackboard(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Chalk: bright on dark."""
-    page = paper.paper(700, 300, generator, level=52)
+    """White chalk on a blackboard."""
+    page = paper.blank(700, 300, generator, level=52)
     write_lines(page, lines, generator, corner=(90, 80), height=140, pen=10, shade=4)
     return tint(paper.photograph(page, generator, noise=5), (0.92, 1.0, 0.94))
 
 
 def one_digit(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
     """A single digit on a small note."""
-    page = paper.paper(240, 240, generator, level=220)
+    page = paper.blank(240, 240, generator, level=220)
     write_lines(page, lines, generator, corner=(80, 50), height=130, pen=9, shade=0.25)
     return paper.photograph(page, generator)
 
 
 def blank_page(lines: list[str], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Paper, and nothing on it."""
-    return tint(paper.photograph(paper.paper(480, 360, generator), generator), (0.95, 0.99, 1.0))
+    """A sheet without writing."""
+    return tint(paper.photograph(paper.blank(480, 360, generator), generator), (0.95, 0.99, 1.0))
 
 
 def tint(grey: NDArray[np.uint8], light: tuple[float, float, float]) -> NDArray[np.uint8]:
-    """Colour a grey image by the light's share of blue, green and red."""
+    """Tint a grey image, uint8 `(H, W)`, with the colour of the light: BGR uint8 `(H, W, 3)`.
+
+    `light` are factors of at most 1 for blue, green and red.
+    """
     return np.rint(grey[:, :, None] * np.array(light, np.float32)).astype(np.uint8)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from edge_runtime.live.sources.base import Frame, Frames
 from train.synthetic import http_camera, videos
-from train.synthetic.videos import stage
 
 SEEDS = tuple(range(200, 205))  # of the videos that are reported; nothing was tuned on them
 
@@ -16,9 +15,9 @@ class SyntheticFrames(Frames):
     """A synthetic video as a source; `scene` is the truth of the last frame, None after the end."""
 
     def __init__(self, video: videos.Video) -> None:
-        self.name = f"{video.name} {video.seed}"
+        self.name = f"{video.kind} {video.seed}"
         self.video, self._scenes = video, enumerate(video)
-        self.scene: stage.Scene | None = None
+        self.scene: videos.LabelledFrame | None = None
 
     def next(self, timeout: float) -> Frame | None:
         """The next frame, without waiting; None after the last one."""
@@ -37,7 +36,7 @@ class RepeatedFrames(Frames):
 
     name = "repeated"
 
-    def __init__(self, video: Iterable[stage.Scene], count: int) -> None:
+    def __init__(self, video: Iterable[videos.LabelledFrame], count: int) -> None:
         self._images = [scene.image for scene in video]
         self._number, self._count = 0, count
 
@@ -48,7 +47,7 @@ class RepeatedFrames(Frames):
             return None
         image = self._images[self._number % len(self._images)].copy()
         self._number += 1
-        return Frame(image, self._number, self._number / stage.FPS, time.perf_counter())
+        return Frame(image, self._number, self._number / videos.FPS, time.perf_counter())
 
     def close(self) -> None:
         """Do nothing: nothing is open."""
@@ -57,10 +56,10 @@ class RepeatedFrames(Frames):
 class LoopedVideo:
     """A video as JPEG images, played forwards and backwards so that it never jumps."""
 
-    def __init__(self, video: Iterable[stage.Scene]) -> None:
+    def __init__(self, video: Iterable[videos.LabelledFrame]) -> None:
         self._images = [http_camera.jpeg(scene.image) for scene in video]
 
     def __call__(self, seconds: float) -> bytes:
         """The image at a time since the start."""
-        index = int(seconds * stage.FPS) % (2 * len(self._images))
+        index = int(seconds * videos.FPS) % (2 * len(self._images))
         return self._images[min(index, 2 * len(self._images) - 1 - index)]

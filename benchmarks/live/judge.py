@@ -14,7 +14,7 @@ from edge_runtime.live.events import Event
 from edge_runtime.live.tracker import Track
 from edge_runtime.live.view import View
 from edge_runtime.results import Box
-from train.synthetic.videos import stage
+from train.synthetic import videos
 
 _LEGIBLE = 0.9  # share of a digit's ink that is visible, from which on the digit is judged
 _HIDDEN = 0.05  # and up to which nothing of it can be read
@@ -24,8 +24,8 @@ _MIN_IOU = 0.2  # from which on a track belongs to a digit
 _TRACK_GRACE = 10  # frames for which a track may show what was true before
 _EVENT_GRACE = 45  # frames for which an event may report what was true before
 
-_LEGIBLE_FRAMES = stage.FPS  # after which a digit must be found
-_COMPLETE_FRAMES = 2 * stage.FPS  # in a row, after which a number must be reported
+_LEGIBLE_FRAMES = videos.FPS  # after which a digit must be found
+_COMPLETE_FRAMES = 2 * videos.FPS  # in a row, after which a number must be reported
 
 
 class Judge:
@@ -42,7 +42,7 @@ class Judge:
         self.events = 0  # "appeared" and "changed"
         self._frames = 0
         self._label_changes = 0
-        self._past: deque[Sequence[stage.Shown]] = deque(maxlen=_EVENT_GRACE)
+        self._past: deque[Sequence[videos.LabelledDigit]] = deque(maxlen=_EVENT_GRACE)
         self._correct: dict[int, bool] = {}  # by confirmed track: whether it has always been correct
         self._labels: dict[int, int] = {}  # by digit: its label when it was last legible
         self._legible: Counter[int] = Counter()  # by digit: frames
@@ -50,7 +50,7 @@ class Judge:
         self._complete: Counter[int] = Counter()  # by number: frames in a row
         self._long_complete: set[int] = set()
 
-    def update(self, view: View, shown: Sequence[stage.Shown]) -> None:
+    def update(self, view: View, shown: Sequence[videos.LabelledDigit]) -> None:
         """Judge one view; `shown` are the digits in its frame."""
         self._frames += 1
         self._past.append(shown)
@@ -77,14 +77,14 @@ class Judge:
             "reported_numbers": len(self._long_complete & set(self.delays)),
         }
 
-    def _update_numbers(self, shown: Sequence[stage.Shown]) -> None:
+    def _update_numbers(self, shown: Sequence[videos.LabelledDigit]) -> None:
         complete = {number for number, digits in _by_number(shown).items() if _is_complete(digits)}
         for number in set(self._complete) - complete:
             del self._complete[number]
         self._complete.update(complete)
         self._long_complete |= {n for n, frames in self._complete.items() if frames >= _COMPLETE_FRAMES}
 
-    def _judge_track(self, track: Track, shown: Sequence[stage.Shown]) -> None:
+    def _judge_track(self, track: Track, shown: Sequence[videos.LabelledDigit]) -> None:
         value, box = track.digit.value, track.digit.box
         if value is None:
             return
@@ -123,26 +123,26 @@ class Judge:
             self.delays.setdefault(now, self._complete[now])
 
 
-def _by_number(shown: Sequence[stage.Shown]) -> dict[int, list[stage.Shown]]:
+def _by_number(shown: Sequence[videos.LabelledDigit]) -> dict[int, list[videos.LabelledDigit]]:
     """The digits of each number in a frame, from left to right."""
-    numbers: dict[int, list[stage.Shown]] = defaultdict(list)
+    numbers: dict[int, list[videos.LabelledDigit]] = defaultdict(list)
     for digit in sorted(shown, key=lambda digit: digit.box.x):
         numbers[digit.number].append(digit)
     return numbers
 
 
-def _is_complete(digits: Sequence[stage.Shown]) -> bool:
+def _is_complete(digits: Sequence[videos.LabelledDigit]) -> bool:
     edges = corners(digit.box for digit in digits)
-    inside = (edges[:, :2] > _BORDER) & ((stage.WIDTH, stage.HEIGHT) - edges[:, 2:] > _BORDER)
+    inside = (edges[:, :2] > _BORDER) & ((videos.WIDTH, videos.HEIGHT) - edges[:, 2:] > _BORDER)
     return bool(inside.all()) and all(digit.visible >= _LEGIBLE for digit in digits)
 
 
-def _ious(box: Box, digits: Sequence[stage.Shown]) -> NDArray[np.floating]:
+def _ious(box: Box, digits: Sequence[videos.LabelledDigit]) -> NDArray[np.floating]:
     """IoU `[N]` of a box with those of N digits."""
     return iou(corners([box]), corners(digit.box for digit in digits))[0]
 
 
-def _digit_at(box: Box, shown: Sequence[stage.Shown]) -> stage.Shown | None:
+def _digit_at(box: Box, shown: Sequence[videos.LabelledDigit]) -> videos.LabelledDigit | None:
     """The digit that overlaps a box most, if it overlaps it enough."""
     overlaps = _ious(box, shown)
     if not (overlaps > _MIN_IOU).any():
@@ -150,7 +150,7 @@ def _digit_at(box: Box, shown: Sequence[stage.Shown]) -> stage.Shown | None:
     return shown[int(overlaps.argmax())]
 
 
-def _reported(event: Event, shown: Sequence[stage.Shown], *, complete: bool = False) -> int | None:
+def _reported(event: Event, shown: Sequence[videos.LabelledDigit], *, complete: bool = False) -> int | None:
     """The number in a frame that an event reports correctly, None if there is none.
 
     Legible digits must be reported, others may be. With `complete`, only complete numbers count.

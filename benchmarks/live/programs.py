@@ -20,7 +20,6 @@ from edge_runtime.live.sources import open_frames
 from edge_runtime.live.view import View
 from edge_runtime.reading.switch import SwitchableReader
 from train.synthetic import http_camera, videos
-from train.synthetic.videos import stage
 
 
 class DelayCounter:
@@ -51,7 +50,7 @@ def measure_delay(url: str, seconds: float) -> dict[str, Any]:
         for view in Live(frames, SwitchableReader("int8"), lambda _: None).views():
             if start is None:
                 # The first second warms up the networks.
-                if view.frame >= stage.FPS:
+                if view.frame >= videos.FPS:
                     start = time.perf_counter(), time.process_time()
                 continue
             counter.add(view)
@@ -102,7 +101,7 @@ def serve(url: str) -> None:
     cv2.setNumThreads(1)
     with open_frames(url) as frames:
         live = Live(frames, SwitchableReader("int8"), lambda _: None)
-        with Server(live.readers, "127.0.0.1:0", live=True) as server:
+        with Server(live.reader, "127.0.0.1:0", live=True) as server:
             server.start()
             start, counter = time.perf_counter(), DelayCounter()
 

@@ -48,7 +48,7 @@ def _judge(video: videos.Video, model: str) -> Judge:
     source, judge = frames.SyntheticFrames(video), Judge()
     for view in Live(source, SwitchableReader(model), lambda _: None).views():
         assert source.scene
-        judge.update(view, source.scene.shown)
+        judge.update(view, source.scene.digits)
     return judge
 
 

@@ -26,13 +26,13 @@ from edge_runtime.live.tracker import Track
 from edge_runtime.live.view import View
 from edge_runtime.results import Box, Digit
 from train.synthetic import http_camera, videos
-from train.synthetic.videos.stage import Shown
+from train.synthetic.videos import LabelledDigit
 
 
 def shown(text, visible=1.0, x=100):
     """The truth of a frame: one number."""
     return tuple(
-        Shown(index, int(character), Box(x + 50 * index, 100, 36, 60), visible, 0)
+        LabelledDigit(index, int(character), Box(x + 50 * index, 100, 36, 60), visible, 0)
         for index, character in enumerate(text)
     )
 
@@ -200,7 +200,7 @@ def test_the_device_program_serves_while_it_reads(stream):
         deadline = time.monotonic() + 60
         while not all(rate := json.loads(device.ask("rate"))) and time.monotonic() < deadline:
             time.sleep(0.1)
-    assert sorted("".join(lines)) == sorted(str(digit.value) for digit in scene.shown)
+    assert sorted("".join(lines)) == sorted(str(digit.value) for digit in scene.digits)
     fps, p99 = rate
     assert fps > 0
     assert p99 > 0

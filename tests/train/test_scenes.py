@@ -1,164 +1,218 @@
-"""Simulated scenes: what is drawn, what is known of it, and what the networks are asked about it."""
+"""Simulated scenes: glyphs and handwriting, surfaces, and the layouts with their labels."""
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
-import torch
 
-from edge_runtime.contract import BACKGROUND, DIGIT_SIZES
+from edge_runtime.errors import MissingDependencyError
 from tests import drawing
-from train import classifier_samples, detector_samples, negatives
-from train.data import Digits
-from train.synthetic import glyphs, scenes, strokes, surfaces
-from train.synthetic.handwriting import Handwriting, from_tile
-from train.synthetic.scenes import layouts, page
+from train.synthetic import distractors, glyphs, scenes, strokes, surfaces
+from train.synthetic.handwriting import IGNORE, NOT_A_DIGIT, Handwriting, crop_to_ink, redraw_tile
+from train.synthetic.scenes import layouts
+from train.synthetic.scenes.page import Page
+
+SIDE = 96
+WITH_DIGITS = [layout.name for layout in layouts.WITH_DIGITS]
+WITHOUT_DIGITS = [layout.name for layout in layouts.WITHOUT_DIGITS]
+
+
+def new_handwriting():
+    tiles, labels = drawing.drawn_tiles(200, seed=5)
+    return Handwriting(tiles, labels.astype(np.int64), (1,))
 
 
 @pytest.fixture(scope="module")
 def handwriting():
-    drawn, labels = drawing.drawn_tiles(200, seed=5)
-    return Handwriting(drawn, labels.astype(np.int64), (1,))
+    return new_handwriting()
 
 
-def layout(name):
-    return [entry for entry in layouts._WITH_DIGITS + layouts._WITHOUT_DIGITS if entry[0].__name__ == name]
+def draw_scene(seed, handwriting, **options):
+    return scenes.draw_scene(np.random.default_rng(seed), handwriting, SIDE, (12, 30), **options)
 
 
-WITH_DIGITS = [entry[0].__name__ for entry in layouts._WITH_DIGITS]
-
-NAMES = WITH_DIGITS + [entry[0].__name__ for entry in layouts._WITHOUT_DIGITS]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_layout_gives_a_image_and_boxes_in_it(name, handwriting, monkeypatch):
-    for part in ("_WITH_DIGITS", "_WITHOUT_DIGITS"):
-        monkeypatch.setattr(scenes, part, layout(name))
+@pytest.mark.parametrize("name", WITH_DIGITS + WITHOUT_DIGITS)
+def test_boxes_and_labels_of_every_layout_are_valid(name, handwriting, monkeypatch):
+    chosen = tuple(each for each in layouts.WITH_DIGITS + layouts.WITHOUT_DIGITS if each.name == name)
+    monkeypatch.setattr(layouts, "WITH_DIGITS", chosen)
+    monkeypatch.setattr(layouts, "WITHOUT_DIGITS", chosen)
     found = 0
-    for seed in range(12):
-        scene = scenes.draw_scene(np.random.default_rng(seed), handwriting, 96, (12, 30))
-        assert scene.grey.shape == (96, 96)
+    for seed in range(8):
+        scene = draw_scene(seed, handwriting)
+        assert scene.grey.shape == (SIDE, SIDE)
         assert scene.grey.dtype == np.uint8
-        assert len(scene.boxes) == len(scene.labels)
-        assert scene.kind == name.strip("_")
-        for x, y, width, height in scene.boxes[scene.labels >= 0]:
-            assert x >= 0
-            assert y >= 0
-            assert x + width <= 96
-            assert y + height <= 96
-            assert min(width, height) > 0
-        found += int((scene.labels >= 0).sum())
+        assert scene.boxes.dtype == np.float32
+        assert scene.boxes.shape == (len(scene.labels), 4)
+        assert scene.kind == name
+        assert set(scene.labels.tolist()) <= {IGNORE, *range(10)}
+        digits = scene.boxes[scene.labels >= 0]
+        assert (digits[:, :2] >= 0).all()
+        assert (digits[:, 2:] > 0).all()
+        assert (digits[:, :2] + digits[:, 2:] <= SIDE).all()
+        found += len(digits)
     assert bool(found) == (name in WITH_DIGITS)
 
 
-def test_a_scene_is_its_seed(handwriting):
-    def draw(seed, source):
-        return scenes.draw_scene(np.random.default_rng(seed), source, 96, (12, 30))
-
-    one, other = draw(7, handwriting), draw(8, handwriting)
-    # Marks that were drawn for other scenes before make no difference.
-    fresh = draw(7, Handwriting(handwriting._tiles, handwriting._labels, (1,)))
-    assert (one.grey == fresh.grey).all()
-    assert (one.boxes == fresh.boxes).all()
-    assert one.grey.tobytes() != other.grey.tobytes()
+@pytest.mark.parametrize(("digits", "names"), [(True, WITH_DIGITS), (False, WITHOUT_DIGITS)])
+def test_digits_can_be_required_or_excluded(digits, names, handwriting):
+    drawn = {draw_scene(seed, handwriting, digits=digits).kind for seed in range(20)}
+    assert len(drawn) > 2
+    assert drawn <= set(names)
 
 
-@pytest.mark.parametrize("pen", [0.0, 0.03, 0.1, 0.2])
-def test_a_digit_is_written_with_the_pen(pen, handwriting):
-    """A broader pen inks more of the same digit."""
-    tile = drawing.drawn_tiles(10, seed=3)[0][8]
-    mark = from_tile(tile, np.random.default_rng(0), pen)
-    assert mark.max() > 200
-    assert 40 < mark.shape[0] < 90
-    if pen:
-        thinner = from_tile(tile, np.random.default_rng(0), pen / 2)
-        assert (mark > 128).mean() >= (thinner > 128).mean()
+def blank_page(handwriting, seed=0):
+    """A page of 96 x 96 px without tilt, on which digits are 30 px high."""
+    brightness, cover = np.full((SIDE, SIDE), 200, np.float32), np.zeros((SIDE, SIDE), np.float32)
+    return Page(np.random.default_rng(seed), handwriting, brightness, 30, np.eye(2), 0.1, cover)
 
 
-@pytest.mark.parametrize("patterns", [glyphs.LETTERS, glyphs.OPERATORS], ids=["letters", "operators"])
-def test_letters_and_signs_are_drawn(patterns):
-    for pattern in patterns.values():
-        assert strokes.draw(pattern, np.random.default_rng(0), height=60, pen=5).max() == 255
-
-
-@pytest.mark.parametrize("shape", [(96, 96), (28, 28), (17, 90)])
-def test_surfaces_are_images_of_any_shape(shape):
-    for seed in range(25):
-        for surface in (surfaces.sheet, surfaces.clutter):
-            drawn = surface(np.random.default_rng(seed), *shape)
-            assert drawn.shape == shape
-            assert np.isfinite(drawn).all()
-
-
-@pytest.mark.parametrize("kind", sorted(negatives.KINDS))
-def test_others_are_tiles(kind, handwriting):
-    drawn = np.stack([negatives.KINDS[kind][0](np.random.default_rng(i), handwriting) for i in range(12)])
-    assert drawn.shape == (12, 28, 28)
-    assert drawn.dtype == np.uint8
-    assert drawn.max() > 100
-
-
-def scene_of(*digits, side=96):
-    boxes = np.array([box for _, box in digits], np.float32).reshape(-1, 4)
-    labels = np.array([label for label, _ in digits], np.int64)
-    return page.Scene(np.zeros((side, side), np.uint8), boxes, labels, "test")
-
-
-def test_a_digit_of_the_levels_size_is_asked_for_in_its_middle():
-    digit, finer, sides = detector_samples.targets(scene_of((7, (40, 36, 14, 22))))
-    rows, columns = np.nonzero(digit == 7)
-    assert len(rows) >= 2
-    for row, column in zip(rows, columns, strict=True):
-        x, y = column * 4 + 2, row * 4 + 2
-        left, top, right, bottom = sides[:, row, column].astype(float)
-        assert (x - left, y - top, x + right, y + bottom) == pytest.approx((40, 36, 54, 58), abs=0.1)
-        assert 40 < x < 54
-        assert 36 < y < 58
-    assert set(np.unique(digit)) == {detector_samples.NOTHING, detector_samples.UNJUDGED, 7}
-    assert not finer.any()
+@pytest.mark.parametrize("seed", range(8))
+def test_the_box_of_a_digit_is_that_of_its_ink(seed, handwriting):
+    page = blank_page(handwriting, seed)
+    page.digit(0.2, -0.3)
+    rows, columns = np.nonzero(page.cover > 0.35)
+    assert page.labels[0] in range(10)
+    assert page.boxes == [(columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)]
+    assert page.boxes[0][3] == pytest.approx(30, abs=8)
+    page.apply_ink(0.25)
+    assert page.brightness.min() == pytest.approx(50, abs=1)
+    assert (page.brightness < 200).sum() >= len(rows)
+    assert not page.cover.any()
 
 
 @pytest.mark.parametrize(
-    ("size", "asked", "hinted"),
+    ("x", "labelled"),
     [
-        (DIGIT_SIZES[0] / 2, False, True),
-        (20, True, False),
-        (DIGIT_SIZES[1] * 1.5, False, False),
-        (3, False, False),
+        pytest.param(0.0, True, id="inside"),
+        pytest.param(1.6, False, id="cut off"),
+        pytest.param(3.0, None, id="outside"),
     ],
 )
-def test_other_levels_find_other_sizes(size, asked, hinted):
-    digit, finer, _ = detector_samples.targets(scene_of((3, (30, 30, size * 0.6, size))))
-    assert (digit == 3).any() == asked
-    assert (finer == 1).any() == hinted
+def test_digits_at_the_border_are_ignored(x, labelled, handwriting):
+    page = blank_page(handwriting)
+    page.digit(x, 0)
+    if labelled is None:
+        assert not page.labels
+        assert not page.cover.any()
+    else:
+        assert (page.labels[0] in range(10)) == labelled
+        assert (page.labels[0] == IGNORE) != labelled
+        assert page.boxes[0][0] + page.boxes[0][2] <= SIDE
 
 
-def test_what_is_cut_off_is_not_judged():
-    digit, _, _ = detector_samples.targets(scene_of((page.IGNORED, (80, 36, 16, 22))))
-    assert (digit == detector_samples.UNJUDGED).any()
-    assert not (digit >= 0).any()
+def test_the_seed_determines_the_scene(handwriting):
+    drawn, other = draw_scene(7, handwriting), draw_scene(8, handwriting)
+    # Glyphs that were drawn for earlier scenes make no difference.
+    again = draw_scene(7, new_handwriting())
+    assert np.array_equal(drawn.grey, again.grey)
+    assert np.array_equal(drawn.boxes, again.boxes)
+    assert np.array_equal(drawn.labels, again.labels)
+    assert not np.array_equal(drawn.grey, other.grey)
 
 
-def test_windows_are_the_same_for_a_seed_and_any_number_of_processes():
-    drawn, labels = drawing.drawn_tiles(50, seed=5)
-    digits = Digits(torch.from_numpy(drawn), torch.from_numpy(labels.astype(np.int64)))
-    one, two = (detector_samples.draw_windows(12, digits, (3, 1), processes) for processes in (1, 2))
-    assert torch.equal(one.grey, two.grey)
-    assert torch.equal(one.digit, two.digit)
-    assert torch.equal(one.sides, two.sides)
+@pytest.mark.parametrize("pen", [0.0, 0.03, 0.1, 0.2])
+def test_tiles_are_redrawn_at_the_height_of_a_glyph(pen):
+    for tile in drawing.drawn_tiles(10, seed=3)[0]:
+        ink = redraw_tile(tile, np.random.default_rng(0), pen)
+        assert ink.dtype == np.uint8
+        assert ink.max() > 200
+        assert 40 < ink.shape[0] < 90
 
 
-def test_tiles_are_cut_where_the_digits_are(handwriting):
-    right = count = 0
-    for seed in range(30):
-        generator = np.random.default_rng(seed)
-        scene = scenes.draw_scene(generator, handwriting, 208, (30, 90), digits=True)
-        crops = classifier_samples.sample_scene(scene, None, generator)
-        assert len(crops) <= int((scene.labels >= 0).sum())
-        for cut in crops:
-            assert cut.tile.shape == (28, 28)
-            assert 0 <= cut.label < BACKGROUND
-            right += int((cut.tile > 64).sum() > 20)
-            count += 1
-    assert count > 30
-    assert right / count > 0.95
+def test_a_wider_pen_leaves_more_ink():
+    tile = drawing.drawn_tiles(10, seed=3)[0][8]
+    shares = [
+        float((redraw_tile(tile, np.random.default_rng(0), pen) > 128).mean()) for pen in (0.05, 0.1, 0.2)
+    ]
+    assert shares[0] < shares[1] < shares[2]
+
+
+def test_handwriting_labels_digits_and_symbols(handwriting):
+    generator = np.random.default_rng(0)
+    assert {handwriting.digit(generator, 0.1)[1] for _ in range(100)} == set(range(10))
+    assert {handwriting.symbol(generator, 0.1)[1] for _ in range(100)} == {NOT_A_DIGIT, IGNORE}
+
+
+def test_words_are_letters_side_by_side(handwriting):
+    widths = [handwriting.word(np.random.default_rng(1), 0.1, count).shape for count in (1, 5)]
+    assert {height for height, _ in widths} == {80}
+    assert widths[1][1] > 2 * widths[0][1]
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        pytest.param(glyphs.DIGITS, id="digits"),
+        pytest.param(glyphs.LETTERS, id="letters"),
+        pytest.param(glyphs.SYMBOLS, id="symbols"),
+    ],
+)
+def test_every_glyph_has_the_given_height(patterns):
+    for name, glyph in patterns.items():
+        ink = strokes.draw(glyph, np.random.default_rng(0), height=60, pen=5, variation=0)
+        assert ink.dtype == np.uint8
+        assert ink.max() == 255, name
+        rows, columns = np.nonzero(ink > 128)
+        extent = np.ptp(columns) if name in ("-", "=") else np.ptp(rows)  # flat symbols are that wide instead
+        assert extent + 1 == pytest.approx(61, abs=3), name
+
+
+def test_glyphs_vary_only_as_much_as_they_should():
+    def draw(seed, variation):
+        return strokes.draw_digit(5, np.random.default_rng(seed), height=60, pen=5, variation=variation)
+
+    assert np.array_equal(draw(0, 0), draw(1, 0))
+    assert draw(0, 1).shape != draw(1, 1).shape or not np.array_equal(draw(0, 1), draw(1, 1))
+
+
+def test_distractors_are_cropped_to_their_ink():
+    generator = np.random.default_rng(0)
+    for draw in (
+        lambda: distractors.scribble(generator, 0.1),
+        lambda: distractors.invented(generator, 0.0),
+        lambda: distractors.foreign(generator),
+        lambda: distractors.printed(generator, 3),
+    ):
+        for _ in range(5):
+            ink = draw()
+            assert ink.dtype == np.uint8
+            assert ink.max() > 128
+            assert ink.shape == crop_to_ink(ink).shape
+
+
+@pytest.mark.parametrize(
+    ("package", "draw", "message"),
+    [
+        pytest.param(
+            "skimage.morphology",
+            lambda: redraw_tile(np.full((28, 28), 255, np.uint8), np.random.default_rng(0), 0.1),
+            "needs scikit-image: pip install",
+            id="scikit-image",
+        ),
+        pytest.param(
+            "PIL", distractors.find_fonts.__wrapped__, "need Pillow and matplotlib: pip install", id="Pillow"
+        ),
+        pytest.param(
+            "matplotlib",
+            distractors.find_fonts.__wrapped__,
+            "need Pillow and matplotlib: pip install",
+            id="matplotlib",
+        ),
+    ],
+)
+def test_missing_packages_are_named(package, draw, message, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=message):
+        draw()
+
+
+@pytest.mark.parametrize("shape", [(96, 96), (28, 28), (17, 90)])
+@pytest.mark.parametrize("surface", [surfaces.sheet, surfaces.clutter])
+def test_surfaces_have_any_shape(surface, shape):
+    for seed in range(15):
+        drawn = surface(np.random.default_rng(seed), *shape)
+        assert drawn.shape == shape
+        assert drawn.dtype == np.float32
+        assert np.isfinite(drawn).all()

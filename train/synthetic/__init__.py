@@ -1,1 +1,5 @@
-"""Simulated pens, paper, scenes, cameras and videos, drawn with numpy and OpenCV."""
+"""Simulated handwriting, paper, scenes, cameras and videos, drawn with numpy and OpenCV; PyTorch is not needed.
+
+Two functions need packages of the extra `train`: redrawing MNIST's digits with another pen (scikit-image) and
+printing letters (Pillow, matplotlib). They import them when they are called.
+"""

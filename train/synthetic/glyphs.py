@@ -1,14 +1,17 @@
-"""TODO."""
+"""Glyphs: the shapes of handwritten digits, letters and symbols, as pen strokes.
+
+This module is data only; `strokes` draws it. A glyph is a list of strokes, and a stroke is a list of points
+(x, y) that a smooth curve runs through. y is 0 at the top and 1 on the base line; x has the same unit. Sharp
+corners are where two strokes meet.
+"""
 
 from __future__ import annotations
 
-# Every pattern is a list of strokes, every stroke a list of points (x, y) that a smooth curve runs through;
-# y goes from 0 at the top to 1 at the base line, x in the same unit. A corner is where two strokes meet.
-_Stroke = list[tuple[float, float]]
+Stroke = list[tuple[float, float]]
+Glyph = list[Stroke]
 
-Pattern = list[_Stroke]
-
-STROKES: dict[int, Pattern] = {
+# One plain way to write each digit.
+DIGITS: dict[int, Glyph] = {
     0: [[(0.36, 0.02), (0.12, 0.14), (0.04, 0.5), (0.13, 0.88), (0.34, 0.98), (0.56, 0.84), (0.62, 0.48),
          (0.54, 0.12), (0.34, 0.02)]],
     1: [[(0.34, 0.0), (0.31, 0.5), (0.28, 1.0)]],
@@ -29,12 +32,12 @@ STROKES: dict[int, Pattern] = {
         [(0.56, 0.12), (0.55, 0.5), (0.46, 1.0)]],
 }  # fmt: skip
 
-# Ways of writing that MNIST, of American pens, hardly holds.
-STYLES: dict[int, list[Pattern]] = {
+# Other ways of writing the digits, most of them rare in MNIST, which was collected in the USA.
+DIGIT_STYLES: dict[int, list[Glyph]] = {
     0: [
-        [*STROKES[0], [(0.56, 0.08), (0.34, 0.5), (0.1, 0.93)]],  # slashed
+        [*DIGITS[0], [(0.56, 0.08), (0.34, 0.5), (0.1, 0.93)]],  # slashed
         [[(0.3, 0.0), (0.08, 0.2), (0.03, 0.55), (0.14, 0.92), (0.36, 0.99), (0.58, 0.8), (0.6, 0.4),
-          (0.5, 0.08), (0.24, 0.03)]],  # closed past its start
+          (0.5, 0.08), (0.24, 0.03)]],  # closed beyond its start
     ],
     1: [
         [[(0.02, 0.34), (0.2, 0.18), (0.36, 0.0)], [(0.36, 0.0), (0.34, 0.5), (0.33, 1.0)]],
@@ -59,13 +62,13 @@ STYLES: dict[int, list[Pattern]] = {
         [[(0.46, 0.0), (0.24, 0.3), (0.02, 0.64)], [(0.02, 0.64), (0.3, 0.64), (0.66, 0.64)],
          [(0.46, 0.0), (0.46, 0.5), (0.46, 1.0)]],  # closed
         [[(0.1, 0.0), (0.08, 0.28), (0.06, 0.52)], [(0.06, 0.52), (0.3, 0.52), (0.62, 0.5)],
-         [(0.5, 0.05), (0.49, 0.5), (0.48, 1.0)]],  # open, square
+         [(0.5, 0.05), (0.49, 0.5), (0.48, 1.0)]],  # open, angular
         [[(0.34, 0.0), (0.2, 0.36), (0.06, 0.7)], [(0.06, 0.7), (0.36, 0.66), (0.7, 0.64)],
          [(0.5, 0.4), (0.46, 0.7), (0.4, 1.0)]],  # open, sharp
     ],
     5: [
         [[(0.62, 0.0), (0.4, 0.02), (0.2, 0.0), (0.12, 0.2), (0.12, 0.42), (0.34, 0.36), (0.58, 0.56),
-          (0.5, 0.88), (0.26, 1.0), (0.02, 0.9)]],  # in one go
+          (0.5, 0.88), (0.26, 1.0), (0.02, 0.9)]],  # in one stroke
         [[(0.14, 0.02), (0.12, 0.24), (0.1, 0.42)], [(0.1, 0.42), (0.36, 0.36), (0.58, 0.6), (0.44, 0.94),
           (0.04, 0.94)], [(0.14, 0.04), (0.4, 0.02), (0.72, 0.0)]],
     ],
@@ -75,7 +78,7 @@ STYLES: dict[int, list[Pattern]] = {
         [[(0.3, 0.0), (0.14, 0.36), (0.06, 0.7), (0.24, 1.0), (0.46, 0.82), (0.34, 0.6), (0.08, 0.74)]],
     ],
     7: [
-        [*STROKES[7], [(0.16, 0.5), (0.36, 0.48), (0.58, 0.46)]],  # barred
+        [*DIGITS[7], [(0.16, 0.5), (0.36, 0.48), (0.58, 0.46)]],  # barred
         [[(0.04, 0.18), (0.05, 0.08), (0.06, 0.02)], [(0.06, 0.02), (0.3, 0.03), (0.6, 0.0)],
          [(0.6, 0.0), (0.4, 0.44), (0.3, 1.0)]],  # with a serif
         [[(0.04, 0.18), (0.06, 0.02)], [(0.06, 0.02), (0.3, 0.04), (0.62, 0.0)],
@@ -93,8 +96,8 @@ STYLES: dict[int, list[Pattern]] = {
     ],
 }  # fmt: skip
 
-# Letters, without those that nobody could tell from a digit when they stand alone: O, o, I, l, i, j, b, q, g.
-LETTERS: dict[str, Pattern] = {
+# Letters, except those that look like a digit when they stand alone: O, o, I, l, i, j, b, q, g.
+LETTERS: dict[str, Glyph] = {
     "A": [[(0.35, 0.0), (0.18, 0.5), (0.0, 1.0)], [(0.35, 0.0), (0.54, 0.5), (0.7, 1.0)],
           [(0.14, 0.64), (0.36, 0.63), (0.58, 0.64)]],
     "B": [[(0.08, 0.0), (0.08, 0.5), (0.08, 1.0)],
@@ -163,7 +166,8 @@ LETTERS: dict[str, Pattern] = {
           [(0.54, 0.0), (0.46, 0.5), (0.3, 0.92), (0.04, 0.98)]],
 }  # fmt: skip
 
-OPERATORS: dict[str, Pattern] = {
+# The first five are the ones that stand between digits.
+SYMBOLS: dict[str, Glyph] = {
     "+": [[(0.0, 0.5), (0.5, 0.5), (1.0, 0.5)], [(0.5, 0.0), (0.5, 0.5), (0.5, 1.0)]],
     "-": [[(0.0, 0.5), (0.5, 0.51), (1.0, 0.5)]],
     "=": [[(0.0, 0.3), (0.5, 0.31), (1.0, 0.3)], [(0.0, 0.7), (0.5, 0.7), (1.0, 0.71)]],

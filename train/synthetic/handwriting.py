@@ -1,7 +1,7 @@
-"""Ink of single marks: digits in any pen, letters by hand and in print, signs, scribbles.
+"""Handwriting: images of single digits, letters, symbols and words, written with pens of any width.
 
-A mark is ink on black, `uint8 (H, W)`, trimmed to its ink, 255 where the pen went, about `MARK_HEIGHT` px
-high. Digits are MNIST's, written anew with another pen, and the project's own strokes.
+An `InkImage` is uint8 `(H, W)`, 0 for paper and 255 for ink, cropped to the ink; a glyph is about
+`GLYPH_HEIGHT` px high. Digits are either MNIST's, redrawn with another pen, or the project's own glyphs.
 """
 
 from __future__ import annotations
@@ -12,48 +12,74 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.errors import MissingDependencyError
 from train.synthetic import glyphs, strokes
 
-MARK_HEIGHT = 64
+InkImage = NDArray[np.uint8]
 
-NONE, DOUBTFUL = -2, -1  # instead of a digit's value: none, and what could be one
+GLYPH_HEIGHT = 64  # px
 
-Mark = NDArray[np.uint8]
+# Labels beside the digits 0..9. What is ignored counts neither as a digit nor as background: it could be read
+# as a digit, or is cut off.
+NOT_A_DIGIT, IGNORE = -2, -1
+
+_INK = 40  # grey level from which a pixel counts as ink when an image is cropped
+_WORD_HEIGHT = 80  # px
 
 _MNIST_SCALE = 3
+_OWN_GLYPHS = 0.35  # share of digits that are the project's own glyphs, not MNIST's
+_RARE_STYLES = 0.7  # of those, the share in a style that is rare in MNIST
 
-_STROKE_DRAWN = 0.35  # share of digits that are the project's own strokes, not MNIST's
+_LIKE_A_ONE = ("/", "(", ")", "!")  # symbols that a slanted 1 looks like
 
-_STYLED = 0.7  # of those, the share in a style that MNIST lacks
+# Widths of the pens, as shares of the height; 0 keeps an MNIST digit as it was written.
+_PENS = np.array([0, *np.exp(np.linspace(np.log(0.025), np.log(0.2), 12))])
 
-_GLYPH_SIZE = 80
+_POOL = {"digit": 4000, "letter": 800, "symbol": 400}  # different images per pen
 
 
 class Handwriting:
-    """Where marks come from: `tiles` uint8 `[N, 28, 28]` with `labels` int `[N]` in 0..9 are MNIST's.
+    """A source of handwriting, made from MNIST.
 
-    Drawing a mark takes far longer than writing it onto a page, so that each is drawn once and kept: a pen
-    has one of `_PENS` widths and writes one of `_POOL` digits, letters and signs, which only their number and
-    `hand` decide. Splits that must not share a mark are written by different hands.
+    `tiles` are uint8 `[N, 28, 28]` and `labels` int64 `[N]`, 0 to 9. Drawing a glyph takes far longer than
+    placing it on a page, so images are drawn once and kept: the width of the pen is rounded up to one of
+    `_PENS`, and each pen writes the number of images in `_POOL`. An image depends on its index in the pool,
+    its pen and `hand` only, so the order of drawing does not matter. Data splits that must not share images
+    need different values of `hand`.
     """
 
     def __init__(self, tiles: NDArray[np.uint8], labels: NDArray[np.int64], hand: Sequence[int]) -> None:
         self._tiles, self._labels, self._hand = tiles, labels, tuple(hand)
-        self._drawn: dict[tuple[str, int, int], tuple[Mark, int]] = {}
+        self._drawn: dict[tuple[str, int, int], tuple[InkImage, int]] = {}
 
-    def digit(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
-        """A digit and its value; `pen` is the stroke's width as a share of the height, 0 for MNIST's own."""
+    def digit(self, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
+        """A random digit and its value 0..9.
+
+        `pen` is the width of the strokes as a share of the height, up to 0.2; 0 keeps MNIST's own.
+        """
         return self._find("digit", generator, pen)
 
-    def letter(self, generator: np.random.Generator, pen: float) -> Mark:
-        """A handwritten letter."""
+    def letter(self, generator: np.random.Generator, pen: float) -> InkImage:
+        """A random handwritten letter."""
         return self._find("letter", generator, pen)[0]
 
-    def operator(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
-        """A handwritten sign: + - x / = and the like; `DOUBTFUL` goes with one that may be a leaning 1."""
-        return self._find("operator", generator, pen)
+    def symbol(self, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
+        """A random handwritten symbol, such as + - x / =, and its label.
 
-    def _find(self, kind: str, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
+        The label is `NOT_A_DIGIT`, or `IGNORE` for a symbol that could be read as a 1.
+        """
+        return self._find("symbol", generator, pen)
+
+    def word(self, generator: np.random.Generator, pen: float, count: int) -> InkImage:
+        """`count` random letters side by side, 80 px high. This image is not cropped to the ink."""
+        letters = [self.letter(generator, pen) for _ in range(count)]
+        padded = [
+            cv2.copyMakeBorder(each, 0, max(0, _WORD_HEIGHT - each.shape[0]), 4, 6, cv2.BORDER_CONSTANT)
+            for each in letters
+        ]
+        return np.hstack([each[:_WORD_HEIGHT] for each in padded])
+
+    def _find(self, kind: str, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
         level = int(np.searchsorted(_PENS, pen))
         key = kind, level, int(generator.integers(_POOL[kind]))
         if key not in self._drawn:
@@ -61,68 +87,73 @@ class Handwriting:
             self._drawn[key] = getattr(self, f"_draw_{kind}")(own, float(_PENS[level]))
         return self._drawn[key]
 
-    def _draw_digit(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
-        if generator.random() < _STROKE_DRAWN:
+    def _draw_digit(self, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
+        if generator.random() < _OWN_GLYPHS:
             value = int(generator.integers(10))
-            styles = glyphs.STYLES[value]
-            styled = generator.random() < _STYLED
-            pattern = styles[generator.integers(len(styles))] if styled else glyphs.STROKES[value]
-            return _drawn(pattern, generator, pen), value
+            styles = glyphs.DIGIT_STYLES[value]
+            rare = generator.random() < _RARE_STYLES
+            glyph = styles[generator.integers(len(styles))] if rare else glyphs.DIGITS[value]
+            return draw_glyph(glyph, generator, pen), value
         index = int(generator.integers(len(self._labels)))
-        return from_tile(self._tiles[index], generator, pen), int(self._labels[index])
+        return redraw_tile(self._tiles[index], generator, pen), int(self._labels[index])
 
-    def _draw_letter(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
+    def _draw_letter(self, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
         names = list(glyphs.LETTERS)
-        return _drawn(glyphs.LETTERS[names[generator.integers(len(names))]], generator, pen), NONE
+        glyph = glyphs.LETTERS[names[generator.integers(len(names))]]
+        return draw_glyph(glyph, generator, pen), NOT_A_DIGIT
 
-    def _draw_operator(self, generator: np.random.Generator, pen: float) -> tuple[Mark, int]:
-        names = list(glyphs.OPERATORS)
-        # The first five are what stands between digits.
-        chosen = names[generator.integers(5 if generator.random() < 0.6 else len(names))]
-        label = DOUBTFUL if chosen in _LIKE_ONE else NONE
-        return _drawn(glyphs.OPERATORS[chosen], generator, pen), label
-
-
-_LIKE_ONE = ("/", "(", ")", "!")
-
-_PENS = np.array([0, *np.exp(np.linspace(np.log(0.025), np.log(0.2), 12))])
-
-_POOL = {"digit": 4000, "letter": 800, "operator": 400}
+    def _draw_symbol(self, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
+        names = list(glyphs.SYMBOLS)
+        # The first five stand between digits, so they are needed most.
+        name = names[generator.integers(5 if generator.random() < 0.6 else len(names))]
+        label = IGNORE if name in _LIKE_A_ONE else NOT_A_DIGIT
+        return draw_glyph(glyphs.SYMBOLS[name], generator, pen), label
 
 
-def from_tile(tile: NDArray[np.uint8], generator: np.random.Generator, pen: float) -> Mark:
-    """Enlarge an MNIST digit, and write it anew along its middle line where `pen` is given."""
+def draw_glyph(glyph: glyphs.Glyph, generator: np.random.Generator, pen: float) -> InkImage:
+    """Draw a glyph with much variation; `pen` is a share of the height, 0 for a random width."""
+    width = max(1.5, (pen or generator.uniform(0.06, 0.14)) * GLYPH_HEIGHT)
+    return crop_to_ink(strokes.draw(glyph, generator, height=GLYPH_HEIGHT, pen=width, variation=1.6))
+
+
+def redraw_tile(tile: NDArray[np.uint8], generator: np.random.Generator, pen: float) -> InkImage:
+    """Redraw an MNIST digit, uint8 `(28, 28)`, along its centre line with another pen.
+
+    `pen` is the width of the strokes as a share of the height; with 0, the digit is only enlarged. Raises
+    `MissingDependencyError` where scikit-image is needed but not installed.
+    """
     large = cv2.resize(tile, None, fx=_MNIST_SCALE, fy=_MNIST_SCALE, interpolation=cv2.INTER_CUBIC)
     large = cv2.copyMakeBorder(large, 12, 12, 12, 12, cv2.BORDER_CONSTANT)
     if not pen:
         edge = generator.uniform(70, 170)
         soft = cv2.GaussianBlur(large, (0, 0), 1.2).astype(np.float32)
-        return trim(np.clip((soft - edge) * 4 + 128, 0, 255).astype(np.uint8))
-    from skimage.morphology import skeletonize  # a second to import, for those who draw scenes alone
+        return crop_to_ink(np.clip((soft - edge) * 4 + 128, 0, 255).astype(np.uint8))
+    try:
+        # Imported here: it takes a second, and the project's own glyphs do not need it.
+        from skimage.morphology import skeletonize
+    except ImportError as error:
+        raise MissingDependencyError(
+            "redrawing MNIST's digits needs scikit-image: pip install -e '.[train]'"
+        ) from error
 
-    middle = skeletonize(cv2.GaussianBlur(large, (0, 0), 1.5) > 110)
-    return trim(_written(middle.astype(np.uint8) * 255, pen * MARK_HEIGHT, generator))
+    centre_line = skeletonize(cv2.GaussianBlur(large, (0, 0), 1.5) > 110)
+    return crop_to_ink(_widen(centre_line.astype(np.uint8) * 255, pen * GLYPH_HEIGHT, generator))
 
 
-def _written(line: NDArray[np.uint8], width: float, generator: np.random.Generator) -> Mark:
-    """Widen a line of 1 px to a pen's stroke."""
+def _widen(line: NDArray[np.uint8], width: float, generator: np.random.Generator) -> InkImage:
+    """Widen a line of 1 px to a stroke of `width` px."""
     size = max(1, round(width))
-    # A broad nib writes some directions broader than others.
+    # A broad nib makes strokes of some directions wider than others.
     nib = max(1, round(size * generator.uniform(0.7, 1.0))), size
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, nib if generator.random() < 0.5 else nib[::-1])
     wide = cv2.dilate(line, kernel) if size > 1 else line
-    # A middle line found pixel by pixel is jagged: smooth it and cut anew.
+    # Skeletons are jagged: blur, then restore a sharp edge.
     soft = cv2.GaussianBlur(wide, (0, 0), 0.8 + 0.06 * size).astype(np.float32)
     peak = float(soft.max()) or 1.0
     return np.clip((soft / peak - 0.38) * 700 + 100, 0, 255).astype(np.uint8)
 
 
-def _drawn(pattern: glyphs.Pattern, generator: np.random.Generator, pen: float) -> Mark:
-    width = max(1.5, (pen or generator.uniform(0.06, 0.14)) * MARK_HEIGHT)
-    return trim(strokes.draw(pattern, generator, height=MARK_HEIGHT, pen=width, unrest=1.6))
-
-
-def trim(ink: NDArray[np.uint8]) -> Mark:
-    """Crop a mark down to its ink; one of no ink at all comes back as a single black pixel."""
-    x, y, width, height = cv2.boundingRect((ink > 40).astype(np.uint8))
-    return ink[y : y + height, x : x + width] if width else np.zeros((1, 1), np.uint8)
+def crop_to_ink(image: NDArray[np.uint8]) -> InkImage:
+    """Crop an image, uint8 `(H, W)`, to its ink; without any ink, return a single black pixel."""
+    x, y, width, height = cv2.boundingRect((image > _INK).astype(np.uint8))
+    return image[y : y + height, x : x + width] if width else np.zeros((1, 1), np.uint8)

@@ -1,78 +1,95 @@
-"""An HTTP camera of one's own: a Motion JPEG stream that can be made to stall, to drop and to come back."""
+"""A simulated HTTP camera: streams Motion JPEG, and can stall, go away and come back."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
+from typing import Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-LIVE, STALLED, AWAY = "live", "stalled", "away"
+State = Literal["live", "stalled", "away"]
+
+LIVE: Final = "live"  # frames are sent
+STALLED: Final = "stalled"  # connections stay open, but no frames are sent
+AWAY: Final = "away"  # open connections are closed, new ones get status 503
+
 _BOUNDARY = "frame"
 
 
 def jpeg(image: NDArray[np.uint8]) -> bytes:
-    """An image, BGR uint8 `(H, W, 3)`, as a JPEG's bytes."""
+    """Encode an image, BGR uint8 `(H, W, 3)` or grey uint8 `(H, W)`, as JPEG."""
     return cv2.imencode(".jpg", image)[1].tobytes()
 
 
 class StreamServer:
-    """Serves `image(seconds)`, a JPEG's bytes, at `rate` frames/s to all who ask for `url`.
+    """Streams frames to any number of clients of `url`, at most `rate` per second to each; a context manager.
 
-    `state` may be set at any time: LIVE, STALLED (connections stay, nothing comes) or AWAY (connections are
-    closed and rejected). `frames` counts the images that were sent.
+    `image` is called with the seconds since the start and returns one frame as JPEG; it must be thread-safe,
+    as every client has its own thread. The server listens on a free port of 127.0.0.1 from construction on;
+    leaving the context stops it.
+
+    Attributes:
+        state: `LIVE`, `STALLED` or `AWAY`; assign to it at any time.
+        frames: Number of frames sent so far, to all clients together.
     """
 
     def __init__(self, image: Callable[[float], bytes], rate: float = 30) -> None:
-        self.state = LIVE
+        self.state: State = LIVE
         self.frames = 0
         self._image, self._rate = image, rate
         self._started = time.monotonic()
-        outer = self
+        self._lock = threading.Lock()
+        self._closing = False
+        camera = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer._send(self)
+                with contextlib.suppress(OSError):  # the client has disconnected
+                    camera._stream(self)
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._closing = False
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        """Where the stream is."""
+        """Address of the stream."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/stream.mjpg"
 
-    def _send(self, handler: BaseHTTPRequestHandler) -> None:
+    def _stream(self, client: BaseHTTPRequestHandler) -> None:
+        """Send frames to one client until it disconnects or the camera goes away."""
+        client.close_connection = True
         if self.state == AWAY:
-            handler.send_error(503)
+            client.send_error(503)
             return
-        handler.send_response(200)
-        handler.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
-        handler.end_headers()
-        try:
-            due = time.monotonic()
-            while self.state != AWAY and not self._closing:
-                if self.state == LIVE:
-                    data = self._image(time.monotonic() - self._started)
-                    head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
-                    handler.wfile.write(head.encode() + data + b"\r\n")
-                    self.frames += 1
-                due = max(due + 1 / self._rate, time.monotonic() - 1 / self._rate)
-                time.sleep(max(0.0, due - time.monotonic()))
-        except OSError:  # the reader has gone
-            pass
-        handler.close_connection = True
+        client.send_response(200)
+        client.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
+        client.end_headers()
+        period = 1 / self._rate
+        due = time.monotonic()
+        while self.state != AWAY and not self._closing:
+            if self.state == LIVE:
+                self._send_frame(client)
+            due = max(due + period, time.monotonic() - period)  # a late frame is not made up for
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def _send_frame(self, client: BaseHTTPRequestHandler) -> None:
+        data = self._image(time.monotonic() - self._started)
+        head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+        client.wfile.write(head.encode() + data + b"\r\n")
+        with self._lock:
+            self.frames += 1
 
     def __enter__(self) -> StreamServer:
         return self

@@ -1,4 +1,4 @@
-"""TODO."""
+"""A page: blank paper, ink on it, a photograph of it. For examples and videos; scenes use `surfaces`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def paper(
+def blank(
     width: int, height: int, generator: np.random.Generator, *, level: float = 205
 ) -> NDArray[np.float32]:
-    """A sheet of paper under a lamp that stands to one side: float32 `(H, W)`, about 0..255."""
+    """A blank page lit from one side: float32 `(H, W)`, about 0..255, `level` on average."""
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     angle = generator.uniform(0, 2 * np.pi)
     slope = (columns / width - 0.5) * np.cos(angle) + (rows / height - 0.5) * np.sin(angle)
@@ -19,10 +19,10 @@ def paper(
 
 
 def place(page: NDArray[np.float32], ink: NDArray[np.uint8], x: int, y: int, *, shade: float) -> None:
-    """Put ink on a page in place, its top left corner at (x, y).
+    """Put ink, uint8 `(H, W)`, on a page in place, its top left corner at (x, y) px.
 
-    `shade` is the ink's brightness as a share of the paper's under the same light: 0.3 for a dark pen, 4 for
-    chalk on a blackboard.
+    `shade` is the brightness of the ink relative to the paper: 0.3 for a dark pen, 4 for chalk on a
+    blackboard. Ink beyond the right and lower edges of the page is cut off; x and y must not be negative.
     """
     part = page[y : y + ink.shape[0], x : x + ink.shape[1]]
     cover = ink[: part.shape[0], : part.shape[1]].astype(np.float32) / 255
@@ -32,6 +32,9 @@ def place(page: NDArray[np.float32], ink: NDArray[np.uint8], x: int, y: int, *, 
 def photograph(
     page: NDArray[np.float32], generator: np.random.Generator, *, blur: float = 0.7, noise: float = 3.0
 ) -> NDArray[np.uint8]:
-    """What a camera makes of a page: slightly soft and noisy, `uint8 (H, W)`."""
+    """Photograph a page: uint8 `(H, W)`.
+
+    `blur` and `noise` are standard deviations, in pixels and grey levels.
+    """
     soft = cv2.GaussianBlur(page, (0, 0), blur) if blur else page
     return np.asarray(np.clip(soft + noise * generator.normal(size=page.shape), 0, 255)).astype(np.uint8)

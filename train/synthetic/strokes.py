@@ -1,6 +1,6 @@
-"""Digits, letters and signs as pen strokes: the project's own handwriting, for examples, tests and scenes.
+"""Strokes: draws glyphs with a simulated pen, for examples, scenes and videos.
 
-Nothing here comes from a data set. Needs numpy and OpenCV alone.
+Nothing here comes from a data set, and only numpy and OpenCV are needed.
 """
 
 from __future__ import annotations
@@ -9,36 +9,38 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from train.synthetic.glyphs import STROKES, Pattern
+from train.synthetic.glyphs import DIGITS, Glyph
 
-_STEPS = 12
-_SUBPIXEL = 4  # bits of OpenCV's fixed-point coordinates
+_STEPS = 12  # points of a curve between two points of its stroke
+_SUBPIXEL = 4  # fractional bits of the coordinates that OpenCV draws
+_FLAT = 0.6  # up to this height, a glyph such as a minus is scaled by its longer side
 
 
 def draw_digit(
-    digit: int, generator: np.random.Generator, *, height: float, pen: float, unrest: float = 1.0
+    digit: int, generator: np.random.Generator, *, height: float, pen: float, variation: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Draw one digit of `STROKES` as `draw` does."""
-    return draw(STROKES[digit], generator, height=height, pen=pen, unrest=unrest)
+    """Draw a digit 0..9 in its plain style; see `draw`."""
+    return draw(DIGITS[digit], generator, height=height, pen=pen, variation=variation)
 
 
 def draw(
-    pattern: Pattern, generator: np.random.Generator, *, height: float, pen: float, unrest: float = 1.0
+    glyph: Glyph, generator: np.random.Generator, *, height: float, pen: float, variation: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Draw a pattern with a pen: ink on black, `uint8 (H, W)`, 255 where the pen went, with a small margin.
+    """Draw a glyph: uint8 `(H, W)`, 0 for paper and 255 for ink, just large enough for the ink.
 
-    `height` and `pen` (the stroke's width) are in pixels; `unrest` scales how far every drawing departs
-    from the pattern, 0 for not at all. What is wider than high, such as a minus, is `height` wide.
+    `height` of the glyph and `pen` (the width of its strokes) are in pixels, give or take two; a flat glyph,
+    such as a minus, is `height` px wide instead. `variation` scales how much the drawing departs from the
+    glyph: 0 draws it exactly.
     """
-    slant = 0.12 * unrest * generator.normal()
-    stretch = 1 + 0.1 * unrest * np.clip(generator.normal(), -2, 2)
-    turn = 0.05 * unrest * generator.normal()
+    slant = 0.12 * variation * generator.normal()
+    stretch = 1 + 0.1 * variation * np.clip(generator.normal(), -2, 2)
+    turn = 0.05 * variation * generator.normal()
     drawn = []
     joints: dict[tuple[float, float], NDArray[np.float64]] = {}
-    for stroke in pattern:
-        # Strokes that meet in a point of the pattern meet in the drawing too.
+    for stroke in glyph:
+        # Strokes that share a point of the glyph must still meet after it has been moved.
         points = [
-            joints.setdefault(point, np.array(point) + 0.018 * unrest * generator.normal(size=2))
+            joints.setdefault(point, np.array(point) + 0.018 * variation * generator.normal(size=2))
             for point in stroke
         ]
         curve = _smooth(np.array(points))
@@ -46,8 +48,8 @@ def draw(
         drawn.append(np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], 1))
     low = np.min([stroke.min(axis=0) for stroke in drawn], axis=0)
     high = np.max([stroke.max(axis=0) for stroke in drawn], axis=0)
-    tall = high[1] - low[1] if high[1] - low[1] > 0.6 else max(high - low)
-    scale = max(1.0, height - pen) / tall
+    extent = high[1] - low[1] if high[1] - low[1] > _FLAT else max(high - low)
+    scale = max(1.0, height - pen) / extent
     margin = pen / 2 + 2
     size = np.ceil((high - low) * scale + 2 * margin).astype(int)
     ink = np.zeros((size[1], size[0]), np.uint8)
@@ -58,7 +60,7 @@ def draw(
 
 
 def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A Catmull-Rom spline through `points` `[N, 2]`."""
+    """A Catmull-Rom spline `[M, 2]` through `points` `[N, 2]`."""
     padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     before, start, end, after = (padded[i : len(padded) - 3 + i, None] for i in range(4))
     t = np.linspace(0, 1, _STEPS)[None, :, None]

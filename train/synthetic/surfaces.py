@@ -1,6 +1,7 @@
-"""What ink lies on, and what stands around it: paper, boards, desks, textures, things. All of it computed.
+"""Surfaces: the paper that scenes are written on, and the textures and objects around it.
 
-Everything returned is brightness, float32 `(H, W)`, about 0..255.
+All functions return float32 `(height, width)`. `sheet` and `clutter` return brightness, about 0 to 255, but
+not clipped to that range.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ Surface = NDArray[np.float32]
 
 
 def field(generator: np.random.Generator, height: int, width: int, cells: float) -> Surface:
-    """Smooth random hills, about -1..1: `cells` of them across the longer side."""
+    """Smooth random values, about -1 to 1, that vary `cells` times along the longer side."""
     across = max(2, round(cells * width / max(height, width)) + 1)
     down = max(2, round(cells * height / max(height, width)) + 1)
     coarse = generator.uniform(-1, 1, (down, across)).astype(np.float32)
@@ -26,7 +27,7 @@ def noise(generator: np.random.Generator, height: int, width: int) -> Surface:
 
 
 def sheet(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Paper or a board under some lamp: level, gradient, blotches, shadows, folds, grain."""
+    """Paper or a board, unevenly lit, with shadows, blotches, folds and grain."""
     level = generator.uniform(70, 250) if generator.random() < 0.4 else generator.uniform(150, 245)
     light = np.ones((height, width), np.float32)
     if generator.random() < 0.8:
@@ -47,7 +48,7 @@ def sheet(generator: np.random.Generator, height: int, width: int) -> Surface:
 
 
 def ramp(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Signed distance in pixels from a random straight line through the surface."""
+    """Signed distance of every pixel from a random straight line, in pixels."""
     angle = generator.uniform(0, 2 * np.pi)
     x = np.arange(width, dtype=np.float32) - generator.uniform(0.1, 0.9) * width
     y = np.arange(height, dtype=np.float32) - generator.uniform(0.1, 0.9) * height
@@ -55,18 +56,20 @@ def ramp(generator: np.random.Generator, height: int, width: int) -> Surface:
 
 
 def _shadow(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Factor, 0.4 to 1, of a shadow with a straight edge, sharp or soft."""
     softness = max(height, width) * float(np.exp(generator.uniform(np.log(0.01), np.log(0.3))))
     edge = 1 / (1 + np.exp(np.clip(-ramp(generator, height, width) / softness * 4, -30, 30)))
     return np.asarray(1 - generator.uniform(0.1, 0.6) * edge, np.float32)
 
 
 def _fold(generator: np.random.Generator, height: int, width: int) -> Surface:
+    """Factor, 0.8 to 1.2, of a straight fold, which catches the light or lies in the dark."""
     away = ramp(generator, height, width) / generator.uniform(1, 5)
     return np.asarray(1 + generator.uniform(-0.2, 0.2) * np.exp(-np.abs(away)), np.float32)
 
 
 def ruled(generator: np.random.Generator, height: int, width: int, spacing: float) -> Surface:
-    """Ruled or squared paper's lines as cover 0..1, `spacing` px apart, in any small tilt."""
+    """Cover, 0 to 1, of the lines of ruled or squared paper, `spacing` px apart and slightly tilted."""
     cover = np.zeros((height, width), np.float32)
     tilt = generator.normal() * 0.05
     directions = [tilt] if generator.random() < 0.6 else [tilt, tilt + np.pi / 2]
@@ -81,7 +84,7 @@ def ruled(generator: np.random.Generator, height: int, width: int, spacing: floa
 
 
 def clutter(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Anything but writing: natural-like and woven textures, bricks, pebbles, faces, rooms."""
+    """Anything but writing: natural and woven textures, bricks, pebbles, faces, rooms or a mixture."""
     kinds = (_leaves, _leaves, _leaves, _fractal, _woven, _bricks, _bricks, _pebbles, _faces, _blocks)
     surface = kinds[generator.integers(len(kinds))](generator, height, width)
     while generator.random() < 0.35:
@@ -94,13 +97,13 @@ def clutter(generator: np.random.Generator, height: int, width: int) -> Surface:
 
 
 def _radius(generator: np.random.Generator, side: int) -> float:
-    """Sizes of things by a power law, as in photographs of nature."""
+    """A random radius in pixels; sizes follow a power law, as those of objects in natural images do."""
     low, high = 1.2, 0.5 * side
     return float((low**-1.5 + generator.random() * (high**-1.5 - low**-1.5)) ** (-1 / 1.5))
 
 
 def _leaves(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Things that cover each other (dead leaves; Lee, Mumford, Huang, 2001), flat, shaded or textured."""
+    """Shapes that occlude each other: the dead leaves model of natural images (Lee, Mumford, Huang, 2001)."""
     side = max(height, width)
     surface = np.full((height, width), generator.uniform(20, 235), np.float32)
     surface += 30 * field(generator, height, width, generator.uniform(1, 12))
@@ -121,7 +124,7 @@ def _leaves(generator: np.random.Generator, height: int, width: int) -> Surface:
         else:
             corners = int(generator.integers(3, 8)) if kind == 1 else 4
             angles = angle + np.sort(generator.uniform(0, 2 * np.pi, corners))
-            if kind == 2:  # boards and twigs
+            if kind == 2:  # long and thin, as boards and twigs are
                 flat = generator.uniform(0.03, 0.4)
                 angles = angle + np.array([flat, np.pi - flat, np.pi + flat, -flat])
             points = centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -134,7 +137,7 @@ def _point(centre: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _fractal(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Clouds to gravel: noise of every size, weighted by a power of it."""
+    """Noise of all scales with a random spectrum: from clouds to gravel."""
     surface = np.zeros((height, width), np.float32)
     cells, roughness = 2.0, generator.uniform(0.4, 1.0)
     amplitude = 1.0
@@ -148,7 +151,7 @@ def _fractal(generator: np.random.Generator, height: int, width: int) -> Surface
 
 
 def _woven(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Fabric, corduroy, blinds: waves along one or two directions, bent a little."""
+    """Fabric, corduroy or blinds: waves in one or two directions, slightly bent."""
     surface = np.full((height, width), generator.uniform(60, 200), np.float32)
     bend = generator.uniform(0, 4) * field(generator, height, width, 4)
     for _ in range(generator.integers(1, 3)):
@@ -160,7 +163,7 @@ def _woven(generator: np.random.Generator, height: int, width: int) -> Surface:
 
 
 def _bricks(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Walls, tiles, windows of a house front: rectangles of varied shade between joints."""
+    """Walls, tiles or the windows of a facade: rectangles of varying shade between joints."""
     joint = generator.uniform(20, 220)
     surface = np.full((height, width), joint, np.float32)
     long, tall = generator.uniform(8, 60), generator.uniform(5, 50)
@@ -179,7 +182,7 @@ def _bricks(generator: np.random.Generator, height: int, width: int) -> Surface:
 
 
 def _pebbles(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Stones, coins, buttons, fruit: round things with a lit and a dark side."""
+    """Stones, coins, buttons or fruit: round objects with a lit and a dark side."""
     surface = np.full((height, width), generator.uniform(10, 240), np.float32)
     size = float(np.exp(generator.uniform(np.log(3), np.log(30))))
     ordered = generator.random() < 0.3
@@ -210,42 +213,30 @@ def _pebbles(generator: np.random.Generator, height: int, width: int) -> Surface
 
 
 def _faces(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Faces made of ellipses, before something."""
-    surface = (
-        _leaves(generator, height, width) if generator.random() < 0.5 else sheet(generator, height, width)
-    )
+    """Faces made of ellipses, in front of a sheet or of leaves."""
+    on_leaves = generator.random() < 0.5
+    surface = _leaves(generator, height, width) if on_leaves else sheet(generator, height, width)
     for _ in range(generator.integers(1, 4)):
         radius = generator.uniform(0.08, 0.5) * max(height, width)
         x, y = generator.uniform(0, width), generator.uniform(0, height)
         skin, dark = generator.uniform(90, 230), generator.uniform(10, 80)
-
-        def oval(
-            dx: float,
-            dy: float,
-            a: float,
-            b: float,
-            tone: float,
-            x: float = x,
-            y: float = y,
-            radius: float = radius,
-        ) -> None:
-            axes = (max(1, round(a * radius)), max(1, round(b * radius)))
-            place = (round(x + dx * radius), round(y + dy * radius))
-            cv2.ellipse(surface, place, axes, 0, 0, 360, float(tone), -1, cv2.LINE_AA)
-
-        oval(0, -0.15, 0.85, 1.1, dark)  # hair
-        oval(0, 0.05, 0.72, 0.98, skin)
+        mouth = generator.uniform(0.04, 0.12)
+        # Offset, half axes and brightness of ellipses; the lengths are in units of the radius.
+        parts = [(0, -0.15, 0.85, 1.1, dark), (0, 0.05, 0.72, 0.98, skin)]  # hair, face
         for side in (-1, 1):
-            oval(side * 0.3, -0.12, 0.17, 0.09, 240)
-            oval(side * 0.3, -0.12, 0.08, 0.08, dark)
-            oval(side * 0.3, -0.3, 0.2, 0.04, dark)
-        oval(0, 0.2, 0.07, 0.2, skin * 0.85)
-        oval(0, 0.52, 0.28, generator.uniform(0.04, 0.12), dark * 1.2)
+            parts.append((side * 0.3, -0.12, 0.17, 0.09, 240))  # eye
+            parts.append((side * 0.3, -0.12, 0.08, 0.08, dark))  # pupil
+            parts.append((side * 0.3, -0.3, 0.2, 0.04, dark))  # brow
+        parts += [(0, 0.2, 0.07, 0.2, skin * 0.85), (0, 0.52, 0.28, mouth, dark * 1.2)]  # nose, mouth
+        for dx, dy, a, b, tone in parts:
+            axes = (max(1, round(a * radius)), max(1, round(b * radius)))
+            centre = (round(x + dx * radius), round(y + dy * radius))
+            cv2.ellipse(surface, centre, axes, 0, 0, 360, float(tone), -1, cv2.LINE_AA)
     return surface
 
 
 def _blocks(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Rooms, screens, shelves: large planes with edges, lines along them."""
+    """Rooms, screens or shelves: large planes with edges, and straight lines."""
     surface = sheet(generator, height, width)
     for _ in range(generator.integers(2, 9)):
         part = ramp(generator, height, width) > 0
@@ -253,7 +244,7 @@ def _blocks(generator: np.random.Generator, height: int, width: int) -> Surface:
             part &= ramp(generator, height, width) > 0
         surface = np.where(part, surface * generator.uniform(0.5, 1.6), surface)
     for _ in range(generator.integers(0, 12)):
-        # From border to border: a short bar alone could be a 1.
+        # Lines run from border to border, because a short one could be a 1.
         ends = generator.uniform(0, 1, (2, 2)) * (width, height)
         ends = np.rint(ends + [[-4], [4]] * (ends[1] - ends[0])).astype(int)
         surface = np.ascontiguousarray(surface, np.float32)

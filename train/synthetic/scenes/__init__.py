@@ -1,7 +1,7 @@
-"""Simulated photographs: handwriting on paper and boards, with and without digits, as a camera sees them.
+"""Simulated photographs of handwriting on paper and boards, with and without digits.
 
-Everything is computed, from MNIST's training digits and the project's own strokes; no photograph has a part
-in it. A scene knows the box of every digit in it, which is what the detector is trained on.
+Everything is computed from MNIST's training digits and the project's own stroke patterns; no photograph is
+involved. A scene comes with the box and label of every digit, which is what the detector is trained on.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic import distractors, surfaces
-from train.synthetic.handwriting import Handwriting
-from train.synthetic.scenes.camera import _photograph
-from train.synthetic.scenes.layouts import _WITH_DIGITS, _WITHOUT_DIGITS, _word
-from train.synthetic.scenes.page import Scene, _contrast, _Page, _pen
+from train.synthetic.handwriting import IGNORE, Handwriting
+from train.synthetic.scenes import layouts
+from train.synthetic.scenes.camera import photograph
+from train.synthetic.scenes.layouts import Layout
+from train.synthetic.scenes.page import Page, Scene, random_contrast, random_pen
+
+__all__ = ["IGNORE", "Scene", "draw_scene"]
 
 _DIGIT_SHARE = 0.63
 
@@ -29,51 +32,49 @@ def draw_scene(
 ) -> Scene:
     """Draw a scene of `side` x `side` px whose digits are about `heights[0]` to `heights[1]` px high.
 
-    `digits` decides whether there are any; left out, two thirds of the scenes have some.
+    `digits` decides whether the scene may contain digits; by default, about two thirds of the scenes may. The
+    heights do not apply to layouts that fill the image with a single glyph.
     """
     if digits is None:
         digits = generator.random() < _DIGIT_SHARE
-    layouts = _WITH_DIGITS if digits else _WITHOUT_DIGITS
-    weights = np.array([weight for _, weight in layouts])
-    layout = layouts[generator.choice(len(layouts), p=weights / weights.sum())][0]
-    name = layout.__name__.strip("_")
-    shape = _frame(generator, side, name)
+    layout = _choose_layout(generator, layouts.WITH_DIGITS if digits else layouts.WITHOUT_DIGITS)
+    shape = _visible_shape(generator, side, layout)
     unit = float(np.exp(generator.uniform(*np.log(heights))))
-    if name == "lone":
-        # A crop: the digit takes most of what there is.
-        unit = min(shape) * generator.uniform(0.45, 1.0)
-    page = _Page(
+    if layout.fill:
+        unit = min(shape) * generator.uniform(*layout.fill)
+    page = Page(
         generator,
         handwriting,
         surfaces.sheet(generator, *shape),
         unit,
-        _tilt(generator),
-        _pen(generator),
+        _random_tilt(generator),
+        random_pen(generator),
         np.zeros(shape, np.float32),
     )
-    _prepare_paper(page)
-    layout(page)
-    contrast = _contrast(generator, page.stroke)
-    page.dry(1 - contrast)
-    grey = _photograph(generator, page, contrast)
+    _prepare_sheet(page)
+    layout.draw(page)
+    contrast = random_contrast(generator, page.stroke)
+    page.apply_ink(1 - contrast)
+    grey = photograph(generator, page, contrast)
+    boxes = np.array(page.boxes, np.float64).reshape(-1, 4)
     if shape != (side, side):
         down, across = side - shape[0], side - shape[1]
         top, left = down // 2, across // 2
         grey = cv2.copyMakeBorder(grey, top, down - top, left, across - left, cv2.BORDER_REPLICATE)
-        page.boxes = [(x + left, y + top, w, h) for x, y, w, h in page.boxes]
-    return Scene(
-        grey,
-        np.array(page.boxes, np.float32).reshape(-1, 4),
-        np.array(page.labels, np.int64),
-        name,
-    )
+        boxes += (left, top, 0, 0)
+    return Scene(grey, boxes.astype(np.float32), np.array(page.labels, np.int64), layout.name)
 
 
-def _frame(generator: np.random.Generator, side: int, name: str) -> tuple[int, int]:
-    """Height and width of what the camera shows; the rest of the window lies beyond the image's border."""
-    if name in ("lone", "lone_mark"):
+def _choose_layout(generator: np.random.Generator, choices: tuple[Layout, ...]) -> Layout:
+    weights = np.array([layout.weight for layout in choices])
+    return choices[generator.choice(len(choices), p=weights / weights.sum())]
+
+
+def _visible_shape(generator: np.random.Generator, side: int, layout: Layout) -> tuple[int, int]:
+    """Height and width of the drawn part of the scene; the rest repeats the pixels at its edges."""
+    if layout.close_up:
         shape = np.exp(generator.uniform(np.log(side * 0.18), np.log(side), 2))
-        # Crops are seldom much wider than high.
+        # Crops are seldom much wider than high, or the reverse.
         shape = np.maximum(shape, shape.max() * generator.uniform(0.35, 1))
         return int(shape[0]), int(shape[1])
     if generator.random() < 0.15:
@@ -82,51 +83,55 @@ def _frame(generator: np.random.Generator, side: int, name: str) -> tuple[int, i
     return side, side
 
 
-def _tilt(generator: np.random.Generator) -> NDArray[np.float64]:
-    """Rotation, mostly slight and up to 30 degrees, and the slant and squeeze of a sheet seen from aside."""
+def _random_tilt(generator: np.random.Generator) -> NDArray[np.float64]:
+    """A rotation, mostly slight and at most 30 degrees, with the shear and squeeze of an oblique view."""
     steep = generator.random() < 0.2
     angle = np.radians(generator.uniform(-30, 30) if steep else 4 * generator.normal())
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    aside = 0.2 if generator.random() < 0.25 else 0.03
-    shear = np.array([[1.0, aside * generator.normal()], [0, 1]])
-    squeeze = np.diag([1.0, 1 - min(0.45, abs(aside * generator.normal()))])
+    oblique = 0.2 if generator.random() < 0.25 else 0.03
+    shear = np.array([[1.0, oblique * generator.normal()], [0, 1]])
+    squeeze = np.diag([1.0, 1 - min(0.45, abs(oblique * generator.normal()))])
     turn = generator.uniform(0, np.pi)
     along = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     return np.asarray(rotation @ shear @ (along @ squeeze @ along.T))
 
 
-def _prepare_paper(page: _Page) -> None:
-    """What is on the sheet before anyone writes: rules, squares, print that shines through, a desk beyond."""
-    draw = page.generator
-    if draw.random() < 0.28:
-        spacing = max(4.0, page.unit * draw.uniform(0.7, 3))
-        page.brightness *= 1 - draw.uniform(0.03, 0.35) * surfaces.ruled(draw, *page.shape, spacing)
-    if draw.random() < 0.15:
+def _prepare_sheet(page: Page) -> None:
+    """Add what is there before the writing: ruling, writing on the back, a desk beyond the edge."""
+    generator = page.generator
+    if generator.random() < 0.28:
+        spacing = max(4.0, page.unit * generator.uniform(0.7, 3))
+        page.brightness *= 1 - generator.uniform(0.03, 0.35) * surfaces.ruled(generator, *page.shape, spacing)
+    if generator.random() < 0.15:
         _bleed_through(page)
-    if draw.random() < 0.1:
-        _beside_things(page)
+    if generator.random() < 0.1:
+        _show_edge(page)
 
 
-def _bleed_through(page: _Page) -> None:
-    draw = page.generator
-    for y in np.arange(-2, 2.5, draw.uniform(0.6, 1.4)):
-        word = distractors.printed(draw, 6) if draw.random() < 0.5 else _word(page, 4)
-        page.stamp(word[:, ::-1].copy(), draw.uniform(-2, 2), float(y), size=draw.uniform(0.3, 0.9))
-    page.cover = cv2.GaussianBlur(page.cover, (0, 0), draw.uniform(0.5, 1.5))
-    page.dry(1 - draw.uniform(0.02, 0.15))
+def _bleed_through(page: Page) -> None:
+    """Writing on the back of the sheet, mirrored and faint."""
+    generator = page.generator
+    for y in np.arange(-2, 2.5, generator.uniform(0.6, 1.4)):
+        by_machine = generator.random() < 0.5
+        word = (
+            distractors.printed(generator, 6) if by_machine else page.handwriting.word(generator, page.pen, 4)
+        )
+        page.stamp(word[:, ::-1].copy(), generator.uniform(-2, 2), float(y), size=generator.uniform(0.3, 0.9))
+    page.cover = cv2.GaussianBlur(page.cover, (0, 0), generator.uniform(0.5, 1.5))
+    page.apply_ink(1 - generator.uniform(0.02, 0.15))
 
 
-def _beside_things(page: _Page) -> None:
-    """The sheet ends within the image: a desk, a keyboard, a hand beyond its edge."""
-    draw = page.generator
+def _show_edge(page: Page) -> None:
+    """Let the sheet end within the image, with a desk, a keyboard or a hand beyond its edge."""
+    generator = page.generator
     height, width = page.shape
-    beyond = surfaces.clutter(draw, height, width)
-    if draw.random() < 0.5:
-        beyond = draw.uniform(10, 120) + 0.2 * beyond
-    side = draw.integers(4)
-    away = draw.uniform(0.02, 0.3)
+    beyond = surfaces.clutter(generator, height, width)
+    if generator.random() < 0.5:
+        beyond = generator.uniform(10, 120) + 0.2 * beyond
+    side = generator.integers(4)
+    away = generator.uniform(0.02, 0.3)
     across, down = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
-    slope = draw.normal() * 0.15
+    slope = generator.normal() * 0.15
     edge = [
         across - away - slope * down,
         1 - across - away - slope * down,

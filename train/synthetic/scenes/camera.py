@@ -1,4 +1,4 @@
-"""TODO."""
+"""The camera of scenes: blur, exposure, noise, thresholding and JPEG compression."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic import surfaces
-from train.synthetic.scenes.page import _Page
+from train.synthetic.scenes.page import Page
 
 
-# The camera
-def _photograph(generator: np.random.Generator, page: _Page, contrast: float) -> NDArray[np.uint8]:
-    """What a camera, a scanner or a screen makes of a page."""
+def photograph(generator: np.random.Generator, page: Page, contrast: float) -> NDArray[np.uint8]:
+    """Photograph or scan a page: uint8 `(H, W)`.
+
+    `contrast` of the ink, 0 to 1, limits the noise, so that the writing stays legible.
+    """
     image = page.brightness
     if generator.random() < 0.06:
         return _binarised(generator, image)
-    if generator.random() < 0.05:  # a screen's raster beats with the sensor's
+    if generator.random() < 0.05:  # moiré: the raster of a screen and the pixels of the sensor interfere
         wave = surfaces.ramp(generator, *image.shape) * (2 * np.pi / generator.uniform(2.2, 12))
         image = image * (1 + generator.uniform(0.02, 0.1) * np.sin(wave))
     if generator.random() < 0.8:
-        # Out of focus at the most as far as the writing survives it, and mostly sharp.
+        # Mostly sharp; when out of focus, never so much that the writing disappears.
         worst = 0.5 + min(1.0, 0.04 * page.unit) if generator.random() < 0.2 else 0.7
         image = cv2.GaussianBlur(image, (0, 0), generator.uniform(0.3, worst))
-    if generator.random() < 0.15:  # phones sharpen what they take
+    if generator.random() < 0.15:  # phones sharpen their photos
         halo = cv2.GaussianBlur(image, (0, 0), generator.uniform(0.6, 2))
         image = image + generator.uniform(0.3, 1.5) * (image - halo)
     if generator.random() < 0.03:
-        image = cv2.filter2D(image, -1, _motion(generator, max(2.0, 0.15 * page.unit)))
+        image = cv2.filter2D(image, -1, _motion_kernel(generator, max(2.0, 0.15 * page.unit)))
     if generator.random() < 0.12:  # exposure: dim rooms and washed-out scans
         low, high = generator.uniform(0, 70), generator.uniform(150, 300)
         image = low + image * ((high - low) / 255)
@@ -51,7 +53,8 @@ def _photograph(generator: np.random.Generator, page: _Page, contrast: float) ->
 
 
 def _binarised(generator: np.random.Generator, image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    # Against its surroundings, or a shadow would swallow the writing.
+    """A scan in black and white."""
+    # Thresholds are relative to the surroundings: one for the whole image would lose writing in a shadow.
     light = cv2.blur(image, (41, 41), borderType=cv2.BORDER_REFLECT)
     grey = np.clip(image / np.maximum(light, 1) * 170, 0, 255).astype(np.uint8)
     kind = cv2.THRESH_BINARY_INV if generator.random() < 0.6 else cv2.THRESH_BINARY
@@ -59,13 +62,12 @@ def _binarised(generator: np.random.Generator, image: NDArray[np.float32]) -> ND
     return cv2.GaussianBlur(sharp, (0, 0), 0.4) if generator.random() < 0.5 else np.asarray(sharp, np.uint8)
 
 
-def _motion(generator: np.random.Generator, length: float) -> NDArray[np.float32]:
-    """Kernel of a hand that moved `length` px at the most."""
-    side = 2 * int(np.ceil(length / 2)) + 1
-    kernel = np.zeros((side, side), np.float32)
+def _motion_kernel(generator: np.random.Generator, length: float) -> NDArray[np.float32]:
+    """Kernel of a motion blur of up to about `length` px in a random direction."""
+    middle = int(np.ceil(length / 2))
+    kernel = np.zeros((2 * middle + 1, 2 * middle + 1), np.float32)
     angle = generator.uniform(0, np.pi)
-    reach = generator.uniform(0.5, 1) * (side // 2)
-    middle = side // 2
+    reach = generator.uniform(0.5, 1) * middle
     dx, dy = reach * np.cos(angle), reach * np.sin(angle)
     ends = [(round(middle - dx), round(middle - dy)), (round(middle + dx), round(middle + dy))]
     cv2.line(kernel, ends[0], ends[1], 1.0, 1)

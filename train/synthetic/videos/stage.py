@@ -1,4 +1,4 @@
-"""TODO."""
+"""The stage of a video: flat layers, such as sheets and hands, that move over a desk under a lamp."""
 
 from __future__ import annotations
 
@@ -9,48 +9,20 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.results import Box
+from train.synthetic.videos.frame import FPS
 
 Image: TypeAlias = "NDArray[np.uint8]"
-
-Points: TypeAlias = "NDArray[np.float32]"
-
+Points: TypeAlias = "NDArray[np.float32]"  # [N, 2]: x and y
 Generator: TypeAlias = np.random.Generator
 
-FPS = 30
-FRAMES = 300  # of every video
-HEIGHT, WIDTH = 480, 640
 
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One digit in one frame.
-
-    `id` stays with a drawn digit through the video, `number` is the written number that it belongs to, whose
-    digits come in the order of x. `box` is of its ink, in the frame's pixels and clipped to the frame;
-    `visible` is the share 0..1 of its ink that is written already, inside the frame, not covered and not
-    turned away.
-    """
-
-    id: int
-    value: int
-    box: Box
-    visible: float
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A frame, BGR uint8 `(480, 640, 3)`, and the digits that are in it."""
-
-    image: Image
-    shown: tuple[Shown, ...]
-
-
-# --- What a stage is made of ---
 @dataclass(frozen=True)
-class _Written:
-    """A digit on a layer: its ink's pixels, float32 `[N, 2]`, and the frame from which on each is there."""
+class WrittenDigit:
+    """A digit that is written on a layer.
+
+    `points` are the pixels of its ink on the layer, and `due` is the frame from which on each of them is
+    there. `id` and `number` are those of `LabelledDigit`.
+    """
 
     id: int
     value: int
@@ -60,45 +32,59 @@ class _Written:
 
 
 @dataclass(frozen=True)
-class _Layer:
-    """A flat thing: BGRA uint8, colours times alpha; its pose says where its pivot lies."""
+class Layer:
+    """A flat object: BGRA uint8 `(H, W, 4)` with premultiplied alpha.
+
+    `pivot` is the point (x, y) of the layer that a pose places on the stage.
+    """
 
     image: Image
     pivot: tuple[float, float]
-    written: tuple[_Written, ...] = ()
+    digits: tuple[WrittenDigit, ...] = ()
 
 
-class _Pose(NamedTuple):
+class Pose(NamedTuple):
+    """Where the pivot of a layer is, in pixels of the stage, and how the layer is rotated and scaled."""
+
     x: float
     y: float
     degrees: float = 0.0
     scale: float = 1.0
-    turned: float = 1.0  # share of its width that a card turned about its upright axis still shows
+    turned: float = 1.0  # share of its width that is still in view while a card is flipped
 
 
-_Path = Callable[[int], _Pose]
-
-
-@dataclass
-class _Actor:
-    """What is shown in a frame, and where."""
-
-    layer: Callable[[int], _Layer]
-    path: _Path
+Motion = Callable[[int], Pose]  # the pose in each frame
 
 
 @dataclass
-class _Stage:
-    """A desk, BGR uint8 `(480, 640, 3)`, layers from the lowest to the uppermost, and their light."""
+class Actor:
+    """Something on the stage: the layer that it shows in each frame, and its motion."""
+
+    layer: Callable[[int], Layer]
+    motion: Motion
+
+
+@dataclass
+class Stage:
+    """What the camera sees.
+
+    `desk` is BGR uint8 `(480, 640, 3)`, `actors` are ordered from the lowest to the topmost. `lamp` gives the
+    relative brightness in each frame, and `shadow` moves a large soft shadow over everything.
+    """
 
     desk: Image
-    actors: Sequence[_Actor]
+    actors: Sequence[Actor]
     lamp: Callable[[int], float] = lambda frame: 1.0
-    shadow: _Path | None = None
+    shadow: Motion | None = None
 
 
-def _matrix(layer: _Layer, pose: _Pose) -> NDArray[np.float64]:
-    """From a layer's pixels to those of the stage, `(3, 3)`."""
+def make_actor(layer: Layer, motion: Motion) -> Actor:
+    """An actor that shows the same layer in every frame."""
+    return Actor(lambda frame: layer, motion)
+
+
+def layer_to_stage(layer: Layer, pose: Pose) -> NDArray[np.float64]:
+    """The matrix `(3, 3)` that maps pixels of a layer to pixels of the stage."""
     angle = np.deg2rad(pose.degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = np.eye(3)
@@ -107,22 +93,21 @@ def _matrix(layer: _Layer, pose: _Pose) -> NDArray[np.float64]:
     return matrix
 
 
-def _path(generator: Generator, *keys: tuple[float, ...], tremor: float = 0.0) -> _Path:
-    """A smooth way through (frame, x, y, degrees, scale), with a hand's tremor of so many pixels."""
+def smooth_motion(generator: Generator, *keys: tuple[float, ...], tremor: float = 0.0) -> Motion:
+    """A motion that eases from key to key, each of them (frame, x, y) or (frame, x, y, degrees, scale).
+
+    `tremor` is the amplitude, in pixels, of the trembling of the hand.
+    """
     times = np.array([key[0] for key in keys], float)
-    poses = np.array([_Pose(*key[1:])[:4] for key in keys], float)
+    poses = np.array([Pose(*key[1:])[:4] for key in keys], float)
     phases = generator.uniform(0, 2 * np.pi, (2, 2))
 
-    def pose(frame: int) -> _Pose:
+    def pose(frame: int) -> Pose:
         last = min(max(int(np.searchsorted(times, frame, "right")) - 1, 0), len(keys) - 1)
         after = min(last + 1, len(keys) - 1)
         share = min(max((frame - times[last]) / max(times[after] - times[last], 1), 0), 1)
         x, y, degrees, scale = poses[last] + share**2 * (3 - 2 * share) * (poses[after] - poses[last])
         shake = tremor * np.array([0.7, 0.3]) @ np.sin(frame / FPS * np.array([[11], [36]]) + phases)
-        return _Pose(x + shake[0], y + shake[1], degrees, scale)
+        return Pose(x + shake[0], y + shake[1], degrees, scale)
 
     return pose
-
-
-def _actor(layer: _Layer, path: _Path) -> _Actor:
-    return _Actor(lambda frame: layer, path)
