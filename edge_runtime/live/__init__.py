@@ -1,1 +1,1 @@
-"""Live reading: frames from a source, digits tracked over time, numbers and their events."""
+"""Live reading: frames are read one by one, digits become tracks, tracks numbers, and numbers events."""

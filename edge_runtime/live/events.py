@@ -1,39 +1,39 @@
-"""TODO."""
+"""Events: a number appears, changes or leaves, or a source is lost or back. Written as JSON lines."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from edge_runtime.results import Box, Digit
 
-_SIDES = ("x", "y", "width", "height")
-
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """Digits that stand together on a line, read as one: "4285".
+    """Digits side by side on one line, read as one number such as "4285".
 
-    `id` stays while the number stays; `text` has a "?" for every digit that is not sure yet; `confidence`,
-    0..1, is that of the least sure digit; `confirmed` is whether all of it has been steady for a moment.
+    `id` stays the same as long as the number is tracked, whatever it reads. `text` has "?" for a digit
+    without a label. `confidence` is that of the least confident digit, 0..1. `confirmed` is whether all its
+    digits are confirmed and the text has not changed for a moment.
     """
 
     id: int
     text: str
     confidence: float
     box: Box
-    digits: tuple[Digit, ...] = ()
+    digits: tuple[Digit, ...] = ()  # from left to right
     confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened: `kind` is "appeared", "changed", "left", "lost" or "back".
+    """Something that happened to a number or to the source.
 
-    `seconds` is the source's time since its start, `time` seconds since the epoch, `frame` the frame's
-    number. "lost" and "back" are the source's: `number` is None then, and `reason` says why it was lost.
+    `kind` is "appeared", "changed" or "left" with the `number`, or "lost" or "back" for the source, without a
+    number. `seconds` is the source's time since its first frame, `time` is in seconds since the epoch, and
+    `frame` is the number of the frame, from 0.
     """
 
     kind: str
@@ -41,11 +41,11 @@ class Event:
     time: float
     frame: int
     number: Number | None = None
-    previous: str | None = None  # the text before a change
-    reason: str = ""
+    previous: str | None = None  # text of a number before it changed
+    reason: str = ""  # why the source was lost
 
     def as_json(self) -> str:
-        """One line of JSON, as `docs/live.md` describes it."""
+        """One line of JSON without a line break; docs/live.md describes its keys."""
         moment = datetime.fromtimestamp(self.time, timezone.utc).isoformat(timespec="milliseconds")
         row: dict[str, Any] = {
             "event": self.kind,
@@ -54,12 +54,11 @@ class Event:
             "frame": self.frame,
         }
         if self.number:
-            box = self.number.box
             row |= {"id": self.number.id, "number": self.number.text}
             if self.previous is not None:
                 row["previous"] = self.previous
-            row |= {"confidence": round(self.number.confidence, 4)}
-            row |= {side: getattr(box, side) for side in _SIDES}
+            row["confidence"] = round(self.number.confidence, 4)
+            row |= asdict(self.number.box)
             row["digits"] = [_digit_row(digit) for digit in self.number.digits]
         if self.reason:
             row["reason"] = self.reason
@@ -67,9 +66,4 @@ class Event:
 
 
 def _digit_row(digit: Digit) -> dict[str, Any]:
-    box = digit.box
-    return {
-        "digit": digit.value,
-        "confidence": round(digit.confidence, 4),
-        **{side: getattr(box, side) for side in _SIDES},
-    }
+    return {"digit": digit.value, "confidence": round(digit.confidence, 4), **asdict(digit.box)}

@@ -1,4 +1,4 @@
-"""The live loop: frames in, views out, each with what is tracked in it; and the few controls it has."""
+"""The live loop: takes frames from a source, reads and tracks them, and yields views."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.live.events import Event
-from edge_runtime.live.numbers import Numbers
+from edge_runtime.live.numbers import NumberTracker
 from edge_runtime.live.sources.base import Frame, Frames
 from edge_runtime.live.tracker import Tracker
 from edge_runtime.live.view import View
@@ -20,131 +20,138 @@ from edge_runtime.reading.reader import DigitReader
 from edge_runtime.reading.switch import SwitchableReader
 from edge_runtime.results import Reading
 
+_FRAME_WAIT_SECONDS = 0.1  # then the last view is repeated: a window must process its events
+_RATE_SECONDS = 2.0  # time over which the frame rate is averaged
+
+# A frame that looks like the one that was read last is not read again, except now and then: the thumbnails
+# may miss a small change. Numbers that are not confirmed yet need more observations, so they are read sooner.
+_REREAD_SECONDS = 1.0
+_REREAD_UNCONFIRMED_SECONDS = 0.2
+_THUMBNAIL_SCALE = 8  # at most; a pixel of a thumbnail is the mean of a square with this side, in px
+_THUMBNAIL_SIDE = 60  # px; small frames are scaled less, so that the shorter side does not fall below this
+_CHANGED_LEVELS = 6  # grey levels by which one pixel must change: more than noise, less than a thin stroke
+
 
 class FrameRate:
-    """Frames a second over the last two seconds or so."""
+    """Frames per second over the last two seconds."""
 
     def __init__(self) -> None:
         self._times: list[float] = []
 
     def tick(self) -> float:
-        """Count a frame that is done now; return the present rate, 0 until there are two."""
+        """Count a frame now and return the current rate; 0 until there are two frames."""
         now = time.monotonic()
-        self._times = [moment for moment in self._times if now - moment < 2] + [now]
+        self._times = [moment for moment in self._times if now - moment < _RATE_SECONDS] + [now]
         span = now - self._times[0]
         return (len(self._times) - 1) / span if span else 0.0
 
 
-_PATIENCE = 0.1  # s without a frame after which there is a view all the same: windows want to be kept alive
-_CELL = 8  # px, at most, that are averaged to see whether a frame differs from the one before
-_CHANGED = 6  # levels by which one of these averages must have moved: noise does not, a thin stroke does
-_REREAD_UNSETTLED, _REREAD = 0.2, 1.0  # s after which an unchanged frame is read all the same
-
-
 class Live:
-    """Reads a source's frames one after the other, in the thread that iterates over `views`.
+    """Reads a source frame by frame, in the thread that iterates over `views`.
 
-    `paused` may be set, another of the `readers` be switched on and `stop` be called from any thread. `tell`
-    gets a line for the log whenever the source falls into problem or out of it.
+    Any thread may set `paused`, switch the model of `reader`, or call `stop`. `log` is called with one line
+    of text whenever a source is lost or back.
     """
 
-    def __init__(self, frames: Frames, readers: SwitchableReader, tell: Callable[[str], None]) -> None:
+    def __init__(self, frames: Frames, reader: SwitchableReader, log: Callable[[str], None]) -> None:
         self.paused = False
-        self._frames, self._tell = frames, tell
-        self.readers = readers
+        self.reader = reader
+        self._frames, self._log = frames, log
         self._stopping = threading.Event()
-        self._tracks = Tracker(readers.reader.classifier.info.rejection_threshold)
-        self._numbers = Numbers()
+        self._tracker = Tracker(reader.reader.classifier.info.rejection_threshold)
+        self._number_tracker = NumberTracker()
+        self._all_confirmed = True
         self._rate = FrameRate()
         self._problem = ""
-        self._last: Frame | None = None  # that came, whether it was looked at or not
-        self._clock = 0.0  # s in which frames were looked at: nothing ages in the others
-        self._reading, self._read_at = Reading(""), -_REREAD
+        self._last_frame: Frame | None = None  # the newest one, even if it came during a pause
+        self._tracked_seconds = 0.0  # the trackers' clock: it stands still during pauses and losses
+        self._reading = Reading("")
         self._read_by: DigitReader | None = None
-        self._glance: NDArray[np.uint8] | None = None
-        self._unconfirmed = False
+        self._read_at = 0.0  # the source's time of the frame that was read last
+        self._thumbnail: NDArray[np.uint8] | None = None  # of that frame
 
     def stop(self) -> None:
-        """End `views` after the present one."""
+        """End `views` after the current view."""
         self._stopping.set()
 
     def views(self) -> Iterator[View]:
-        """A view for every frame; without frames the last one, several times a second.
+        """Yield a view for every frame, and the last view again every 0.1 s while no frame comes.
 
-        Ends with the source, or after `stop`.
+        Ends when the source has ended, or after `stop`.
         """
         view: View | None = None
-        drawing = 0.0
+        draw_seconds = 0.0
         while not self._stopping.is_set():
-            halted = self.paused and view is not None  # there has to be something to hold
-            if halted and not self._frames.live:
-                time.sleep(_PATIENCE / 2)
-                frame = None
-            else:
-                frame = self._frames.next(_PATIENCE)
-            events = self._watch(frame)
+            paused = self.paused and view is not None  # a pause needs a view to show
+            frame = self._next_frame(paused)
+            events = self._watch_source(frame)
             if frame is None and self._frames.ended:
                 return
             if frame is not None:
-                self._pass_time(frame, unseen=halted or any(event.kind == "back" for event in events))
-            if frame is not None and not halted:
-                view = self._look(frame, view, drawing, events)
+                is_back = any(event.kind == "back" for event in events)
+                self._advance_clock(frame, standing=paused or is_back)
+            if frame is not None and not paused:
+                view = self._process(frame, view, events, draw_seconds)
             elif view is not None:
-                # What is shown stays as it is; the source's state is news all the same.
-                view = replace(view, paused=halted, problem=self._problem, events=events, fresh=False)
+                view = replace(view, paused=paused, problem=self._problem, events=events, fresh=False)
             if view is not None:
                 start = time.perf_counter()
                 yield view
-                drawing = time.perf_counter() - start
+                draw_seconds = time.perf_counter() - start
 
-    def _watch(self, frame: Frame | None) -> tuple[Event, ...]:
-        """Say what has become of the source, in the log and, where it is live, as an event."""
+    def _next_frame(self, paused: bool) -> Frame | None:
+        """The next frame, or None if none comes in time. A pause stops files, but live sources go on."""
+        if paused and not self._frames.live:
+            time.sleep(_FRAME_WAIT_SECONDS / 2)
+            return None
+        return self._frames.next(_FRAME_WAIT_SECONDS)
+
+    def _watch_source(self, frame: Frame | None) -> tuple[Event, ...]:
+        """Log a change in the state of the source; return it as an event if the source is live."""
         before, self._problem = self._problem, self._frames.problem
         if self._problem == before:
             return ()
         if self._problem:
-            self._tell(f"{self._frames.name}: {self._problem}")
+            self._log(f"{self._frames.name}: {self._problem}")
         elif self._frames.live:
-            self._tell(f"{self._frames.name} is back")
-        last = frame or self._last
-        if not self._frames.live or last is None or (before and self._problem):
+            self._log(f"{self._frames.name} is back")
+        last = frame or self._last_frame
+        still_lost = before and self._problem
+        if not self._frames.live or last is None or still_lost:
             return ()
         kind = "lost" if self._problem else "back"
         return (Event(kind, last.seconds, time.time(), last.number, reason=self._problem),)
 
-    def _pass_time(self, frame: Frame, *, unseen: bool) -> None:
-        if self._last is not None and not unseen:
-            self._clock += max(0.0, frame.seconds - self._last.seconds)
-        self._last = frame
+    def _advance_clock(self, frame: Frame, *, standing: bool) -> None:
+        """Advance the trackers' clock to a frame, unless it is standing: nothing may leave unseen."""
+        if self._last_frame is not None and not standing:
+            self._tracked_seconds += max(0.0, frame.seconds - self._last_frame.seconds)
+        self._last_frame = frame
 
-    def _look(self, frame: Frame, before: View | None, drawing: float, events: tuple[Event, ...]) -> View:
-        """Read a frame, unless it shows what the one before did, and follow the digits into it."""
+    def _process(
+        self, frame: Frame, previous: View | None, source_events: tuple[Event, ...], draw_seconds: float
+    ) -> View:
+        """Read a frame, update the trackers and build the view."""
         start = time.perf_counter()
         height, width = frame.image.shape[:2]
-        if before is not None and before.image.shape != frame.image.shape:
-            # Places in an image of another size mean nothing.
-            self._tracks.clear()
-            self._numbers.clear()
-        fresh = self._is_news(frame)
-        reader, model = self.readers.reader, self.readers.model
-        if fresh or reader is not self._read_by:
-            self._reading = reader.read(frame.image)
-            self._read_by, fresh = reader, True
-        spent = self._reading.seconds if fresh else {}
-        followed = time.perf_counter()
-        self._tracks.rejection_threshold = reader.classifier.info.rejection_threshold
-        tracked = self._tracks.update(self._reading.digits, self._clock, (width, height))
+        if previous is not None and previous.image.shape != frame.image.shape:
+            # Positions in a frame of another size mean nothing.
+            self._tracker.clear()
+            self._number_tracker.clear()
+        reader, model = self.reader.reader, self.reader.model
+        fresh = self._read_if_needed(frame, reader)
+        read = time.perf_counter()
+        self._tracker.rejection_threshold = reader.classifier.info.rejection_threshold
+        tracks = self._tracker.update(self._reading.digits, self._tracked_seconds, (width, height))
+        numbers, changes = self._number_tracker.update(tracks, self._tracked_seconds)
+        self._all_confirmed = all(number.confirmed for number in numbers)
+        track_seconds = time.perf_counter() - read
         now = time.time()
-        numbers, changes = self._numbers.update(tracked, self._clock)
-        news = [Event(c.kind, frame.seconds, now, frame.number, c.number, c.previous) for c in changes]
-        self._unconfirmed = not all(number.confirmed for number in numbers)
-        done = time.perf_counter()
-        stages = {
-            "capture": start - frame.arrived,
-            "detect": spent.get("preprocess", 0.0) + spent.get("detect", 0.0),
-            "classify": spent.get("crop", 0.0) + spent.get("classify", 0.0) + done - followed,
-            "draw": drawing,
-        }
+        number_events = (
+            Event(change.kind, frame.seconds, now, frame.number, change.number, change.previous)
+            for change in changes
+        )
+        spent = self._reading.seconds if fresh else {}
         return View(
             image=frame.image,
             frame=frame.number,
@@ -152,9 +159,14 @@ class Live:
             time=now,
             digits=tuple(digit for number in numbers for digit in number.digits),
             numbers=numbers,
-            tracks=tracked,
-            events=(*events, *news),
-            stages=stages,
+            tracks=tracks,
+            events=(*source_events, *number_events),
+            stages={
+                "capture": start - frame.arrived,
+                "detect": spent.get("preprocess", 0.0) + spent.get("detect", 0.0),
+                "classify": spent.get("crop", 0.0) + spent.get("classify", 0.0) + track_seconds,
+                "draw": draw_seconds,
+            },
             rate=self._rate.tick(),
             fresh=fresh,
             problem=self._problem,
@@ -163,19 +175,30 @@ class Live:
             capture_format=self._frames.capture_format,
         )
 
-    def _is_news(self, frame: Frame) -> bool:
-        """Whether a frame differs from the one that was read last, or that was read too long ago."""
-        image = frame.image
-        factor = max(1, min(_CELL, min(image.shape[:2]) // 60))
-        size = (max(1, image.shape[1] // factor), max(1, image.shape[0] // factor))
-        glance = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        patience = _REREAD_UNSETTLED if self._unconfirmed else _REREAD
+    def _read_if_needed(self, frame: Frame, reader: DigitReader) -> bool:
+        """Update `_reading` and return True, or return False if the last reading still holds."""
+        thumbnail = _make_thumbnail(frame.image)
+        interval = _REREAD_SECONDS if self._all_confirmed else _REREAD_UNCONFIRMED_SECONDS
         if (
-            self._glance is not None
-            and self._glance.shape == glance.shape
-            and frame.seconds - self._read_at < patience
-            and cv2.norm(glance, self._glance, cv2.NORM_INF) < _CHANGED
+            reader is self._read_by
+            and frame.seconds - self._read_at < interval
+            and self._thumbnail is not None
+            and _look_alike(thumbnail, self._thumbnail)
         ):
             return False
-        self._glance, self._read_at = glance, frame.seconds
+        self._reading = reader.read(frame.image)
+        self._read_by, self._read_at, self._thumbnail = reader, frame.seconds, thumbnail
         return True
+
+
+def _make_thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A small copy of a frame: uint8 `(H, W, 3)`, in which noise is averaged away."""
+    height, width = image.shape[:2]
+    scale = max(1, min(_THUMBNAIL_SCALE, min(height, width) // _THUMBNAIL_SIDE))
+    size = (max(1, width // scale), max(1, height // scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _look_alike(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    """Whether two thumbnails have the same shape and nowhere differ by more than noise."""
+    return a.shape == b.shape and cv2.norm(a, b, cv2.NORM_INF) < _CHANGED_LEVELS

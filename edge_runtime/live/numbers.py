@@ -1,4 +1,4 @@
-"""Numbers, and what happens to them: digits that stand together appear and settle, change and leave."""
+"""Numbers: tracked digits side by side are grouped into numbers that appear, change and leave."""
 
 from __future__ import annotations
 
@@ -10,140 +10,177 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.boxes import corners, covered, hull
-from edge_runtime.live.events import _SIDES, Number
+from edge_runtime.live.events import Number
 from edge_runtime.live.tracker import Track
 from edge_runtime.reading.layout import reading_order
 from edge_runtime.results import Box
 
-STEADY = 0.3  # s for which a number must have stood before it is told
-LINGER = 0.4  # s for which it must have been away
-_GAP = 0.9  # heights; digits that are farther apart are two numbers
-_OVERLAP = -0.4  # heights by which neighbours may run into each other
-_RISE = 0.5  # heights by which a neighbour may stand higher or lower
-_SAME = 0.3  # share of its place in which a number of other tracks is still the same
-_ALIKE = 2.0  # how many times a neighbour may be as high
+STEADY_SECONDS = 0.3  # a number is reported when its text has not changed for this long
+LEAVE_SECONDS = 0.4  # a number has left when it was absent for longer than this
+
+# Two digits are neighbours in a number within these limits, as shares of the height of the higher one.
+_MAX_GAP = 0.9  # horizontal distance between the boxes
+_MAX_OVERLAP = 0.4  # of the boxes; slanted digits run into each other
+_MAX_OFFSET = 0.5  # vertical distance between the centres
+_MAX_HEIGHT_RATIO = 2.0
+
+_MIN_COVERED = 0.3  # digits with new ids that cover this share of a number's place continue that number
 
 
 class Change(NamedTuple):
-    """What has become of a number: `kind` is "appeared", "changed" from `previous`, or "left"."""
+    """What happened to a number: `kind` is "appeared", "changed" or "left"."""
 
     kind: str
     number: Number
-    previous: str | None = None
+    previous: str | None = None  # its text before it changed
 
 
 @dataclass(slots=True, eq=False)
-class _Known:
-    """A number as it was last seen, and what was last told of it."""
+class _NumberState:
+    """What is known of one number."""
 
     number: Number
-    members: frozenset[int]  # ids of its tracks
     seen: float
-    candidate: str = ""
-    since: float = 0.0
-    told: Number | None = None  # as it was when it was steady last
+    track_ids: frozenset[int] = frozenset()
+    candidate: str = ""  # confirmed text, not necessarily reported yet
+    candidate_since: float = 0.0
+    reported: Number | None = None  # the number when it was last steady
 
 
-class Numbers:
-    """Groups tracked digits into numbers and says what becomes of them."""
+class NumberTracker:
+    """Groups tracks into numbers and reports what happens to them."""
 
     def __init__(self) -> None:
-        self._known: list[_Known] = []
-        self._leaving: list[_Known] = []
-        self._count = 0
+        self._states: list[_NumberState] = []
+        self._leaving: list[Number] = []
+        self._last_id = 0
 
     def clear(self) -> None:
-        """Forget all numbers: those that were told leave with the next frame, and none comes back."""
-        self._leaving = [known for known in (*self._leaving, *self._known) if known.told]
-        self._known = []
+        """Forget all numbers. Those that were reported leave with the next update."""
+        self._leaving += [state.reported for state in self._states if state.reported]
+        self._states = []
 
     def update(
-        self, tracked: Sequence[Track], seconds: float
+        self, tracks: Sequence[Track], seconds: float
     ) -> tuple[tuple[Number, ...], tuple[Change, ...]]:
-        """The numbers of a frame in reading order, and what has happened by it; `seconds` only grow."""
-        groups = [(frozenset(each.id for each in group), group) for group in neighbours(tracked)]
-        kept = self._recognised(groups)
-        gone = [
-            known for known in self._known if seconds - known.seen > LINGER and known not in kept.values()
-        ]
-        leaving, self._leaving = [*self._leaving, *(known for known in gone if known.told)], []
-        changes = [Change("left", known.told) for known in leaving if known.told]
+        """The numbers in a frame, in reading order, and what has happened to them.
+
+        `tracks` is what the tracker shows for the frame; `seconds` is its time and does not decrease.
+        """
+        groups = group_neighbours(tracks)
+        recognised = self._recognise(groups)
+        changes = [Change("left", number) for number in self._remove_absent(recognised, seconds)]
         numbers = []
-        for index, (members, group) in enumerate(groups):
-            known = kept.get(index)
-            number = _number(known.number.id if known else self._next_id(), group)
-            if known is None:
-                known = _Known(number, members, seconds)
-                self._known.append(known)
-            known.number, known.members, known.seen = number, members, seconds
-            steady = number.confirmed and number.text == known.candidate and seconds - known.since >= STEADY
-            if not number.confirmed or number.text != known.candidate:
-                known.candidate, known.since = number.text if number.confirmed else "", seconds
-            number = replace(number, confirmed=steady)
-            known.number = number
-            if steady and known.told is None:
-                changes.append(Change("appeared", number))
-            elif steady and known.told and known.told.text != number.text:
-                changes.append(Change("changed", number, known.told.text))
-            if steady:
-                known.told = number
-            numbers.append(number)
-        self._known = [known for known in self._known if known not in gone]
-        order = reading_order([number.box for number in numbers])
-        lined = tuple(
-            replace(numbers[i], digits=tuple(replace(digit, line=line) for digit in numbers[i].digits))
-            for line, row in enumerate(order)
-            for i in row
-        )
-        return lined, tuple(changes)
+        for index, group in enumerate(groups):
+            state = recognised.get(index)
+            if state is None:
+                self._last_id += 1
+                state = _NumberState(_make_number(self._last_id, group), seen=seconds)
+                self._states.append(state)
+            change = _update_state(state, group, seconds)
+            if change:
+                changes.append(change)
+            numbers.append(state.number)
+        return _in_reading_order(numbers), tuple(changes)
 
-    def _next_id(self) -> int:
-        self._count += 1
-        return self._count
+    def _remove_absent(self, recognised: dict[int, _NumberState], seconds: float) -> list[Number]:
+        """Forget numbers that were absent for too long; return those to report as having left."""
+        present = list(recognised.values())
+        absent = [
+            state for state in self._states if state not in present and seconds - state.seen > LEAVE_SECONDS
+        ]
+        self._states = [state for state in self._states if state not in absent]
+        leaving, self._leaving = self._leaving, []
+        return leaving + [state.reported for state in absent if state.reported]
 
-    def _recognised(self, groups: list[tuple[frozenset[int], list[Track]]]) -> dict[int, _Known]:
-        """Which number that is known each group is: the one that it shares most digits with, or stands on."""
+    def _recognise(self, groups: Sequence[Sequence[Track]]) -> dict[int, _NumberState]:
+        """Known numbers by the index of the group that continues them.
+
+        A group continues the number with which it shares most tracks, or else the one whose place it covers.
+        If two numbers join, the one that was reported continues.
+        """
         ranked = sorted(
             (
-                # Of the parts of a number that is whole again, the one that was told goes on.
-                (_sameness(members, group, known), known.told is not None, index, position)
-                for index, (members, group) in enumerate(groups)
-                for position, known in enumerate(self._known)
+                (_similarity(group, state), state.reported is not None, index, position)
+                for index, group in enumerate(groups)
+                for position, state in enumerate(self._states)
             ),
             reverse=True,
         )
-        kept: dict[int, _Known] = {}
+        recognised: dict[int, _NumberState] = {}
         used: set[int] = set()
-        for sameness, _, index, position in ranked:
-            if sameness >= _SAME and index not in kept and position not in used:
-                kept[index] = self._known[position]
+        for similarity, _, index, position in ranked:
+            if similarity >= _MIN_COVERED and index not in recognised and position not in used:
+                recognised[index] = self._states[position]
                 used.add(position)
-        return kept
+        return recognised
 
 
-def _sameness(members: frozenset[int], group: list[Track], known: _Known) -> float:
-    """How many digits a group shares with a number; where none, the share 0..1 of its place."""
-    shared = len(members & known.members)
-    return shared or float(
-        covered(corners([hull([each.digit.box for each in group]), known.number.box]))[0, 1]
+def _update_state(state: _NumberState, group: Sequence[Track], seconds: float) -> Change | None:
+    """Update a number with the group that continues it; return what there is to report."""
+    number = _make_number(state.number.id, group)
+    unchanged = number.confirmed and number.text == state.candidate
+    steady = unchanged and seconds - state.candidate_since >= STEADY_SECONDS
+    if not unchanged:
+        state.candidate, state.candidate_since = number.text if number.confirmed else "", seconds
+    number = replace(number, confirmed=steady)
+    state.number, state.track_ids, state.seen = number, _track_ids(group), seconds
+    if not steady:
+        return None
+    before, state.reported = state.reported, number
+    if before is None:
+        return Change("appeared", number)
+    return Change("changed", number, before.text) if before.text != number.text else None
+
+
+def _similarity(group: Sequence[Track], state: _NumberState) -> float:
+    """Number of tracks that a group shares with a number, or if none, the share 0..1 of its place."""
+    shared = len(_track_ids(group) & state.track_ids)
+    if shared:
+        return float(shared)
+    place = hull(track.digit.box for track in group)
+    return float(covered(corners([place, state.number.box]))[0, 1])
+
+
+def _track_ids(group: Sequence[Track]) -> frozenset[int]:
+    return frozenset(track.id for track in group)
+
+
+def _make_number(number_id: int, group: Sequence[Track]) -> Number:
+    digits = tuple(track.digit for track in group)
+    return Number(
+        number_id,
+        "".join("?" if digit.value is None else str(digit.value) for digit in digits),
+        min(digit.confidence for digit in digits),
+        hull(digit.box for digit in digits),
+        digits,
+        all(track.confirmed for track in group),
     )
 
 
-def neighbours(tracked: Sequence[Track]) -> list[list[Track]]:
-    """Digits that stand side by side, each group from the left: every digit follows its nearest left one."""
+def _in_reading_order(numbers: Sequence[Number]) -> tuple[Number, ...]:
+    """Sort numbers line by line, from left to right, and set the line of their digits."""
+    lines = reading_order([number.box for number in numbers])
+    return tuple(
+        replace(numbers[i], digits=tuple(replace(digit, line=line) for digit in numbers[i].digits))
+        for line, row in enumerate(lines)
+        for i in row
+    )
+
+
+def group_neighbours(tracks: Sequence[Track]) -> list[list[Track]]:
+    """Group digits that stand side by side; each group is sorted from left to right."""
     follower: dict[int, int] = {}
-    if len(tracked) > 1:
-        gaps = _gaps([each.digit.box for each in tracked])
+    if len(tracks) > 1:
+        gaps = _gaps([track.digit.box for track in tracks])
         nearest = gaps.argmin(axis=0)
-        # Two that claim the same left neighbour: the nearer one follows it.
+        # If two digits have the same nearest left neighbour, the closer one follows it.
         for right in gaps.min(axis=0).argsort(kind="stable").tolist():
             if np.isfinite(gaps[nearest[right], right]):
                 follower.setdefault(int(nearest[right]), right)
-    followed = set(follower.values())
+    followers = set(follower.values())
     return [
-        [tracked[i] for i in _chain(first, follower)]
-        for first in range(len(tracked))
-        if first not in followed
+        [tracks[i] for i in _chain(first, follower)] for first in range(len(tracks)) if first not in followers
     ]
 
 
@@ -155,29 +192,18 @@ def _chain(first: int, follower: dict[int, int]) -> Iterator[int]:
 
 
 def _gaps(boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """Heights between every two boxes `[left, right]`, infinite where they do not stand side by side."""
-    x, y, width, height = (np.array([getattr(box, side) for box in boxes], float) for side in _SIDES)
+    """Gaps `[left, right]` between every two boxes, in heights; infinite if they are not side by side."""
+    left, top, right, bottom = corners(boxes).T
+    height = bottom - top
+    centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
     higher = np.maximum(height[:, None], height[None])
     lower = np.minimum(height[:, None], height[None])
-    middle, centre = y + height / 2, x + width / 2
-    gaps = (x[None] - (x + width)[:, None]) / higher
-    beside = (
-        (higher <= _ALIKE * lower)
-        & (np.abs(middle[:, None] - middle[None]) <= _RISE * higher)
-        & (centre[None] > centre[:, None])
-        & (gaps >= _OVERLAP)
-        & (gaps <= _GAP)
+    gaps = (left[None] - right[:, None]) / higher
+    side_by_side = (
+        (higher <= _MAX_HEIGHT_RATIO * lower)
+        & (np.abs(centre_y[:, None] - centre_y[None]) <= _MAX_OFFSET * higher)
+        & (centre_x[None] > centre_x[:, None])
+        & (gaps >= -_MAX_OVERLAP)
+        & (gaps <= _MAX_GAP)
     )
-    return np.where(beside, gaps, np.inf)
-
-
-def _number(number: int, group: Sequence[Track]) -> Number:
-    digits = tuple(each.digit for each in group)
-    return Number(
-        number,
-        "".join("?" if digit.value is None else str(digit.value) for digit in digits),
-        min(digit.confidence for digit in digits),
-        hull([digit.box for digit in digits]),
-        digits,
-        all(each.confirmed for each in group),
-    )
+    return np.where(side_by_side, gaps, np.inf)

@@ -1,4 +1,4 @@
-"""Digits followed from frame to frame, each with its probabilities combined over time."""
+"""The tracker: follows digits from frame to frame and combines what was read of each one over time."""
 
 from __future__ import annotations
 
@@ -10,35 +10,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.boxes import clip
-from edge_runtime.contract import BACKGROUND
+from edge_runtime.contract import BACKGROUND, CLASSES
 from edge_runtime.results import OK, Box, Digit
 
-MEMORY = 0.4  # s in which an observation's weight falls to 1/e
+# All lengths are relative to the longer side of the digit's box, all times are in seconds.
 
-SETTLE = 0.3  # s for which a label must have stood,
+MEMORY_SECONDS = 0.4  # time in which the weight of an observation falls to 1/e
 
-SETTLE_UNSURE = 1.0  # and where it is less than `_SURE`: an edge of a hand passes for a 1, but not for long
-LEAST_SEEN = 4  # observations without which nothing is confirmed
-_SHOWN = 2  # observations from which on a track is shown: what flashes up once is not
-_GONE = 0.2  # s after which, and at least _MISSES frames, a digit that is no longer found is dropped
-_MISSES = 3
-_SURE, _LEAST = 0.9, 0.75  # probability with which a label is confirmed soon, and without which it never does
-_LEAST_PRESENCE = 0.6  # share of the late frames in which a digit was found, to count as confirmed
-_LEAST_PROBABILITY = 1e-3  # no single frame has more of a say than that
-_PLAIN, _REPLACED = 0.9, 4  # probability, and times in a row, from which on another digit has taken the place
-_SWITCH = 0.15  # by how much another digit must be more probable than the one that is shown
-_JERK = 0.15  # sizes off its way from which on a digit is followed at once
-_LEAST_PULL = 0.2  # share of the way for one that is hardly off it
-_REACH = 0.7  # sizes that a digit may be from where it was expected
-_OTHER = 0.05  # probability that it reads the same, below which it is another where it is not in its place
-_ELSEWHERE = 0.25  # sizes from its place
-_RESIZE = 0.35  # of its longer side, by which either side may change from frame to frame
-_DISMISSED = 0.7  # probability of no digit from which on a track is not shown
+# When the label of a track is confirmed.
+CONFIRM_SECONDS = 0.3  # the label has been the same for this long if it is likely,
+CONFIRM_UNSURE_SECONDS = 1.0  # and for this long if not: the edge of a hand looks like a 1, but not for long
+MIN_OBSERVATIONS = 4  # the digit was found in this many frames, however slow the source is
+_LIKELY = 0.9  # probability from which a label is likely
+_MIN_PROBABILITY = 0.75  # labels with less are never confirmed
+_MIN_PRESENCE = 0.6  # fading share of the recent time in which the digit was found
+
+# How observations are combined.
+_PROBABILITY_FLOOR = 1e-3  # a single frame cannot rule a class out
+_WEIGHT_FLOOR = 0.05  # observations count by their confidence, but never less than this
+_HYSTERESIS = 0.15  # lead in probability that replaces a label: no flicker around the rejection threshold
+_REPLACE_PROBABILITY = 0.9  # another digit with this probability in this many frames in a row has taken
+_REPLACE_FRAMES = 4  # the place of the old one, whose evidence is then dropped
+
+# When a track is shown and when it ends.
+_SHOW_OBSERVATIONS = 2  # false detections often last for a single frame
+_MAX_BACKGROUND = 0.7  # probability of the background from which a track is hidden
+_LOST_SECONDS = 0.2  # a track ends when its digit has not been found for this long
+_LOST_FRAMES = 3  # and in this many frames
+
+# Which digit continues which track.
+_MAX_DISTANCE = 0.7  # between the position and the expected one
+_MAX_RESIZE = 0.35  # change of either side from frame to frame
+_MIN_SIMILARITY = 0.05  # probability of being the same digit: less is a different digit,
+_SAME_PLACE = 0.25  # unless it is within this distance, as when a card is swapped
+
+# How positions are smoothed: an alpha-beta filter, close to critical damping.
+_JUMP = 0.15  # a box this far from its expected position has moved, and is followed at once,
+_MIN_GAIN = 0.2  # while one that is closer mostly trembles: only this share of the way is followed
+_MIN_SIZE_GAIN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A digit that is followed: `id` stays while it does, `confirmed` is whether its label has been steady."""
+    """A tracked digit: its `id` stays the same while it is followed, and is never used again.
+
+    `digit` combines the observations so far; its `value` is None while no label is likely enough.
+    `confirmed` is whether the label has been likely and unchanged for long enough to be reported.
+    """
 
     id: int
     digit: Digit
@@ -46,196 +64,215 @@ class Track:
 
 
 class _TrackState:
-    """What is known of one digit. Positions are centres in px, velocities px/s, times s."""
+    """What the tracker knows of one digit. Centres and sizes are (x, y) in px, velocities in px/s."""
 
     __slots__ = (
-        *("id", "centre", "size", "velocity", "evidence", "weight", "presence", "count", "misses"),
-        *("seen", "ahead", "label", "label_since", "probabilities", "tile", "last", "dissent"),
+        *("id", "centre", "size", "velocity", "evidence", "weight", "presence", "observations", "misses"),
+        *("seen", "unseen", "label", "label_since", "probabilities", "tile", "last", "contradictions"),
     )
 
     def __init__(self, number: int, digit: Digit, seconds: float) -> None:
         self.id = number
-        self.centre, self.size = _place(digit.box)
+        self.centre, self.size = _centre_and_size(digit.box)
         self.velocity = np.zeros(2)
-        self.evidence, self.weight = np.zeros(BACKGROUND + 1), 0.0
-        self.presence, self.count, self.misses = 1.0, 0, 0
+        self.evidence, self.weight = np.zeros(CLASSES), 0.0
+        self.presence, self.observations, self.misses = 1.0, 0, 0
         self.seen, self.label_since = seconds, seconds
-        self.ahead = 0.0  # s for which it has moved on since it was seen
+        self.unseen = 0.0  # time for which the position has been extrapolated
         self.label: int | None = None
-        self.last, self.dissent = -1, 0
+        self.last, self.contradictions = -1, 0  # the digit observed last
 
     @property
     def expected(self) -> NDArray[np.float64]:
-        return self.centre + self.velocity * min(self.ahead, _GONE)
+        """The centre to expect in the current frame."""
+        return self.centre + self.velocity * min(self.unseen, _LOST_SECONDS)
 
     def observe(self, digit: Digit, seconds: float, rejection_threshold: float) -> None:
-        passed = max(0.0, seconds - self.seen)
-        centre, size = _place(digit.box)
-        if self.ahead:
-            expected = self.expected
-            off = centre - expected
-            # A digit that is held still does not tremble with its box; one that moves is followed at once.
-            pull = float(np.clip(np.abs(off).max() / (_JERK * self.size.max()), _LEAST_PULL, 1))
-            self.centre = expected + pull * off
-            # An alpha-beta filter, near critical damping.
-            self.velocity = self.velocity + 0.5 * pull * pull * off / self.ahead
-            self.size = self.size + max(pull, 0.3) * (size - self.size)
+        """Add an observation."""
+        self._correct_position(digit.box)
         assert digit.probabilities is not None
-        observed = np.log(np.maximum(digit.probabilities, _LEAST_PROBABILITY))
-        weight = max(0.05, digit.confidence)
-        fade = math.exp(-passed / MEMORY)
-        if self._is_replaced(observed):
-            self.evidence, self.weight = np.zeros(BACKGROUND + 1), 0.0
+        observed = np.log(np.maximum(digit.probabilities, _PROBABILITY_FLOOR))
+        best = int(observed[:BACKGROUND].argmax())
+        if self._is_replaced(best, math.exp(observed[best])):
+            self.evidence, self.weight = np.zeros(CLASSES), 0.0
+        # A logarithmic opinion pool (Genest and Zidek, 1986): consecutive frames are hardly independent, so
+        # their evidence is averaged, not summed.
+        fade = math.exp(-max(0.0, seconds - self.seen) / MEMORY_SECONDS)
+        weight = max(_WEIGHT_FLOOR, digit.confidence)
         self.evidence = fade * self.evidence + weight * observed
         self.weight = fade * self.weight + weight
-        # A logarithmic opinion pool (Genest and Zidek, 1986): frames that follow each other are hardly
-        # independent, so their evidence is averaged, not summed.
         pooled = np.exp(self.evidence / self.weight)
         self.probabilities = pooled / pooled.sum()
         self.presence = fade * self.presence + 1 - fade
-        self.count, self.misses, self.seen, self.ahead = self.count + 1, 0, seconds, 0.0
-        self.tile, self.last = digit.tile, int(observed[:BACKGROUND].argmax())
+        self.observations, self.misses = self.observations + 1, 0
+        self.seen, self.unseen = seconds, 0.0
+        self.tile, self.last = digit.tile, best
         self._choose_label(seconds, rejection_threshold)
 
-    def _is_replaced(self, observed: NDArray[np.float64]) -> bool:
-        """Whether another digit has plainly been seen often enough in a row: what was before is over."""
-        best = int(observed[:BACKGROUND].argmax())
-        dissents = self.label not in (None, best) and math.exp(observed[best]) >= _PLAIN
-        self.dissent = self.dissent + 1 if dissents and best == self.last else int(dissents)
-        return self.dissent == _REPLACED
+    def _correct_position(self, box: Box) -> None:
+        if not self.unseen:
+            return
+        centre, size = _centre_and_size(box)
+        expected = self.expected
+        residual = centre - expected
+        gain = float(np.clip(np.abs(residual).max() / (_JUMP * self.size.max()), _MIN_GAIN, 1))
+        self.centre = expected + gain * residual
+        self.velocity = self.velocity + 0.5 * gain * gain * residual / self.unseen
+        self.size = self.size + max(gain, _MIN_SIZE_GAIN) * (size - self.size)
+
+    def _is_replaced(self, best: int, probability: float) -> bool:
+        """Whether the digit has contradicted the label in enough frames in a row."""
+        contradicts = self.label not in (None, best) and probability >= _REPLACE_PROBABILITY
+        repeats = contradicts and best == self.last
+        self.contradictions = self.contradictions + 1 if repeats else int(contradicts)
+        return self.contradictions == _REPLACE_FRAMES
 
     def _choose_label(self, seconds: float, rejection_threshold: float) -> None:
         best = int(self.probabilities[:BACKGROUND].argmax())
         probability = float(self.probabilities[best])
-        # What is shown is given up later than it was taken: no flicker around the threshold.
-        held = 0.0 if self.label is None else float(self.probabilities[self.label])
-        chosen = self.label if held >= rejection_threshold - _SWITCH else None
-        if best != chosen and probability >= max(rejection_threshold, held + _SWITCH * (chosen is not None)):
+        current = 0.0 if self.label is None else float(self.probabilities[self.label])
+        chosen = self.label if current >= rejection_threshold - _HYSTERESIS else None
+        lead = 0.0 if chosen is None else _HYSTERESIS
+        if best != chosen and probability >= max(rejection_threshold, current + lead):
             chosen = best
         if chosen != self.label:
             self.label, self.label_since = chosen, seconds
 
     def miss(self, passed: float) -> None:
+        """Note that the digit was not found in a frame, `passed` seconds after the one before."""
         self.misses += 1
-        self.presence *= math.exp(-passed / MEMORY)
+        self.presence *= math.exp(-passed / MEMORY_SECONDS)
 
-    def gone(self, seconds: float) -> bool:
-        if self.count < LEAST_SEEN:
+    def is_lost(self, seconds: float) -> bool:
+        """Whether the track ends."""
+        if self.observations < MIN_OBSERVATIONS:
             return self.misses >= 2
-        return self.misses >= _MISSES and seconds - self.seen > _GONE
+        return self.misses >= _LOST_FRAMES and seconds - self.seen > _LOST_SECONDS
 
-    def confirmed(self, seconds: float, size: tuple[int, int]) -> bool:
+    def is_shown(self) -> bool:
+        """Whether the track is more than a passing false detection."""
+        return self.observations >= _SHOW_OBSERVATIONS and self.probabilities[BACKGROUND] < _MAX_BACKGROUND
+
+    def is_confirmed(self, seconds: float, frame_size: tuple[int, int]) -> bool:
+        """Whether the label may be reported."""
         if self.label is None or self.label != self.last:
             return False
         box, probability = self.box(), float(self.probabilities[self.label])
+        right, bottom = box.x + box.width, box.y + box.height
         return (
-            probability >= _LEAST
-            and self.count >= LEAST_SEEN
+            probability >= _MIN_PROBABILITY
+            and self.observations >= MIN_OBSERVATIONS
             and self.misses <= 1
-            and seconds - self.label_since >= (SETTLE if probability >= _SURE else SETTLE_UNSURE)
-            and self.presence >= _LEAST_PRESENCE
-            # A digit that is cut off by the image's edge may be another one.
-            and min(box.x, box.y, size[0] - box.x - box.width, size[1] - box.y - box.height) > 1
+            and seconds - self.label_since
+            >= (CONFIRM_SECONDS if probability >= _LIKELY else CONFIRM_UNSURE_SECONDS)
+            and self.presence >= _MIN_PRESENCE
+            # A part of a digit at the edge of the frame may look like another digit.
+            and min(box.x, box.y, frame_size[0] - right, frame_size[1] - bottom) > 1
         )
 
-    def shown(self) -> bool:
-        return self.count >= _SHOWN and self.probabilities[BACKGROUND] < _DISMISSED
-
     def box(self) -> Box:
+        """The box to expect in the current frame; parts of it may be outside."""
         x, y = np.rint(self.expected - self.size / 2).astype(int).tolist()
         width, height = np.rint(self.size).astype(int).tolist()
         return Box(x, y, max(1, width), max(1, height))
 
+    def digit(self, frame_size: tuple[int, int]) -> Digit:
+        """The digit as all observations together show it, with its box inside the frame."""
+        best = int(self.probabilities[:BACKGROUND].argmax()) if self.label is None else self.label
+        return Digit(
+            self.label,
+            float(self.probabilities[best]),
+            clip(self.box(), frame_size),
+            OK if self.label is not None else "rejected: not sure yet",
+            tile=self.tile,
+            probabilities=self.probabilities.astype(np.float32),
+        )
+
 
 class Tracker:
-    """All digits that are followed in one source's frames.
+    """Tracks the digits in the frames of one source.
 
-    `rejection_threshold` is the classifier's: the probability, 0..1, below which no digit is named.
+    `rejection_threshold` is the classifier's: the probability, 0..1, below which a track gets no label. It
+    may be changed between frames.
     """
 
     def __init__(self, rejection_threshold: float) -> None:
         self.rejection_threshold = rejection_threshold
         self._tracks: list[_TrackState] = []
-        self._count = 0
+        self._last_id = 0
         self._seconds: float | None = None
-        self._interval = 0.0  # s between frames, on the average
+        self._interval = 0.0  # mean time between frames
 
     def clear(self) -> None:
-        """Give up all tracks; their ids are not used again."""
+        """End all tracks."""
         self._tracks = []
 
     def update(self, digits: Sequence[Digit], seconds: float, size: tuple[int, int]) -> tuple[Track, ...]:
-        """Follow the tracks into the next frame.
+        """Continue the tracks into the next frame; return those to show, in no particular order.
 
-        `digits` is what was read in it, with their probabilities; `seconds` a time that only grows; `size`
-        the frame's width and height in px. Returns the digits to show, in no order.
+        `digits` were read in the frame and have `probabilities`. `seconds` is the time of the frame and does
+        not decrease. `size` is the width and height of the frame in px.
         """
         passed = 0.0 if self._seconds is None else max(0.0, seconds - self._seconds)
         self._seconds = seconds
-        step = self._step(passed)
+        step = self._motion_step(passed)
         for track in self._tracks:
-            track.ahead += step
-        pairs = self._matched(digits)
-        found = dict(pairs)
+            track.unseen += step
+        matches = self._match(digits)
         for index, track in enumerate(self._tracks):
-            if index in found:
-                track.observe(digits[found[index]], seconds, self.rejection_threshold)
+            if index in matches:
+                track.observe(digits[matches[index]], seconds, self.rejection_threshold)
             else:
                 track.miss(passed)
-        taken = set(found.values())
-        for index, digit in enumerate(digits):
-            if index not in taken:
-                self._count += 1
-                track = _TrackState(self._count, digit, seconds)
-                track.observe(digit, seconds, self.rejection_threshold)
-                self._tracks.append(track)
-        self._tracks = [track for track in self._tracks if not track.gone(seconds)]
-        self._drop_covered()
+        for index in sorted(set(range(len(digits))) - set(matches.values())):
+            self._last_id += 1
+            track = _TrackState(self._last_id, digits[index], seconds)
+            track.observe(digits[index], seconds, self.rejection_threshold)
+            self._tracks.append(track)
+        self._tracks = [track for track in self._tracks if not track.is_lost(seconds)]
+        self._drop_replaced()
         return tuple(
-            Track(track.id, self._digit(track, size), track.confirmed(seconds, size))
+            Track(track.id, track.digit(size), track.is_confirmed(seconds, size))
             for track in self._tracks
-            if track.shown()
+            if track.is_shown()
         )
 
-    def _step(self, passed: float) -> float:
-        """For how long digits have moved on: a network brings frames in bursts, which were not taken so."""
+    def _motion_step(self, passed: float) -> float:
+        """Time over which to extrapolate motion. Networks deliver evenly taken frames in bursts."""
         if passed:
             self._interval = self._interval or passed
             self._interval += 0.1 * (min(passed, 4 * self._interval) - self._interval)
         return float(np.clip(passed, self._interval / 2, 2 * self._interval))
 
-    def _matched(self, digits: Sequence[Digit]) -> list[tuple[int, int]]:
-        """Pairs of track and digit, best first: near where it was expected, of its size, and alike."""
+    def _match(self, digits: Sequence[Digit]) -> dict[int, int]:
+        """Match tracks to digits by index, greedily: close, of similar size and with a similar reading."""
         if not self._tracks or not digits:
-            return []
-        places = [_place(digit.box) for digit in digits]
-        centres, sizes = (np.array(part) for part in zip(*places, strict=True))
+            return {}
+        centres, sizes = map(np.array, zip(*(_centre_and_size(digit.box) for digit in digits), strict=True))
         expected = np.array([track.expected for track in self._tracks])
         known = np.array([track.size for track in self._tracks])
         longest = np.maximum(known.max(axis=1)[:, None], sizes.max(axis=1)[None])
-        apart = np.sqrt(((expected[:, None] - centres[None]) ** 2).sum(axis=2))
-        distance = apart / longest
-        growth = np.abs(known[:, None] - sizes[None]).max(axis=2) / longest
-        alike = (
+        distance = np.sqrt(((expected[:, None] - centres[None]) ** 2).sum(axis=2)) / longest
+        resize = np.abs(known[:, None] - sizes[None]).max(axis=2) / longest
+        similarity = (
             np.array([track.probabilities for track in self._tracks])
             @ np.array([digit.probabilities for digit in digits]).T
         )
-        cost = distance + growth + 0.3 * (1 - alike)
-        # Another digit in another place is another digit.
-        other = (alike < _OTHER) & (distance > _ELSEWHERE)
-        cost[(distance > _REACH) | (growth > _RESIZE) | other] = np.inf
-        pairs: list[tuple[int, int]] = []
+        cost = distance + resize + 0.3 * (1 - similarity)
+        different = (similarity < _MIN_SIMILARITY) & (distance > _SAME_PLACE)
+        cost[(distance > _MAX_DISTANCE) | (resize > _MAX_RESIZE) | different] = np.inf
+        matches: dict[int, int] = {}
         for _ in range(min(cost.shape)):
             track, digit = np.unravel_index(int(cost.argmin()), cost.shape)
             if not np.isfinite(cost[track, digit]):
                 break
-            pairs.append((int(track), int(digit)))
+            matches[int(track)] = int(digit)
             cost[track, :] = cost[:, digit] = np.inf
-        return pairs
+        return matches
 
-    def _drop_covered(self) -> None:
-        """Drop tracks that are not found any more where another one stays: it has taken their place."""
-        present = [track for track in self._tracks if not track.misses and track.count > _MISSES]
+    def _drop_replaced(self) -> None:
+        """Drop missed tracks whose place has been taken by another one."""
+        present = [track for track in self._tracks if not track.misses and track.observations > _LOST_FRAMES]
         self._tracks = [
             track
             for track in self._tracks
@@ -243,22 +280,7 @@ class Tracker:
             or all(np.abs(track.centre - other.centre).max() > 0.5 * other.size.max() for other in present)
         ]
 
-    def _digit(self, track: _TrackState, size: tuple[int, int]) -> Digit:
-        value = track.label
-        best = int(track.probabilities[:BACKGROUND].argmax()) if value is None else value
-        confidence = float(track.probabilities[best])
-        status = OK if value is not None else "rejected: not sure yet"
-        box = clip(track.box(), size)
-        return Digit(
-            value,
-            confidence,
-            box,
-            status,
-            tile=track.tile,
-            probabilities=track.probabilities.astype(np.float32),
-        )
 
-
-def _place(box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _centre_and_size(box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     size = np.array([box.width, box.height], float)
     return np.array([box.x, box.y]) + size / 2, size

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The view: one frame together with everything that live reading knows about it."""
 
 from __future__ import annotations
 
@@ -16,29 +16,25 @@ STAGES = ("capture", "detect", "classify", "draw")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What there is to show after a frame: the frame itself and all that is known of it.
+    """A frame, what was read in it, and the state of the source.
 
-    `image` is the frame, BGR uint8 `(H, W, 3)`, not drawn on and not to be written to; `frame` counts from
-    0; `seconds` is the source's time since its start, `time` the moment as seconds since the epoch;
-    `digits` and `numbers` are what the `tracks` say in reading order, `events` what has just confirmed, changed
-    or left. `stages` are seconds by the names of `STAGES` ("draw" is that of the view before), `rate` is
-    frames a second. `fresh` is whether the frame was read, rather than found to be as the one before.
-    `problem` is why no new frames come ("" while they do): the image is then the last one that came.
+    The window, the page, the command line and recordings all show views. While no new frame comes, the last
+    one is repeated with a current `problem` and `paused`.
     """
 
-    image: NDArray[np.uint8]
-    frame: int
-    seconds: float
-    time: float
-    digits: tuple[Digit, ...] = ()
-    numbers: tuple[Number, ...] = ()
-    tracks: tuple[Track, ...] = ()
-    events: tuple[Event, ...] = ()
-    stages: dict[str, float] = field(default_factory=dict)
-    rate: float = 0.0
-    fresh: bool = True
-    problem: str = ""
+    image: NDArray[np.uint8]  # the frame, BGR uint8 (H, W, 3), without drawings; do not write to it
+    frame: int  # number of the frame, from 0
+    seconds: float  # the source's time since its first frame
+    time: float  # time of reading, in seconds since the epoch
+    digits: tuple[Digit, ...] = ()  # digits of all numbers, in reading order
+    numbers: tuple[Number, ...] = ()  # in reading order
+    tracks: tuple[Track, ...] = ()  # in no particular order
+    events: tuple[Event, ...] = ()  # what has happened since the view before
+    stages: dict[str, float] = field(default_factory=dict)  # seconds per stage; "draw" is of the view before
+    rate: float = 0.0  # frames per second
+    fresh: bool = True  # whether this frame was read; False reuses the reading of an earlier, equal frame
+    problem: str = ""  # why no new frames come, or ""
     paused: bool = False
-    model: str = "int8"
-    source: str = ""  # as it is called in messages: "camera 0"
-    capture_format: str = ""  # what the source gives: "640x480 at 30 fps (asked for 1280x720)"
+    model: str = "int8"  # name of the active model
+    source: str = ""  # name of the source in messages, such as "camera 0"
+    capture_format: str = ""  # what the source delivers: "640x480 at 30 fps (requested 1280x720)"

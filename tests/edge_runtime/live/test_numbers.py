@@ -1,174 +1,197 @@
-"""Digits read together as numbers, and the events of numbers that appear, change and leave."""
+"""Numbers: which digits belong together, and when a number appears, changes and leaves."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from edge_runtime.live import numbers
-from edge_runtime.live.events import Event
-from edge_runtime.live.numbers import Numbers, neighbours
+from edge_runtime.live.numbers import LEAVE_SECONDS, STEADY_SECONDS, NumberTracker, group_neighbours
 from edge_runtime.live.tracker import Track
 from edge_runtime.results import Box, Digit
 
 FPS = 30
 
 
-def tracked(text, x=100, y=100, height=60, first=1, confirmed=True, gap=0.25):
-    """A number as tracks; "?" is a digit that is not sure."""
-    row = []
+def tracks_of(text, x=100, y=100, height=60, first=1, confirmed=True, gap=0.25):
+    """The tracks of a number; "?" is a digit without a label, `gap` is in heights."""
+    tracks = []
     for index, character in enumerate(text):
         width = round(0.6 * height)
         box = Box(round(x + index * (width + gap * height)), y, width, height)
         value = None if character == "?" else int(character)
-        row.append(
-            Track(first + index, Digit(value, 0.9 + index / 1000, box), confirmed and value is not None)
-        )
-    return row
+        digit = Digit(value, 0.9 + index / 1000, box)
+        tracks.append(Track(first + index, digit, confirmed and value is not None))
+    return tracks
 
 
-def run(frames, numbers=None, start=0):
-    """All changes of frames, and the numbers of the last one."""
-    numbers = numbers or Numbers()
-    told, last = [], ()
+def run(frames, tracker=None, start=0):
+    """All changes over some frames, and the numbers in the last one."""
+    tracker = tracker or NumberTracker()
+    all_changes, last = [], ()
     for index, frame in enumerate(frames):
-        last, changes = numbers.update(frame, (start + index) / FPS)
-        told += changes
-    return told, last
+        last, changes = tracker.update(frame, (start + index) / FPS)
+        all_changes += changes
+    return all_changes, last
 
 
-def said(told):
-    return [(change.kind, change.number.text, change.previous) for change in told]
+def summarise(changes):
+    return [(change.kind, change.number.text, change.previous) for change in changes]
 
 
-def test_neighbours_are_one_number_and_what_is_apart_is_another():
-    frame = tracked("4285") + tracked("17", x=450, first=10) + tracked("9", y=220, first=20)
-    told, last = run([frame] * 15)
-    assert said(told) == [("appeared", text, None) for text in ("4285", "17", "9")]
+def test_neighbours_form_a_number():
+    frame = tracks_of("4285") + tracks_of("17", x=450, first=10) + tracks_of("9", y=220, first=20)
+    changes, last = run([frame] * 15)
+    assert summarise(changes) == [("appeared", text, None) for text in ("4285", "17", "9")]
     assert [number.text for number in last] == ["4285", "17", "9"]
-    assert [number.digits[0].line for number in last] == [0, 0, 1]
+    assert [number.box for number in last] == [
+        Box(100, 100, 189, 60),
+        Box(450, 100, 87, 60),
+        Box(100, 220, 36, 60),
+    ]
+    assert [digit.line for number in last for digit in number.digits] == [0] * 6 + [1]
     assert all(number.confirmed for number in last)
-    assert last[0].confidence == pytest.approx(0.9)
+    assert last[0].confidence == pytest.approx(0.9)  # of the least confident digit
 
 
 @pytest.mark.parametrize(
     ("frame", "texts"),
     [
-        (tracked("4285", gap=0.8), ["4285"]),
-        (tracked("42", gap=1.2), ["4", "2"]),
-        (tracked("4") + tracked("2", x=150, y=150, first=2), ["4", "2"]),
-        (tracked("4") + tracked("2", x=150, y=110, height=50, first=2), ["42"]),
-        (tracked("4", height=100) + tracked("2", x=170, y=120, height=40, first=2), ["4", "2"]),
-        (tracked("4", gap=0) + tracked("2", x=130, first=2), ["42"]),
-        ([], []),
+        pytest.param(tracks_of("4285", gap=0.8), ["4285"], id="spread"),
+        pytest.param(tracks_of("42", gap=0.89), ["42"], id="just close enough"),
+        pytest.param(tracks_of("42", gap=0.95), ["4", "2"], id="just too far apart"),
+        pytest.param(tracks_of("4") + tracks_of("2", x=150, y=150, first=2), ["4", "2"], id="lower"),
+        pytest.param(tracks_of("4") + tracks_of("2", x=150, y=110, height=50, first=2), ["42"], id="uneven"),
+        pytest.param(
+            tracks_of("4", height=100) + tracks_of("2", x=170, y=120, height=40, first=2),
+            ["4", "2"],
+            id="different sizes",
+        ),
+        pytest.param(tracks_of("4") + tracks_of("2", x=130, first=2), ["42"], id="overlapping"),
+        pytest.param(tracks_of("4") + tracks_of("2", x=110, first=2), ["4", "2"], id="overlapping too much"),
+        pytest.param(list(reversed(tracks_of("428"))), ["428"], id="tracks from right to left"),
+        pytest.param([], [], id="empty"),
     ],
-    ids=["spread", "apart", "lower", "uneven", "of another size", "touching", "nothing"],
 )
-def test_what_stands_together(frame, texts):
-    found = sorted(neighbours(frame), key=lambda group: group[0].digit.box.x)
-    assert ["".join(str(each.digit.value) for each in group) for group in found] == texts
+def test_digits_side_by_side_are_grouped(frame, texts):
+    groups = sorted(group_neighbours(frame), key=lambda group: group[0].digit.box.x)
+    assert ["".join(str(track.digit.value) for track in group) for group in groups] == texts
 
 
-def test_a_number_in_two_columns_of_two_lines_is_four():
+def test_numbers_are_in_reading_order():
     frame = [
-        *tracked("12"),
-        *tracked("34", x=400, first=10),
-        *tracked("56", y=200, first=20),
-        *tracked("78", x=400, y=200, first=30),
+        *tracks_of("78", x=400, y=200, first=30),
+        *tracks_of("12"),
+        *tracks_of("56", y=200, first=20),
+        *tracks_of("34", x=400, first=10),
     ]
     _, last = run([frame] * 2)
     assert [number.text for number in last] == ["12", "34", "56", "78"]
 
 
-def test_nothing_is_told_before_it_is_steady():
-    told, _ = run([tracked("42")] * round(numbers.STEADY * FPS - 1))
-    assert told == []
-    told, _ = run([tracked("42", confirmed=False)] * 60)
-    assert told == []
-    told, last = run([tracked("4?")] * 60)
-    assert told == []
-    assert last[0].text == "4?"
+def test_numbers_appear_once_they_are_steady():
+    """The first frame starts the clock."""
+    needed = round(STEADY_SECONDS * FPS) + 1
+    changes, last = run([tracks_of("42")] * (needed - 1))
+    assert changes == []
+    assert not last[0].confirmed
+    changes, last = run([tracks_of("42")] * needed)
+    assert summarise(changes) == [("appeared", "42", None)]
+    assert last[0].confirmed
 
 
-def test_a_number_that_grows_is_changed_once_it_is_steady():
-    told, _ = run([tracked("4")] * 20 + [tracked("42")] * 5 + [tracked("428")] * 20)
-    assert said(told) == [("appeared", "4", None), ("changed", "428", "4")]
-    assert told[0].number.id == told[1].number.id
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        pytest.param(tracks_of("42", confirmed=False), "42", id="unconfirmed"),
+        pytest.param(tracks_of("4?"), "4?", id="without a label"),
+        pytest.param(tracks_of("4") + tracks_of("2", x=151, first=2, confirmed=False), "42", id="one of two"),
+    ],
+)
+def test_unconfirmed_numbers_are_not_reported(frame, text):
+    changes, last = run([frame] * 60)
+    assert changes == []
+    assert [(number.text, number.confirmed) for number in last] == [(text, False)]
 
 
-def test_a_number_that_leaves_is_told_with_what_it_was():
-    told, _ = run([tracked("42")] * 20 + [[]] * 20)
-    assert said(told) == [("appeared", "42", None), ("left", "42", None)]
+def test_number_is_unconfirmed_while_one_of_its_digits_is():
+    frame, unconfirmed = tracks_of("42"), tracks_of("42", confirmed=False)
+    changes, last = run([frame] * 20 + [unconfirmed])
+    assert not last[0].confirmed
+    assert summarise(changes) == [("appeared", "42", None)]
+    changes, last = run([frame] * 20 + [unconfirmed] + [frame] * 5)
+    assert not last[0].confirmed  # it has to be steady again
+    assert summarise(changes) == [("appeared", "42", None)]
 
 
-def test_a_number_whose_middle_is_overlooked_for_a_moment_stays_the_same():
-    whole = tracked("428", gap=0.8)
-    told, last = run(
-        [whole] * 20 + [whole[::2]] * 5 + [[*whole[::2], *tracked("2", x=whole[1].digit.box.x, first=9)]] * 20
-    )
-    assert said(told) == [("appeared", "428", None)]
+def test_growing_numbers_change_once_they_are_steady():
+    changes, _ = run([tracks_of("4")] * 20 + [tracks_of("42")] * 5 + [tracks_of("428")] * 20)
+    assert summarise(changes) == [("appeared", "4", None), ("changed", "428", "4")]
+    assert changes[0].number.id == changes[1].number.id == 1
+
+
+@pytest.mark.parametrize(
+    ("share", "kinds"), [(0.9, ["appeared"]), (1.1, ["appeared", "left"])], ids=["shorter", "longer"]
+)
+def test_numbers_leave_after_an_absence(share, kinds):
+    tracker = NumberTracker()
+    changes, _ = run([tracks_of("42")] * 20, tracker)
+    _, last_changes = tracker.update([], 19 / FPS + share * LEAVE_SECONDS)
+    assert [change.kind for change in (*changes, *last_changes)] == kinds
+    assert all(change.number.text == "42" for change in last_changes)
+
+
+def test_number_with_a_digit_missed_for_a_moment_stays_the_same():
+    whole = tracks_of("428", gap=0.8)
+    found_again = [*whole[::2], *tracks_of("2", x=whole[1].digit.box.x, first=9)]
+    changes, last = run([whole] * 20 + [whole[::2]] * 5 + [found_again] * 20)
+    assert summarise(changes) == [("appeared", "428", None)]
     assert last[0].id == 1
 
 
-def test_a_number_that_is_away_for_a_moment_has_not_left():
-    told, _ = run([tracked("42")] * 20 + [[]] * 8 + [tracked("42", first=7)] * 20)
-    assert said(told) == [("appeared", "42", None)]
+def test_number_absent_for_a_moment_has_not_left():
+    changes, last = run([tracks_of("42")] * 20 + [[]] * 8 + [tracks_of("42", first=7)] * 20)
+    assert summarise(changes) == [("appeared", "42", None)]
+    assert last[0].id == 1
 
 
-def test_what_was_never_told_does_not_leave():
-    told, _ = run([tracked("42")] * 5 + [[]] * 30)
-    assert told == []
+def test_number_in_another_place_is_another_number():
+    changes, last = run([tracks_of("42")] * 20 + [tracks_of("42", x=300, first=7)] * 20)
+    assert [(change.kind, change.number.id) for change in changes] == [
+        ("appeared", 1),
+        ("appeared", 2),
+        ("left", 1),
+    ]
+    assert [number.id for number in last] == [2]
 
 
-def test_a_number_that_moves_stays_the_same():
-    told, _ = run([tracked("42", x=50 + 12 * index) for index in range(40)])
-    assert said(told) == [("appeared", "42", None)]
+def test_unreported_numbers_do_not_leave():
+    changes, _ = run([tracks_of("42")] * 5 + [[]] * 30)
+    assert changes == []
 
 
-def test_a_number_leaves_as_it_was_told():
-    """Its digits go one after the other."""
-    told, _ = run([tracked("42")] * 20 + [tracked("4")] * 3 + [[]] * 20)
-    assert said(told) == [("appeared", "42", None), ("left", "42", None)]
-    assert len(told[-1].number.digits) == 2
-    assert told[-1].number.box == told[0].number.box
+def test_moving_number_stays_the_same():
+    changes, last = run([tracks_of("42", x=50 + 12 * index) for index in range(40)])
+    assert summarise(changes) == [("appeared", "42", None)]
+    assert last[0].box == Box(50 + 12 * 39, 100, 87, 60)
 
 
-def test_what_is_forgotten_leaves_and_does_not_come_back():
-    numbers = Numbers()
-    run([tracked("42")] * 20, numbers)
-    numbers.clear()
-    told, last = run([tracked("42", first=10)] * 20, numbers, start=20)
-    assert said(told) == [("left", "42", None), ("appeared", "42", None)]
+def test_number_leaves_as_it_was_reported():
+    """Even if its digits disappear one after the other."""
+    changes, _ = run([tracks_of("42")] * 20 + [tracks_of("4")] * 3 + [[]] * 20)
+    assert summarise(changes) == [("appeared", "42", None), ("left", "42", None)]
+    assert len(changes[-1].number.digits) == 2
+    assert changes[-1].number.box == changes[0].number.box
+
+
+def test_cleared_numbers_leave_and_their_ids_are_not_reused():
+    tracker = NumberTracker()
+    run([tracks_of("42")] * 20, tracker)
+    tracker.clear()
+    tracker.clear()  # a second time before the next frame loses nothing
+    changes, last = run([tracks_of("42", first=10)] * 20, tracker, start=20)
+    assert summarise(changes) == [("left", "42", None), ("appeared", "42", None)]
     assert last[0].id == 2
 
 
-def test_hundreds_of_digits_are_grouped_in_lines():
-    frame = [each for row in range(10) for each in tracked("1234567890" * 3, y=80 * row, first=100 * row)]
-    assert [len(group) for group in neighbours(frame)] == [30] * 10
-
-
-def test_an_event_is_one_line_of_json_with_all_that_another_program_needs():
-    told, _ = run([tracked("42")] * 20 + [tracked("43")] * 20)
-    lines = [
-        Event(change.kind, 0.3, 1e9 + 0.3, 9, change.number, change.previous).as_json() for change in told
-    ]
-    assert "\n" not in lines[0]
-    rows = [json.loads(line) for line in lines]
-    assert rows[0] == {
-        **{"event": "appeared", "time": "2001-09-09T01:46:40.300Z", "seconds": 0.3, "frame": 9, "id": 1},
-        **{"number": "42", "confidence": 0.9, "x": 100, "y": 100, "width": 87, "height": 60},
-        "digits": [
-            {"digit": 4, "confidence": 0.9, "x": 100, "y": 100, "width": 36, "height": 60},
-            {"digit": 2, "confidence": 0.901, "x": 151, "y": 100, "width": 36, "height": 60},
-        ],
-    }
-    assert (rows[1]["event"], rows[1]["previous"], rows[1]["number"]) == ("changed", "42", "43")
-
-
-def test_a_lost_source_is_an_event_with_its_reason():
-    row = json.loads(Event("lost", 1.0, 1e9, 3, reason="no image for 2 s").as_json())
-    assert row == {
-        **{"event": "lost", "time": "2001-09-09T01:46:40.000Z", "seconds": 1.0, "frame": 3},
-        "reason": "no image for 2 s",
-    }
+def test_hundreds_of_digits_are_grouped_into_lines():
+    frame = [track for row in range(10) for track in tracks_of("1234567890" * 3, y=80 * row, first=100 * row)]
+    assert [len(group) for group in group_neighbours(frame)] == [30] * 10
