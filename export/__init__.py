@@ -1,1 +1,1 @@
-"""Export stage: a trained run in, float and INT8 ONNX models out, proved to agree (`python -m export`)."""
+"""Export a trained run to float and INT8 ONNX models that agree: `python -m export`."""

@@ -1,4 +1,4 @@
-"""`python -m export runs/<id>`: arguments in, models out, exit code 1 where a gate fails."""
+"""The command `python -m export runs/ID`. Exits 1 when the models do not agree."""
 
 from __future__ import annotations
 
@@ -20,32 +20,36 @@ except ModuleNotFoundError as missing:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m export", description="Export a trained run to ONNX.")
-    parser.add_argument("run", type=Path, help="the folder of a finished run: runs/<id>")
-    parser.add_argument("--data", type=Path, default=data.DEFAULT_ROOT, help="where MNIST is (default: data)")
+    parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/ID")
     parser.add_argument(
-        "--release", action="store_true", help="measure on the test set and place the models in edge_runtime"
+        "--data", type=Path, default=data.DEFAULT_ROOT, help="folder of MNIST (default: data)"
+    )
+    parser.add_argument(
+        "--release",
+        action="store_true",
+        help="measure on the test set and copy the models to edge_runtime/models",
     )
     options = parser.parse_args(arguments)
     try:
         models, proof = export(options.run, options.data)
         print(
-            f"validation, {proof.images} images: torch {proof.torch_accuracy:.2%}, "
+            f"{proof.images} validation images: torch {proof.torch_accuracy:.2%}, "
             f"float {proof.float_accuracy:.2%}, INT8 {proof.int8_accuracy:.2%}; "
-            f"float scores within {proof.score_difference:.1e} of torch's; "
-            f"INT8 decides {proof.agreement:.2%} alike; "
+            f"float scores differ from torch by at most {proof.score_difference:.1e}; "
+            f"INT8 and float agree on {proof.agreement:.2%}; "
             f"{proof.float_bytes / 1000:.1f} kB -> {proof.int8_bytes / 1000:.1f} kB"
         )
         if options.release:
             for entry in release_run(options.run, models, options.data):
                 print(f"{entry.file}: {entry.accuracy:.2%} on {entry.measured}, {entry.bytes / 1000:.1f} kB")
-            print(f"released in {manifest.FOLDER}")
+            print(f"released to {manifest.FOLDER}")
     except (ExportError, EdgeDigitsError, data.DataError, checkpoint.CheckpointError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("export: stopped; nothing was released", file=sys.stderr)
+        print("export: interrupted; nothing was released", file=sys.stderr)
         return 130
     return 0
 

@@ -1,6 +1,6 @@
-"""Calibration: temperature, rejection threshold and fusion weights, fitted on the validation split after training.
+"""Calibration: temperature, rejection threshold and fusion weights, fitted on the validation split.
 
-Every model is calibrated by its own answers, the INT8 one apart from the float one.
+Each model is calibrated on its own outputs: INT8 and float separately.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from export.errors import ExportError
 
 # A digit whose calibrated confidence is lower is more likely wrong than right.
 MIN_CONFIDENCE = 0.5
-MAX_REJECTED = 0.003  # share of the validation digits that the rejection threshold may reject
+MAX_REJECTED = 0.003  # share of the correctly classified validation digits below the rejection threshold
 _MAX_THRESHOLD = 0.9
 
-# Lower bounds of two weights, chosen by looking at the development photographs. Scenes crowd digits and mix inks,
-# photographs seldom do: of 411 digits in photographs none ran out of its box, and what is four times as faint as
-# the digits beside it is another page's ink or dirt.
+# Lower bounds of two weights, chosen by looking at the development photographs. Simulated
+# scenes crowd digits and mix inks, which photographs seldom do: none of their 411 digits extended beyond its
+# box, and anything four times as faint as the digits beside it was dirt, or ink from another page.
 _MIN_OVERFLOW = 6.0
 _MIN_FAINTNESS = 1.5
 
-_PRIOR = 1e-3  # weight decay; without it, evidence that separates the sample would make a weight infinite
+_PRIOR = 1e-3  # weight decay; without it, a feature that separates the sample would get an infinite weight
 _START = (0.2, 0.5, 0.0, 1.0)  # weights of the two networks' features, and the sharpness
-_START_CONTEXT = (0.3, 0.3, 0.3, 0.3)  # of the others
+_START_CONTEXT = (0.3, 0.3, 0.3, 0.3)  # weights of the other features
 _BIAS = 2  # index of the weight that may be negative
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """The temperature that maximises the likelihood of `labels` `[N]` given `logits` `[N, 11]` (Guo et al., 2017)."""
+    """The temperature under which `labels` are most likely, given `logits` `[N, 11]` (Guo et al., 2017)."""
     scores, targets = torch.from_numpy(logits).double(), torch.from_numpy(labels)
     (inverse,) = _minimise([0.0], lambda log: functional.cross_entropy(scores * log[0].exp(), targets))
     # Where every digit is classified correctly, the likelihood has no maximum: limit the temperature.
@@ -66,7 +66,7 @@ class SceneScores:
 
 
 def fit_fusion(scenes: Sequence[SceneScores]) -> FusionWeights:
-    """Fit the fusion weights that maximise the likelihood of the labels of the scenes' candidates.
+    """Fit the fusion weights that make the labels of the scenes' candidates most likely.
 
     The weights of both networks are fitted first. Their probabilities then give the features of the context,
     with which all weights are fitted. Raises `ExportError` where no scene has a candidate.
@@ -100,13 +100,13 @@ def _fit_weights(
     labels: NDArray[np.int64],
     start: Sequence[float],
 ) -> list[float]:
-    """The weights of the features, then the sharpness, that minimise the cross-entropy; none but the bias is negative."""
+    """The weights, then the sharpness, that minimise the cross-entropy. Only the bias may be negative."""
     base = torch.from_numpy(np.concatenate(bases)).double()
     column = torch.from_numpy(np.concatenate(columns)).double()
     targets = torch.from_numpy(labels)
 
     def bounded(weights: list[Tensor]) -> list[Tensor]:
-        # Evidence never counts against what it says, whatever a sample suggests.
+        # A feature never counts against what its name says, whatever a sample suggests.
         return [weight if index == _BIAS else weight.clamp(min=0) for index, weight in enumerate(weights)]
 
     def loss(weights: list[Tensor]) -> Tensor:

@@ -1,5 +1,5 @@
-"""What can go wrong in export, as one line."""
+"""The error that export raises; its message is one line."""
 
 
 class ExportError(Exception):
-    """A run cannot be exported, or a gate found that the models do not agree."""
+    """A run cannot be exported, or its models do not agree."""

@@ -1,4 +1,4 @@
-"""The float graph: a trained network as one ONNX file that takes pixels as they are."""
+"""The float graph: a trained network as a single ONNX model that takes raw pixels, and its metadata."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from torch import nn
 from edge_runtime.contract import STRIDE, TILE
 from train.networks import DetectorNetwork, TileNetwork
 
-# Old enough for the onnxruntime of a long-lived device (1.14 and later read both), new enough for torch's
-# exporter, which writes nothing older.
+# onnxruntime 1.14 and later read these versions; torch's exporter writes nothing older.
 OPSET = 18
 IR_VERSION = 8
 INPUT, OUTPUT = "pixels", "scores"
 
 
 def fold(network: TileNetwork) -> TileNetwork:
-    """Return the form that is deployed: batch normalisation and pixel scale merged into the weights."""
+    """The network as it is deployed: batch normalisation and pixel scale folded into the weights."""
     layers: list[nn.Module] = []
     for layer in copy.deepcopy(network).eval().layers:
         if isinstance(layer, nn.BatchNorm2d):
@@ -40,9 +39,9 @@ def fold(network: TileNetwork) -> TileNetwork:
 
 
 def to_onnx(network: TileNetwork) -> ModelProto:
-    """Export a network, folded, to a checked ONNX model that takes pixels, uint8 `[N, H, W]`.
+    """Fold a network and export it to a checked ONNX model that takes pixels, uint8 `[N, H, W]`.
 
-    A classifier's H and W are those of a tile; a detector takes any that are multiples of its stride.
+    A classifier takes tiles; a detector takes any H and W that are multiples of its stride.
     """
     folded = fold(network)
     if isinstance(network, DetectorNetwork):
@@ -52,7 +51,7 @@ def to_onnx(network: TileNetwork) -> ModelProto:
         sides = {}
         example = torch.zeros(2, TILE, TILE, dtype=torch.uint8)
     with warnings.catch_warnings():
-        # The exporter's own use of what torch deprecates is none of the user's business.
+        # The exporter itself calls deprecated functions of torch.
         warnings.simplefilter("ignore")
         logging.getLogger("onnxscript").setLevel(logging.ERROR)
         program = torch.onnx.export(
@@ -73,18 +72,18 @@ def to_onnx(network: TileNetwork) -> ModelProto:
     return model
 
 
-def describe(model: ModelProto, entries: Mapping[str, object]) -> None:
-    """Write what is needed to run the model into its own metadata."""
+def set_metadata(model: ModelProto, entries: Mapping[str, object]) -> None:
+    """Replace the metadata of a model."""
     helper.set_model_props(model, {name: str(value) for name, value in entries.items()})
 
 
-def about(path: Path) -> dict[str, str]:
-    """What a model's file says of itself."""
+def metadata(path: Path) -> dict[str, str]:
+    """The metadata of a model file."""
     return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
 
 
 def weights(model: ModelProto) -> dict[str, torch.Tensor]:
-    """The float model's weights by the names of the folded network's `state_dict`."""
+    """The weights of a float model, by the names of the folded network's `state_dict`."""
     return {
         tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy())
         for tensor in model.graph.initializer
@@ -93,7 +92,7 @@ def weights(model: ModelProto) -> dict[str, torch.Tensor]:
 
 
 def _strip(model: ModelProto) -> None:
-    """Drop the exporter's notes: they are larger than a small network."""
+    """Remove what the exporter adds for debugging, which can be larger than a small network itself."""
     model.doc_string = ""
     model.producer_name, model.producer_version = "edge-digits", ""
     del model.metadata_props[:]

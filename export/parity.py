@@ -1,4 +1,4 @@
-"""The gates: an export that does not agree with its source fails, and says where."""
+"""Parity gates: torch, float ONNX and INT8 ONNX must agree on the validation split."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from edge_runtime.reading.networks import Classifier, Detector
 from export.errors import ExportError
 from export.quantize import integer_operators
 from train.data import Digits
-from train.detector_samples import UNJUDGED, Windows
+from train.detector_samples import UNJUDGED, DetectorSamples
 from train.networks import TileNetwork
 
-SCORE_TOLERANCE = 1e-3  # torch against float ONNX; scores are of the order of 10
-ACCURACY_LOSS = 0.0005  # INT8 against float, share of the validation split
-AGREEMENT = 0.999  # of digits, or of cells where a digit is found or not
-DETECTION_LOSS = 0.005  # of the detector's F1 by cell
+SCORE_TOLERANCE = 1e-3  # largest difference between torch and float ONNX; scores are around 10
+ACCURACY_LOSS = 0.0005  # INT8 against float, share of the validation digits
+AGREEMENT = 0.999  # share of tiles, or of the detector's cells, with the same decision
+DETECTION_LOSS = 0.005  # INT8 against float, in F1 over the detector's cells
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far torch, float and INT8 are from each other on `images` validation images.
+    """Differences between torch, float ONNX and INT8 ONNX on a number of validation `images`.
 
-    `accuracy` is that of the digits in tiles, or a detector's F1 over cells; `agreement` says on how many
-    tiles, or cells, INT8 and float come to the same decision; `allowed_loss` is the gate for INT8.
+    The accuracies, 0..1, are those of a classifier on tiles, or a detector's F1 over cells.
+    `score_difference` is the largest between torch and float, `agreement` the share 0..1 of tiles, or cells,
+    on which INT8 and float make the same decision, `allowed_loss` the accuracy that INT8 may lose. Sizes are
+    in bytes.
     """
 
     images: int
@@ -46,7 +48,7 @@ class Parity:
 
 
 def compare_classifier(network: TileNetwork, float_path: Path, int8_path: Path, digits: Digits) -> Parity:
-    """Run all three over `digits`, the two ONNX models through the runtime's own code."""
+    """Run all three on `digits`, the ONNX models with the runtime's own code."""
     labels = digits.labels.numpy()
     return _compare(
         network,
@@ -63,20 +65,22 @@ def _values(logits: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.asarray(logits[:, :BACKGROUND].argmax(1), np.int64)
 
 
-def compare_detector(network: TileNetwork, float_path: Path, int8_path: Path, windows: Windows) -> Parity:
-    """Run all three over `windows`, the two ONNX models through the runtime's own code."""
-    digit = windows.digit.numpy()
+def compare_detector(
+    network: TileNetwork, float_path: Path, int8_path: Path, samples: DetectorSamples
+) -> Parity:
+    """Run all three on `samples`, the ONNX models with the runtime's own code."""
+    digit = samples.digit.numpy()
 
     def f1(scores: NDArray[np.float32]) -> float:
-        said = (scores[:, 0] > 0) & (digit != UNJUDGED)
-        right = int((said & (digit >= 0)).sum())
-        return 2 * right / max(1, int(said.sum()) + int((digit >= 0).sum()))
+        detected = (scores[:, 0] > 0) & (digit != UNJUDGED)
+        correct = int((detected & (digit >= 0)).sum())
+        return 2 * correct / max(1, int(detected.sum()) + int((digit >= 0).sum()))
 
     return _compare(
         network,
         (Detector(float_path).scores, float_path),
         (Detector(int8_path).scores, int8_path),
-        windows.grey,
+        samples.grey,
         f1,
         lambda scores: scores[:, 0] > 0,
         DETECTION_LOSS,
@@ -98,17 +102,17 @@ def _compare(
     network.eval()
     with torch.inference_mode():
         reference = torch.cat([network(batch) for batch in images.split(500)]).numpy()
-    one, other = (
+    float_scores, int8_scores = (
         np.concatenate([run(batch.numpy()) for batch in images.split(500)]) for run, _ in (floating, int8)
     )
     return Parity(
         images=len(images),
-        score_difference=float(np.abs(reference - one).max()),
+        score_difference=float(np.abs(reference - float_scores).max()),
         torch_accuracy=accuracy(reference),
-        float_accuracy=accuracy(one),
-        int8_accuracy=accuracy(other),
+        float_accuracy=accuracy(float_scores),
+        int8_accuracy=accuracy(int8_scores),
         allowed_loss=allowed_loss,
-        agreement=float((decide(one) == decide(other)).mean()),
+        agreement=float((decide(float_scores) == decide(int8_scores)).mean()),
         integer_operators=integer_operators(onnx.load(int8[1])),
         float_bytes=floating[1].stat().st_size,
         int8_bytes=int8[1].stat().st_size,
@@ -116,23 +120,23 @@ def _compare(
 
 
 def check(parity: Parity) -> None:
-    """Raise `ExportError` that names every gate which `parity` does not pass."""
+    """Raise an `ExportError` that names every gate that `parity` fails."""
     failed = []
     if parity.score_difference > SCORE_TOLERANCE:
-        failed.append(f"float scores are {parity.score_difference:.2g} off torch's, over {SCORE_TOLERANCE:g}")
+        failed.append(
+            f"float scores differ from torch by {parity.score_difference:.2g} (limit {SCORE_TOLERANCE:g})"
+        )
     loss = parity.float_accuracy - parity.int8_accuracy
     if loss > parity.allowed_loss + 1e-9:
-        failed.append(f"INT8 loses {loss:.2%} of accuracy, over {parity.allowed_loss:.2%}")
+        failed.append(f"INT8 loses {loss:.2%} accuracy (limit {parity.allowed_loss:.2%})")
     if parity.agreement < AGREEMENT:
-        failed.append(f"INT8 decides {parity.agreement:.2%} alike, under {AGREEMENT:.2%}")
+        failed.append(f"INT8 and float agree on {parity.agreement:.2%} (minimum {AGREEMENT:.2%})")
     if parity.integer_operators == 0:
-        failed.append("the INT8 model holds no integer convolution or matrix product")
+        failed.append("the INT8 model has no integer convolution or matrix product")
     if parity.int8_bytes >= parity.float_bytes:
-        failed.append(f"INT8 takes {parity.int8_bytes} bytes, float {parity.float_bytes}")
+        failed.append(f"the INT8 model has {parity.int8_bytes} bytes, the float model {parity.float_bytes}")
     if failed:
         raise ExportError(
-            "the models do not agree: "
-            + "; ".join(failed)
-            + ". A network that is trained longer is surer of "
-            "its answers; the models are in export.unproved of the run"
+            f"the models do not agree: {'; '.join(failed)}. Train longer; the rejected models are in the "
+            "folder export.rejected of the run"
         )

@@ -1,4 +1,4 @@
-"""A run's way to its models: graphs, quantisation, what confidence means, the gates, the release."""
+"""From a run to its models: graph, quantisation, calibration, parity, release."""
 
 from __future__ import annotations
 
@@ -24,53 +24,55 @@ from export.parity import Parity
 from export.release import release
 from train import checkpoint, data
 from train.checkpoint import Checkpoint
-from train.classifier_samples import draw_samples, draw_tiles
+from train.classifier_samples import draw_classifier_samples, draw_tiles
 from train.data import Digits
-from train.detector_samples import draw_windows
+from train.detector_samples import draw_detector_samples
 from train.loop import Config
 
-# Scenes that the last steps draw for themselves, as shares of the run's own.
-_CALIBRATION, _FITTING, _PROOF = 0.005, 0.03, 0.03
-_LEAST_SCENES = 30
-_PAGE_SIDE = 384  # px, of the scenes that votes are weighed by
+# Scenes drawn for calibration, for fitting and for parity, as shares of those of the run.
+_CALIBRATION, _FITTING, _PARITY = 0.005, 0.03, 0.03
+_MIN_SCENES = 30
+_PAGE_SIDE = 384  # px, side of the scenes on which the fusion weights are fitted
 
 
 def export(run: Path, root: Path) -> tuple[dict[str, Path], Parity]:
-    """Write `run/export/{float,int8}.onnx` and `parity.json`; return the models' paths and the proof.
+    """Write `run/export/{float,int8}.onnx` and `parity.json`; return the models' paths and their parity.
 
-    Raises `ExportError` when the run is not finished or a gate fails.
+    `root` is the folder of MNIST. Raises `ExportError` when the run is not finished or the models do not
+    agree.
     """
     state = checkpoint.load(run)
     if not state.complete:
         raise ExportError(
-            f"{run} stopped at epoch {state.epoch} of {state.config['epochs']}; "
-            f"finish it with: python -m train --resume {run}"
+            f"{run} is not finished (epoch {state.epoch} of {state.config['epochs']}); "
+            f"continue it with: python -m train --resume {run}"
         )
     config = Config(**state.config)
     training, validation = data.split(
         data.load_mnist(root, train=True), validation=config.validation, seed=config.seed
     )
-    # Models that do not pass the gates never lie where passed ones do.
-    folder, unproved = run / "export", run / "export.unproved"
-    shutil.rmtree(unproved, ignore_errors=True)
-    unproved.mkdir()
+    # Models that fail the gates never appear in the folder of those that passed.
+    folder, rejected = run / "export", run / "export.rejected"
+    shutil.rmtree(rejected, ignore_errors=True)
+    rejected.mkdir()
     build = _build_detector if config.arch == "detector" else _build_classifier
-    paths = {precision: unproved / f"{precision}.onnx" for precision in ("int8", "float")}
+    paths = {precision: rejected / f"{precision}.onnx" for precision in ("int8", "float")}
     measured = build(state, config, (training, validation), paths)
-    (unproved / "parity.json").write_text(json.dumps(dataclasses.asdict(measured), indent=2) + "\n")
+    (rejected / "parity.json").write_text(json.dumps(dataclasses.asdict(measured), indent=2) + "\n")
     parity.check(measured)
     shutil.rmtree(folder, ignore_errors=True)
-    unproved.rename(folder)
+    rejected.rename(folder)
     return {precision: folder / path.name for precision, path in paths.items()}, measured
 
 
 def release_run(
     run: Path, models: dict[str, Path], root: Path, folder: Path = manifest.FOLDER
 ) -> list[ModelEntry]:
-    """Measure a run's models and place them in the runtime.
+    """Measure the models of a run and copy them, with a manifest, to `folder`.
 
-    This is the one place where MNIST's test set is read to put a figure on a release; a detector's is its F1
-    over the cells of the validation windows.
+    The accuracy of a classifier is measured on the MNIST test set, that of a detector is its F1 over the
+    cells of simulated validation scenes. Raises `ExportError` when the fusion weights belong to another
+    detector.
     """
     state = checkpoint.load(run)
     parameters = sum(p.numel() for p in graph.fold(state.network()).parameters())
@@ -85,15 +87,17 @@ def release_run(
             precision: float((Classifier(path).classify(test.tiles.numpy())[0] == labels).mean())
             for precision, path in models.items()
         }
-        measured, task = "MNIST's test set", manifest.CLASSIFIER
-        known = graph.about(models["int8"]).get("detector")
+        measured, task = "MNIST test set", manifest.CLASSIFIER
+        known = graph.metadata(models["int8"]).get("detector")
         if known is not None and known != Detector("int8").run_id:
-            raise ExportError(f"its fusion weights were fitted with the detector {known}; export it again")
+            raise ExportError(
+                f"{run} was calibrated for detector {known}, which is not the released one; export it again"
+            )
     return release(models, task, accuracies, measured, parameters, folder)
 
 
 def _scenes(config: Config, share: float) -> int:
-    return max(_LEAST_SCENES, round(share * config.scenes))
+    return max(_MIN_SCENES, round(share * config.scenes))
 
 
 def _build_detector(
@@ -102,14 +106,14 @@ def _build_detector(
     training, validation = digits
     network = state.network()
     floating = graph.to_onnx(network)
-    seen = draw_windows(_scenes(config, _CALIBRATION), training, (config.seed, 5)).grey.numpy()
+    seen = draw_detector_samples(_scenes(config, _CALIBRATION), training, (config.seed, 5)).grey.numpy()
     models = {"int8": quantize.quantize(floating, seen), "float": floating}
     for precision, model in models.items():
         sizes = " ".join(f"{size:g}" for size in DIGIT_SIZES)
-        graph.describe(model, _about(state, precision) | {"stride": STRIDE, "sizes": sizes})
+        graph.set_metadata(model, _metadata(state, precision) | {"stride": STRIDE, "sizes": sizes})
         onnx.save(model, paths[precision])
-    proof = draw_windows(_scenes(config, _PROOF), validation, (config.seed, 6))
-    return parity.compare_detector(network, paths["float"], paths["int8"], proof)
+    scenes = draw_detector_samples(_scenes(config, _PARITY), validation, (config.seed, 6))
+    return parity.compare_detector(network, paths["float"], paths["int8"], scenes)
 
 
 def _build_classifier(
@@ -127,33 +131,32 @@ def _build_classifier(
     floating = graph.to_onnx(network)
     models = {"int8": quantize.quantize(floating, torch.cat(seen).numpy()), "float": floating}
     for precision, model in models.items():
-        # Only the finished model's own answers tell how sure it may be of them: it is described anew
-        # as each of its settings is found.
-        about = _about(state, precision) | {
+        # Each value is fitted on the outputs of the finished model with the values before it.
+        entries = _metadata(state, precision) | {
             "temperature": 1.0,
             "rejection_threshold": 0.5,
             "fusion": FusionWeights().to_json(),
         }
 
-        def described(entries: dict[str, Any], model=model, path=paths[precision]) -> Classifier:
-            graph.describe(model, entries)
+        def saved(entries: dict[str, Any], model=model, path=paths[precision]) -> Classifier:
+            graph.set_metadata(model, entries)
             onnx.save(model, path)
             return Classifier(path)
 
-        logits = described(about).logits(judged.tiles.numpy())
-        about["temperature"] = round(calibration.fit_temperature(logits, judged.labels.numpy()), 4)
-        classifier = described(about)
+        logits = saved(entries).logits(judged.tiles.numpy())
+        entries["temperature"] = round(calibration.fit_temperature(logits, judged.labels.numpy()), 4)
+        classifier = saved(entries)
         values, confidences = classifier.classify(validation.tiles.numpy())
-        right = values == validation.labels.numpy()
-        about["rejection_threshold"] = round(calibration.choose_threshold(confidences[right]), 4)
+        correct = values == validation.labels.numpy()
+        entries["rejection_threshold"] = round(calibration.choose_threshold(confidences[correct]), 4)
         if config.scenes:
-            about["fusion"] = _fit_fusion(classifier, precision, config, validation).to_json()
-            about["detector"] = Detector(precision).run_id
-        described(about)
+            entries["fusion"] = _fit_fusion(classifier, precision, config, validation).to_json()
+            entries["detector"] = Detector(precision).run_id
+        saved(entries)
     return parity.compare_classifier(network, paths["float"], paths["int8"], validation)
 
 
-def _about(state: Checkpoint, precision: str) -> dict[str, Any]:
+def _metadata(state: Checkpoint, precision: str) -> dict[str, Any]:
     return {
         "contract": CONTRACT,
         "architecture": state.config["arch"],
@@ -164,7 +167,7 @@ def _about(state: Checkpoint, precision: str) -> dict[str, Any]:
 
 def _fit_fusion(classifier: Classifier, detector: str, config: Config, digits: Digits) -> FusionWeights:
     """Fit the fusion weights of a classifier and the released detector on simulated validation scenes."""
-    drawn = draw_samples(
+    drawn = draw_classifier_samples(
         _scenes(config, _FITTING), digits, (config.seed, 7), detector, side=_PAGE_SIDE, negatives_per_scene=0
     )
     scenes = []

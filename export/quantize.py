@@ -1,7 +1,7 @@
 """The INT8 graph: static quantisation, QDQ, per channel, unsigned activations, 7-bit signed weights.
 
-Seven bits are what makes the answers the same on every CPU: without VNNI, x86 adds pairs of 8-bit
-products in 16 bits, which saturate with full-range weights and not with half-range ones.
+With 7-bit weights the results are the same on every CPU. Without VNNI, x86 adds pairs of 8-bit products in 16
+bits, which saturates with full-range weights.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from export.graph import INPUT
 
-CALIBRATION_PER_CLASS = 200
+CALIBRATION_PER_CLASS = 200  # MNIST images per digit
 
 
 class _Images(CalibrationDataReader):
-    """Feeds images `uint8 [N, H, W]` to the calibration, in batches."""
+    """Feeds images, uint8 `[N, H, W]`, to the calibration in batches."""
 
     def __init__(self, images: NDArray[np.uint8]) -> None:
         self._batches: Iterator[NDArray[np.uint8]] = iter(np.array_split(images, max(1, len(images) // 100)))
@@ -34,13 +34,13 @@ class _Images(CalibrationDataReader):
 
 
 def quantize(model: ModelProto, images: NDArray[np.uint8]) -> ModelProto:
-    """Quantise a float model; activation ranges come from `images`, uint8 `[N, H, W]` as it takes them.
+    """Quantise a float model; the ranges of activations are calibrated on `images`, uint8 `[N, H, W]`.
 
-    The first convolution stays in float: with one input channel its integer kernel is the slowest part of
-    a small network, the float one the fastest.
+    The first convolution stays in float: with a single input channel, its integer kernel is the slowest part
+    of a small network.
     """
     first = next(node for node in model.graph.node if node.op_type in ("Conv", "Gemm", "MatMul"))
-    # quantize_static advises through the root logger a preparation that this graph has had already.
+    # quantize_static recommends, through the root logger, preprocessing that this graph has had already.
     level = logging.root.level
     logging.root.setLevel(logging.ERROR)
     try:
@@ -61,8 +61,8 @@ def quantize(model: ModelProto, images: NDArray[np.uint8]) -> ModelProto:
             quantized = onnx.load(target)
     finally:
         logging.root.setLevel(level)
-    _take_pixels_as_quantised(quantized)
-    _answer_in_float(quantized)
+    _feed_pixels_directly(quantized)
+    _output_float(quantized)
     del quantized.graph.value_info[:]
     del quantized.metadata_props[:]
     quantized.producer_name, quantized.producer_version = model.producer_name, ""
@@ -71,57 +71,57 @@ def quantize(model: ModelProto, images: NDArray[np.uint8]) -> ModelProto:
 
 
 def integer_operators(model: ModelProto) -> int:
-    """How many convolutions and matrix products have quantised input and weights."""
-    made_by = {name: node.op_type for node in model.graph.node for name in node.output}
+    """Number of convolutions and matrix products with quantised input and weights."""
+    producers = {name: node.op_type for node in model.graph.node for name in node.output}
     return sum(
         node.op_type in ("Conv", "Gemm", "MatMul")
-        and all(made_by.get(name) == "DequantizeLinear" for name in node.input[:2])
+        and all(producers.get(name) == "DequantizeLinear" for name in node.input[:2])
         for node in model.graph.node
     )
 
 
-def _take_pixels_as_quantised(model: ModelProto) -> None:
-    """Remove Cast and QuantizeLinear in front of an integer first layer: the pixels *are* its input."""
+def _feed_pixels_directly(model: ModelProto) -> None:
+    """Remove Cast and QuantizeLinear before an integer first layer: raw pixels are its quantised input."""
     graph = model.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for cast in [node for node in graph.node if node.op_type == "Cast"]:
-        readers = _readers(graph, cast)
-        while len(readers) == 1 and readers[0].op_type in ("Reshape", "Flatten", "Unsqueeze"):
-            readers = _readers(graph, readers[0])
-        if len(readers) == 1 and _is_identity(readers[0], constants):
-            for node in (cast, readers[0]):
+        consumers = _consumers(graph, cast)
+        while len(consumers) == 1 and consumers[0].op_type in ("Reshape", "Flatten", "Unsqueeze"):
+            consumers = _consumers(graph, consumers[0])
+        if len(consumers) == 1 and _is_identity(consumers[0], constants):
+            for node in (cast, consumers[0]):
                 _bypass(graph, node)
 
 
-def _answer_in_float(model: ModelProto) -> None:
-    """Let the last layer's answers out as they are: eight bits would tie close ones and spoil confidence."""
+def _output_float(model: ModelProto) -> None:
+    """Do not quantise the output: with 8 bits, close scores tie and confidences suffer."""
     graph = model.graph
-    made_by = {name: node for node in graph.node for name in node.output}
+    producers = {name: node for node in graph.node for name in node.output}
     result = graph.output[0].name
-    decoded = made_by[result]
+    decoded = producers[result]
     if decoded.op_type == "DequantizeLinear":
-        encoded = made_by[decoded.input[0]]
-        last = made_by[encoded.input[0]]
+        encoded = producers[decoded.input[0]]
+        last = producers[encoded.input[0]]
         graph.node.remove(decoded)
         graph.node.remove(encoded)
         last.output[0] = result
 
 
-def _readers(graph: GraphProto, node: NodeProto) -> list[NodeProto]:
-    return [reader for reader in graph.node if node.output[0] in reader.input]
+def _consumers(graph: GraphProto, node: NodeProto) -> list[NodeProto]:
+    return [consumer for consumer in graph.node if node.output[0] in consumer.input]
 
 
 def _bypass(graph: GraphProto, node: NodeProto) -> None:
-    """Remove a node; what read its output reads its input."""
-    for reader in _readers(graph, node):
-        for index, name in enumerate(reader.input):
+    """Remove a node and connect its consumers to its input."""
+    for consumer in _consumers(graph, node):
+        for index, name in enumerate(consumer.input):
             if name == node.output[0]:
-                reader.input[index] = node.input[0]
+                consumer.input[index] = node.input[0]
     graph.node.remove(node)
 
 
 def _is_identity(node: NodeProto, constants: dict[str, NDArray[np.generic]]) -> bool:
-    """Whether a node quantises whole numbers 0..255 to themselves."""
+    """Whether a node quantises the integers 0..255 to themselves."""
     return (
         node.op_type == "QuantizeLinear"
         and float(constants[node.input[1]]) == 1.0

@@ -1,4 +1,4 @@
-"""The release: a task's models and the manifest, placed in the runtime. The one writer of `manifest.json`."""
+"""Release: copy models into the runtime and write `manifest.json`, which nothing else writes."""
 
 from __future__ import annotations
 
@@ -23,28 +23,29 @@ def release(
     parameters: int,
     folder: Path = manifest.FOLDER,
 ) -> list[ModelEntry]:
-    """Copy a task's models, by precision, into `folder` and describe them in its manifest.
+    """Copy the models of a task, by precision, to `folder` and list them in its manifest.
 
-    `accuracies` are those of the very files, of what `measured` names. Models of the other task stay.
+    `accuracies`, 0..1, were measured with these files on the data that `measured` describes. Models of the
+    other task are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     released = []
     for precision, path in models.items():
         content = path.read_bytes()
-        about = graph.about(path)
+        metadata = graph.metadata(path)
         released.append(
             ModelEntry(
                 task=task,
                 name=precision,
                 file=f"{task}-{precision}.onnx",
-                architecture=about["architecture"],
-                precision=about["precision"],
+                architecture=metadata["architecture"],
+                precision=metadata["precision"],
                 bytes=len(content),
                 sha256=hashlib.sha256(content).hexdigest(),
                 accuracy=round(accuracies[precision], 5),
                 measured=measured,
                 parameters=parameters,
-                run_id=about["run_id"],
+                run_id=metadata["run_id"],
                 released=date.today().isoformat(),
             )
         )
@@ -52,7 +53,7 @@ def release(
     listed = {"models": [dataclasses.asdict(entry) for entry in released] + others}
     files = {entry.file: models[entry.name].read_bytes() for entry in released}
     files["manifest.json"] = (json.dumps(listed, indent=2) + "\n").encode()
-    # All is written before anything is replaced.
+    # Everything is written before anything is replaced.
     for name, content in files.items():
         (folder / f"{name}.partial").write_bytes(content)
     for name in files:
@@ -69,5 +70,5 @@ def _listed(folder: Path) -> list[dict[str, Any]]:
         return [entry for entry in listed if entry["task"]]
     except (ValueError, KeyError, TypeError) as error:
         raise ExportError(
-            f"{path} is damaged ({error!r}); restore it, or delete it and release again"
+            f"{path} is damaged ({error!r}); restore it, or delete it and release both tasks again"
         ) from error

@@ -1,27 +1,32 @@
-"""`python -m train`: arguments in, a run's folder out."""
+"""The command `python -m train`: arguments in, the folder of a run out."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 try:
     import torch
 
-    from edge_runtime.errors import ModelError
+    from edge_runtime.errors import EdgeDigitsError
     from train import checkpoint, data, loop, report
     from train.classifier import ClassifierTask
     from train.detector import DetectorTask
-    from train.loop import SETTINGS, Config
+    from train.loop import ARCH_DEFAULTS, Config
     from train.networks import ARCHITECTURES
 except KeyboardInterrupt:
     sys.exit(130)
 except ModuleNotFoundError as missing:
     sys.exit(f"train: {missing.name} is missing; in the checkout: pip install -e '.[train]'")
+
+
+class RunError(Exception):
+    """A run cannot be started with these settings; the message is one line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,15 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device = _open_device(options.device)
         digits = data.split(data.load_mnist(options.data, train=True), config.validation, config.seed)
         task = (DetectorTask if config.arch == "detector" else ClassifierTask)(config, digits, device)
-    except (data.DataError, checkpoint.CheckpointError, RunError, ModelError) as error:
+    except (data.DataError, checkpoint.CheckpointError, RunError, EdgeDigitsError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("train: stopped before the first epoch", file=sys.stderr)
         return 130
+    training, validation = digits
     print(
-        f"{run}: {config.arch}, {config.epochs} epochs on {device}, {len(digits[0])} training and "
-        f"{len(digits[1])} validation images, {config.scenes} scenes",
+        f"{run}: {config.arch}, {config.epochs} epochs on {device}, {len(training)} training and "
+        f"{len(validation)} validation images, {config.scenes} scenes",
         flush=True,
     )
     try:
@@ -51,34 +57,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         last = state.metrics[-1]
         print(f"validation accuracy {last['validation_accuracy']:.2%}, loss {last['validation_loss']:.4f}")
         if isinstance(task, DetectorTask):
-            report.write_detector_report(state, digits, run)
-            found = f"precision {last['validation_precision']:.2%}, recall {last['validation_recall']:.2%}"
-            print(f"{found}; see {run}")
+            report.write_detector_report(state, training, run)
+            result = f"precision {last['validation_precision']:.2%}, recall {last['validation_recall']:.2%}"
         else:
-            figures = report.write_report(state, data.load_mnist(options.data, train=False), digits, run)
-            mistakes = f"{figures['test_mistakes']} mistakes"
-            print(f"test accuracy {figures['test_accuracy']:.2%}, {mistakes}; see {run}")
+            test = data.load_mnist(options.data, train=False)
+            metrics = report.write_classifier_report(state, test, training, run)
+            result = f"test accuracy {metrics['test_accuracy']:.2%}, {metrics['test_mistakes']} mistakes"
+        print(f"{result}; see {run}")
     except KeyboardInterrupt:
-        print(f"train: stopped; go on with: python -m train --resume {run}", file=sys.stderr)
+        print(f"train: stopped; continue with: python -m train --resume {run}", file=sys.stderr)
         return 130
     except (OSError, data.DataError) as error:
-        begun = (run / checkpoint.FILE_NAME).is_file()
-        advice = f"; go on with: python -m train --resume {run}" if begun else ""
+        started = (run / checkpoint.FILE_NAME).is_file()
+        advice = f"; continue with: python -m train --resume {run}" if started else ""
         print(f"train: {error}{advice}", file=sys.stderr)
         return 1
     return 0
 
 
 def _check_initial(config: Config) -> None:
-    state = checkpoint.load(Path(config.initial))
-    if state.config["arch"] != config.arch:
-        raise RunError(f"{config.initial} is a {state.config['arch']}: it cannot begin a {config.arch}")
-    if (state.config["seed"], state.config["validation"]) != (config.seed, config.validation):
-        raise RunError(f"{config.initial} has held out other images: use its --seed and --validation")
-
-
-class RunError(Exception):
-    """What was asked for cannot be trained; the message says why."""
+    """Raise `RunError` when `config.initial` has another network or has seen this run's validation data."""
+    initial = checkpoint.load(Path(config.initial)).config
+    if initial["arch"] != config.arch:
+        raise RunError(
+            f"{config.initial} is a run of {initial['arch']}, which cannot start one of {config.arch}; "
+            f"use --arch {initial['arch']}"
+        )
+    if (initial["seed"], initial["validation"]) != (config.seed, config.validation):
+        raise RunError(
+            f"{config.initial} held out other images for validation; "
+            f"use --seed {initial['seed']} --validation {initial['validation']}"
+        )
 
 
 def _open_device(name: str | None) -> torch.device:
@@ -86,9 +95,10 @@ def _open_device(name: str | None) -> torch.device:
         device = loop.pick_device(name)
         torch.zeros(1, device=device)
         return device
-    # torch has no error of its own for a device that it lacks.
+    # torch raises no error type of its own for a device that is missing.
     except (RuntimeError, AssertionError) as error:
-        raise RunError(f"cannot train on device {name!r}: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise RunError(f"cannot train on device {name!r}: {reason}; use --device cpu") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,105 +107,109 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m train", description="Train a network on MNIST and simulated photographs."
     )
     settings = parser.add_argument_group("settings of a new run")
-    settings.add_argument("--arch", choices=sorted(ARCHITECTURES), help=f"default: {default.arch}")
-    settings.add_argument("--epochs", type=_count, help=f"default: {default.epochs}")
-    settings.add_argument("--batch-size", type=_count, help=f"default: {default.batch_size}")
-    settings.add_argument("--learning-rate", type=_rate, help=f"default: {default.learning_rate}")
     settings.add_argument(
-        "--no-augment", dest="augment", action="store_false", default=None, help="take images as they are"
+        "--arch", choices=sorted(ARCHITECTURES), help=f"network to train (default: {default.arch})"
+    )
+    settings.add_argument("--epochs", type=_integer(1), metavar="N", help=_default("epochs"))
+    settings.add_argument("--batch-size", type=_integer(1), metavar="N", help=_default("batch_size"))
+    settings.add_argument("--learning-rate", type=_rate, metavar="RATE", help=_default("learning_rate"))
+    settings.add_argument(
+        "--no-augment", dest="augment", action="store_false", default=None, help="train on unchanged images"
     )
     settings.add_argument(
         "--scenes",
-        type=_scenes,
+        type=_integer(0),
         metavar="N",
-        help=f"simulated photographs to draw (default: {default.scenes}); 0 for MNIST alone",
+        help=f"simulated photographs to draw; 0 trains on MNIST alone ({_default('scenes')})",
     )
     settings.add_argument(
         "--repeats",
-        type=_count,
+        type=_integer(1),
         metavar="N",
-        help=f"times that an epoch goes through MNIST beside the scenes (default: {default.repeats})",
+        help=f"times that an epoch goes through MNIST beside the scenes ({_default('repeats')})",
     )
     settings.add_argument(
-        "--from", dest="initial", metavar="RUN", help="begin with the weights of this finished run"
+        "--from", dest="initial", metavar="RUN", help="start from the weights of this run's folder"
     )
-    settings.add_argument("--seed", type=_seed, help=f"default: {default.seed}")
+    settings.add_argument("--seed", type=_integer(0, below=2**31), metavar="N", help=_default("seed"))
     settings.add_argument(
         "--validation",
-        type=_tens,
+        type=_integer(10, multiple=10),
         metavar="N",
-        help=f"images of the training set to hold out (default: {default.validation})",
+        help=f"images of the training set to hold out ({_default('validation')})",
     )
     parser.add_argument(
         "--data",
         type=Path,
         default=data.DEFAULT_ROOT,
         metavar="DIR",
-        help="folder that holds MNIST/raw, or to download it to (default: data)",
+        help=f"folder with MNIST/raw, downloaded if it is missing (default: {data.DEFAULT_ROOT})",
     )
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs go (default: runs)"
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder for new runs (default: runs)"
     )
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best there is)")
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best available)")
     parser.add_argument(
-        "--resume", type=Path, metavar="RUN", help="go on with this run, with the settings that it began with"
+        "--resume", type=Path, metavar="RUN", help="continue this run, with the settings that it started with"
     )
     return parser
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return value
+def _default(field: str) -> str:
+    """The default of a field of `Config`, for help texts."""
+    others = [
+        f"{values[field]} for --arch {arch}" for arch, values in ARCH_DEFAULTS.items() if field in values
+    ]
+    return f"default: {', '.join([str(getattr(Config(), field)), *others])}"
 
 
-def _scenes(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("at least 0")
-    return value
+def _integer(least: int, *, below: int | None = None, multiple: int = 1) -> Callable[[str], int]:
+    rule = f"must be a whole number of at least {least}"
+    rule += f" and less than {below}" if below is not None else ""
+    rule += f" and a multiple of {multiple}" if multiple > 1 else ""
 
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{rule}, not {text!r}") from None
+        if value < least or value % multiple or (below is not None and value >= below):
+            raise argparse.ArgumentTypeError(f"{rule}, not {value}")
+        return value
 
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**31:
-        raise argparse.ArgumentTypeError("at least 0 and less than 2**31")
-    return value
-
-
-def _tens(text: str) -> int:
-    value = int(text)
-    if value < 10 or value % 10:
-        raise argparse.ArgumentTypeError("a multiple of 10: as many of each digit")
-    return value
+    return parse
 
 
 def _rate(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError("more than 0 and less than 1")
+        raise argparse.ArgumentTypeError(f"must be more than 0 and less than 1, not {text!r}")
     return value
 
 
 def _choose_run(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[Path, Config]:
-    """The run's folder and its configuration: new ones, or those of the run to resume."""
+    """The folder and configuration of a new run, or of the run to resume."""
     given = {
         field.name: getattr(options, field.name)
         for field in dataclasses.fields(Config)
         if getattr(options, field.name, None) is not None
     }
     if options.resume is None:
-        config = Config(**(SETTINGS.get(given.get("arch", ""), {}) | given))
+        config = Config(**(ARCH_DEFAULTS.get(given.get("arch", ""), {}) | given))
         if config.arch == "detector" and config.scenes == 0:
-            parser.error("a detector learns from scenes: --scenes takes at least 1 for it")
+            parser.error("the detector learns from scenes alone: --scenes must be at least 1")
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.arch}-s{config.seed}"
         return options.runs / name, config
     if given:
-        parser.error(f"--resume keeps the run's settings: leave out {', '.join(sorted(given))}")
+        spelt = {"initial": "--from", "augment": "--no-augment"}
+        names = sorted(spelt.get(name, f"--{name.replace('_', '-')}") for name in given)
+        parser.error(f"--resume keeps the run's settings: leave out {', '.join(names)}")
     state = checkpoint.load(options.resume)
-    if state.complete and (options.resume / report.REPORT).exists():
-        raise RunError(f"{options.resume} is finished; its images and figures are in it")
+    if state.complete and (options.resume / report.FILE_NAME).exists():
+        raise RunError(f"{options.resume} is finished; see its {report.FILE_NAME}")
     return options.resume, Config(**state.config)
 
 

@@ -1,34 +1,37 @@
-"""Variation of tiles during training, a whole batch at a time.
+"""Augmentation and corruption of tiles during training, a whole batch at a time.
 
-Every image gets its own rotation, scale, shear, shift, bend, stroke width, blur, contrast and
-noise, and comes back as the network takes it: `uint8`, a little off the centre and the size that a tile has,
-as cut tiles are. One `grid_sample` does all the geometry, for a whole batch: torchvision's transforms work on
-one image at a time and took 5 to 20 times as long (62 us an image against 312, with a bend 1258).
+Every tile gets its own random values, and comes back as a tile that is a little off in position and size, as
+cropped tiles are. One `grid_sample` does all the geometry of a batch. torchvision's transforms work on one
+image at a time and are 5 to 20 times slower (312 us per image, or 1258 us with bends, against 62 us).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 ROTATION_DEGREES = 14.0
-SCALE = 0.16  # the longer and the shorter side vary apart from each other, by up to this share
+SCALE = 0.16  # width and height vary by up to this share, independently
 SHEAR = 0.25
 SHIFT_PIXELS = 2.2
-BEND_PIXELS = 1.3  # how far a coarse field of displacements bends strokes (Simard et al., 2003)
-BEND_CELLS = 5
-BLUR_SHARE = 0.25
-STROKE_SHARE = 0.5
-NOISE = 0.06  # standard deviation, of the pixel range, at the most
+BEND_PIXELS = 1.3  # largest displacement in the coarse field that bends strokes (Simard et al., 2003)
+BEND_CELLS = 5  # rows and columns of that field
+BLUR_SHARE = 0.25  # of the tiles
+STROKE_SHARE = 0.5  # of the tiles, whose strokes become thicker or thinner
+NOISE = 0.06  # largest standard deviation, as a share of the pixel range
+
+_Uniform = Callable[..., Tensor]  # (*shape, low=..., high=...) to float32 of that shape
 
 
 def augment(tiles: Tensor, generator: torch.Generator) -> Tensor:
-    """Vary tiles: `uint8 [N, 28, 28]` to `uint8 [N, 28, 28]`, all randomness from `generator`.
+    """Vary tiles in geometry, stroke width, sharpness, contrast and noise: uint8 `[N, 28, 28]` to the same.
 
-    `generator` lives on the CPU whatever the tiles' device is, so that a seed means one thing.
+    Everything random comes from `generator`, which is on the CPU whatever the device of the tiles, so that a
+    seed gives the same values everywhere.
     """
     device = tiles.device
 
@@ -50,8 +53,8 @@ def augment(tiles: Tensor, generator: torch.Generator) -> Tensor:
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).squeeze(1)
 
 
-def _grid(count: int, uniform) -> Tensor:
-    """Sampling positions `float32 [N, 28, 28, 2]` in -1..1 of the combined geometry."""
+def _grid(count: int, uniform: _Uniform) -> Tensor:
+    """Sampling positions of the combined geometry: float32 `[N, 28, 28, 2]`, -1..1 from edge to edge."""
     angle = uniform(count) * math.radians(ROTATION_DEGREES)
     across, down = 1 + uniform(count) * SCALE, 1 + uniform(count) * SCALE
     shear = uniform(count) * SHEAR
@@ -67,8 +70,8 @@ def _grid(count: int, uniform) -> Tensor:
     return grid + field.permute(0, 2, 3, 1)
 
 
-def _vary_stroke(images: Tensor, uniform) -> Tensor:
-    """Make strokes thicker or thinner by blending with the local maximum or minimum."""
+def _vary_stroke(images: Tensor, uniform: _Uniform) -> Tensor:
+    """Make the strokes of some tiles thicker or thinner: blend with the local maximum or minimum."""
     count = len(images)
     amount = uniform(count, 1, 1, 1) * 0.8
     amount = amount * (uniform(count, 1, 1, 1, low=0) < STROKE_SHARE)
@@ -77,8 +80,8 @@ def _vary_stroke(images: Tensor, uniform) -> Tensor:
     return images + amount.clamp_min(0) * (thicker - images) + (-amount).clamp_min(0) * (thinner - images)
 
 
-def _blur(images: Tensor, uniform) -> Tensor:
-    """Soften a share of the images with a binomial 3x3 kernel, to a varying degree."""
+def _blur(images: Tensor, uniform: _Uniform) -> Tensor:
+    """Blur some tiles with a binomial 3x3 kernel, to a varying degree."""
     side = torch.tensor([0.25, 0.5, 0.25], device=images.device)
     soft = functional.conv2d(images, torch.outer(side, side)[None, None], padding=1)
     amount = uniform(len(images), 1, 1, 1, low=0)
@@ -87,10 +90,10 @@ def _blur(images: Tensor, uniform) -> Tensor:
 
 
 def corrupt(tiles: Tensor, generator: torch.Generator) -> Tensor:
-    """Disturb tiles `uint8 [N, 28, 28]` as bad scans, lenses and papers do: each in one way or two.
+    """Corrupt tiles as bad scans, lenses and paper do: uint8 `[N, 28, 28]` to the same.
 
-    Haze and raised brightness, coarse and fine noise, dead pixels, lines through the ink, blots, blur, an
-    inverted band, outlines in the ink's place.
+    Each tile gets one corruption, three in ten get a second one: haze, noise, lines, blots, blur, an inverted
+    band, or outlines instead of ink. As in `augment`, everything random comes from `generator`.
     """
     count = len(tiles)
     device = tiles.device
@@ -99,19 +102,20 @@ def corrupt(tiles: Tensor, generator: torch.Generator) -> Tensor:
         return (torch.rand(*shape, generator=generator) * (high - low) + low).to(device)
 
     images = tiles.unsqueeze(1).to(torch.float32) / 255
-    ways = (_haze, _speckle, _line, _line, _blots, _smear, _band, _outline)
-    for often in (1.0, 0.3):
-        way = torch.randint(len(ways), (count,), generator=generator).to(device)
-        way = torch.where(uniform(count) < often, way, -1)
-        for index, disturb in enumerate(ways):
-            chosen = torch.nonzero(way == index).flatten()
+    # Lines are listed twice: they come up twice as often as the others.
+    kinds = (_haze, _speckle, _line, _line, _blots, _smear, _band, _outline)
+    for share in (1.0, 0.3):
+        kind = torch.randint(len(kinds), (count,), generator=generator).to(device)
+        kind = torch.where(uniform(count) < share, kind, -1)
+        for index, apply in enumerate(kinds):
+            chosen = torch.nonzero(kind == index).flatten()
             if len(chosen):
-                images[chosen] = disturb(images[chosen], uniform)
+                images[chosen] = apply(images[chosen], uniform)
     return (images.clamp(0, 1) * 255).round().to(torch.uint8).squeeze(1)
 
 
-def _haze(images: Tensor, uniform) -> Tensor:
-    """Brightness, even or in clouds, and less contrast under it."""
+def _haze(images: Tensor, uniform: _Uniform) -> Tensor:
+    """Brighten evenly or in clouds, and lower the contrast."""
     count = len(images)
     level = uniform(count, 1, 1, 1, low=0.0, high=0.8)
     cells = 3 + int(uniform(1) * 6)
@@ -123,8 +127,8 @@ def _haze(images: Tensor, uniform) -> Tensor:
     return veil + images * (1 - uniform(count, 1, 1, 1) * level)
 
 
-def _speckle(images: Tensor, uniform) -> Tensor:
-    """Noise that grows with brightness or not, and pixels that are black or white."""
+def _speckle(images: Tensor, uniform: _Uniform) -> Tensor:
+    """Add noise, more of it on ink, and black and white pixels."""
     count = len(images)
     rough = uniform(*images.shape, low=-1) + uniform(*images.shape, low=-1)
     noisy = images + rough * uniform(count, 1, 1, 1, high=0.5) * (0.3 + images)
@@ -132,8 +136,8 @@ def _speckle(images: Tensor, uniform) -> Tensor:
     return torch.where(dead, (uniform(*images.shape) < 0.5).float(), noisy)
 
 
-def _line(images: Tensor, uniform) -> Tensor:
-    """A straight, bent or dotted line through the image, bright or dark."""
+def _line(images: Tensor, uniform: _Uniform) -> Tensor:
+    """Draw up to two lines, each straight, wavy or dotted, bright or dark."""
     count = len(images)
     rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
     rows, columns = rows.to(images.device), columns.to(images.device)
@@ -154,20 +158,20 @@ def _line(images: Tensor, uniform) -> Tensor:
     return images
 
 
-def _blots(images: Tensor, uniform) -> Tensor:
-    """Drops of ink, or of white over the ink."""
+def _blots(images: Tensor, uniform: _Uniform) -> Tensor:
+    """Add blots of ink, or of correction fluid, which hides the ink."""
     count = len(images)
     cells = 8 + int(uniform(1) * 8)
     hills = functional.interpolate(
         uniform(count, 1, cells, cells), size=(28, 28), mode="bicubic", align_corners=True
     )
     blots = ((hills - uniform(count, 1, 1, 1, low=0.75, high=0.95)) * 8).clamp(0, 1)
-    white = uniform(count, 1, 1, 1) < 0.5
-    return torch.where(white, images * (1 - blots), torch.maximum(images, blots))
+    erasing = uniform(count, 1, 1, 1) < 0.5
+    return torch.where(erasing, images * (1 - blots), torch.maximum(images, blots))
 
 
-def _smear(images: Tensor, uniform) -> Tensor:
-    """Blur in all directions or along one."""
+def _smear(images: Tensor, uniform: _Uniform) -> Tensor:
+    """Blur, more along one random direction than across it."""
     side = 7
     grid = torch.arange(side, dtype=torch.float32, device=images.device) - side // 2
     count = len(images)
@@ -181,8 +185,8 @@ def _smear(images: Tensor, uniform) -> Tensor:
     return smeared.permute(1, 0, 2, 3) * uniform(count, 1, 1, 1, low=1.0, high=1.5)
 
 
-def _band(images: Tensor, uniform) -> Tensor:
-    """A band, or a side, of the image in negative."""
+def _band(images: Tensor, uniform: _Uniform) -> Tensor:
+    """Invert a horizontal or vertical band, which may reach an edge."""
     count = len(images)
     places = torch.arange(28.0, device=images.device)
     start, length = uniform(count, 1, 1, 1, low=-6, high=24), uniform(count, 1, 1, 1, low=2, high=16)
@@ -192,8 +196,8 @@ def _band(images: Tensor, uniform) -> Tensor:
     return inside * (1 - images) + (1 - inside) * images
 
 
-def _outline(images: Tensor, uniform) -> Tensor:
-    """The ink's edges alone, as a photocopier or an edge filter leaves them."""
+def _outline(images: Tensor, uniform: _Uniform) -> Tensor:
+    """Replace the ink by its outlines, as a worn photocopier or an edge filter does."""
     wide = functional.interpolate(images, scale_factor=2, mode="bilinear", align_corners=False)
     edges = functional.max_pool2d(wide, 3, 1, 1) + functional.max_pool2d(-wide, 3, 1, 1)
     edges = functional.avg_pool2d(edges, 2)

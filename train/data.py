@@ -1,7 +1,7 @@
-"""MNIST as tensors, and the seeded splits that keep its parts apart.
+"""MNIST as tensors, and seeded, disjoint splits.
 
-Training, validation and calibration images all come from MNIST's training set; the test set is
-loaded by a finished run's report, by a release and by the benchmarks alone, and nothing is chosen by it.
+Training, validation and calibration images all come from MNIST's training set. Only the report of a finished
+run, a release and the benchmarks use the test set, and nothing is chosen by its results.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ DEFAULT_ROOT = Path("data")
 
 
 class DataError(Exception):
-    """The data set is missing, damaged or of another form; the message says which and what to do."""
+    """The data set is missing, damaged or too small; the message is one line that names the way out."""
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Labelled tiles: `tiles` uint8 `[N, 28, 28]`, `labels` int64 `[N]` in 0..9."""
+    """Labelled tiles: `tiles` uint8 `[N, 28, 28]`, `labels` int64 `[N]`, 0..9 or `BACKGROUND`.
+
+    MNIST has no background; tiles of simulated scenes do.
+    """
 
     tiles: Tensor
     labels: Tensor
@@ -38,50 +41,59 @@ class Digits:
 
 
 def load_mnist(root: Path, *, train: bool, download: bool = True) -> Digits:
-    """Load MNIST's training set (60,000) or test set (10,000) through torchvision.
+    """Load MNIST's training set (60,000 images) or test set (10,000) through torchvision.
 
-    A copy under `root/MNIST/raw` is used as it is; a missing one is downloaded if `download`.
-    Raises `DataError` when there is no usable copy.
+    Files in `root/MNIST/raw` are used as they are; with `download`, missing ones are downloaded. Raises
+    `DataError` when there is no usable copy.
     """
     from torchvision.datasets import MNIST
 
     try:
         dataset = MNIST(str(root), train=train, download=download)
-    # torchvision lets through whatever the reading or the download met: no one type covers it.
+    # Reading and downloading raise errors of many types, which have no common base class.
     except Exception as error:
         reason = str(error).strip(" .:\n").splitlines()
         raise DataError(
             f"no usable MNIST under {root}: {reason[0] if reason else type(error).__name__}. "
-            f"Put the four files in {root / 'MNIST' / 'raw'}, or name another folder with --data."
+            f"Put the four files in {root / 'MNIST' / 'raw'}, or name another folder with --data"
         ) from error
     tiles, labels = dataset.data, dataset.targets.to(torch.int64)
     if tiles.shape[1:] != (28, 28) or tiles.dtype != torch.uint8 or len(tiles) != len(labels):
         raise DataError(
             f"MNIST under {root} is damaged: {tuple(tiles.shape)} {tiles.dtype} images with "
-            f"{len(labels)} labels. Delete {root / 'MNIST'} and run again to fetch it anew."
+            f"{len(labels)} labels. Delete {root / 'MNIST'} and run again to download it"
         )
     if len(labels) == 0 or labels.min() < 0 or labels.max() > 9:
-        raise DataError(f"MNIST under {root} is damaged: its labels are not the digits 0 to 9.")
+        raise DataError(
+            f"MNIST under {root} is damaged: its labels are not the digits 0 to 9. "
+            f"Delete {root / 'MNIST'} and run again to download it"
+        )
     return Digits(tiles, labels)
 
 
 def balanced_indices(labels: Tensor, per_class: int, seed: int) -> Tensor:
-    """Draw `per_class` indices of every digit, sorted; the same ones for the same seed.
+    """Draw `per_class` indices of every digit: int64, sorted, the same for the same seed.
 
-    Raises `DataError` when a class has too few images.
+    Raises `DataError` when a digit has too few images.
     """
     generator = torch.Generator().manual_seed(seed)
     drawn = []
     for digit in range(10):
         members = torch.nonzero(labels == digit).flatten()
         if len(members) < per_class:
-            raise DataError(f"only {len(members)} images of digit {digit}; {per_class} are asked for.")
+            raise DataError(
+                f"MNIST has only {len(members)} images of digit {digit}, but {per_class} are needed: "
+                "use a smaller --validation"
+            )
         drawn.append(members[torch.randperm(len(members), generator=generator)[:per_class]])
     return torch.cat(drawn).sort().values
 
 
 def split(digits: Digits, validation: int, seed: int) -> tuple[Digits, Digits]:
-    """Split into (train, validation): disjoint, seeded, `validation // 10` of each digit held out."""
+    """Split into disjoint training and validation data; the latter has `validation // 10` images per digit.
+
+    The same seed gives the same split. Raises `DataError` when a digit has too few images.
+    """
     held_out = torch.zeros(len(digits), dtype=torch.bool)
     held_out[balanced_indices(digits.labels, validation // 10, seed)] = True
     return digits[~held_out], digits[held_out]

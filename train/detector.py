@@ -1,4 +1,4 @@
-"""The detector's task: windows of simulated scenes, what is asked of every cell, how well it is answered."""
+"""The detector's task: its samples, their loss and the validation metrics."""
 
 from __future__ import annotations
 
@@ -11,84 +11,88 @@ from torch.nn import functional
 
 from edge_runtime.contract import BOX_SCALE
 from train.data import Digits
-from train.detector_samples import UNJUDGED, Windows, draw_windows
+from train.detector_samples import UNJUDGED, DetectorSamples, draw_detector_samples
 from train.loop import Config
 
-VALIDATION_SHARE = 0.04  # of as many windows as are trained on, drawn with validation digits
+VALIDATION_SHARE = 0.04  # validation samples, drawn with held-out digits, per training sample
+_MIN_VALIDATION = 20  # samples
 _EVALUATION_BATCH = 250
-
-_FOCUS = 2.0  # the focal loss's exponent (Lin et al., 2017)
-
-# What the parts of the loss weigh: is there a digit, is a finer level needed, which digit, where is its box.
-_WEIGHTS = {"digit": 4.0, "finer": 1.0, "value": 0.5, "box": 2.0}
+_FOCUS = 2.0  # exponent of the focal loss (Lin et al., 2017, "Focal Loss for Dense Object Detection")
+_WEIGHTS = {"objectness": 4.0, "gate": 1.0, "class": 0.5, "box": 2.0}  # of the parts of the loss
 
 
 class DetectorTask:
-    """Windows to learn from, the loss, and the validation figures."""
+    """Trains the detector on `config.scenes` simulated scenes, which are drawn at construction."""
 
     def __init__(self, config: Config, digits: tuple[Digits, Digits], device: torch.device) -> None:
         self._config = config
         training, validation = digits
-        self._training = draw_windows(config.scenes, training, (config.seed, 1)).to(device)
-        held_out = max(20, round(VALIDATION_SHARE * config.scenes))
-        self._validation = draw_windows(held_out, validation, (config.seed, 2)).to(device)
+        self._training = draw_detector_samples(config.scenes, training, (config.seed, 1)).to(device)
+        held_out = max(_MIN_VALIDATION, round(VALIDATION_SHARE * config.scenes))
+        self._validation = draw_detector_samples(held_out, validation, (config.seed, 2)).to(device)
 
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
         return math.ceil(len(self._training) / self._config.batch_size)
 
-    def batches(self, generator: torch.Generator) -> Iterator[Windows]:
-        """Shuffled windows of one epoch, their light varied."""
+    def batches(self, generator: torch.Generator) -> Iterator[DetectorSamples]:
+        """The shuffled samples of one epoch; with `config.augment`, in varied light."""
         order = torch.randperm(len(self._training), generator=generator)
         for index in order.to(self._training.grey.device).split(self._config.batch_size):
             batch = self._training[index]
-            grey = _vary(batch.grey, generator) if self._config.augment else batch.grey
-            yield Windows(grey, batch.digit, batch.finer, batch.sides)
+            grey = _augment(batch.grey, generator) if self._config.augment else batch.grey
+            yield DetectorSamples(grey, batch.digit, batch.gate, batch.sides)
 
-    def loss(self, network: nn.Module, batch: Windows) -> tuple[Tensor, dict[str, float]]:
-        """Loss of one batch, and how many windows it speaks for."""
-        parts = losses(network(batch.grey).float(), batch)
-        return _total(parts), {}
+    def loss(self, network: nn.Module, batch: DetectorSamples) -> tuple[Tensor, dict[str, float]]:
+        """The weighted loss of a batch; no further metrics."""
+        return _total(losses(network(batch.grey).float(), batch)), {}
 
     @torch.no_grad()
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """The loss and its parts, and how often the network finds, names and sees by cell."""
+        """The loss, its parts, and recall, precision and accuracy over the cells of the validation samples.
+
+        Recall and precision, 0..1, are those of an objectness above 0. The accuracy, 0..1, is the share of
+        cells with a digit whose highest class logit is right. All are means over the batches, weighted by
+        their sizes.
+        """
         network.eval()
         sums: dict[str, float] = {}
-        count = 0
         for start in range(0, len(self._validation), _EVALUATION_BATCH):
             batch = self._validation[slice(start, start + _EVALUATION_BATCH)]
             output = network(batch.grey)
             parts = losses(output, batch)
-            figures = {"loss": float(_total(parts))}
-            figures |= {f"{name}_loss": float(part) for name, part in parts.items()}
-            there = batch.digit >= 0
-            said = (output[:, 0] > 0) & (batch.digit != UNJUDGED)
-            right = (said & there).sum()
-            figures["recall"] = float(right / there.sum().clamp(min=1))
-            figures["precision"] = float(right / said.sum().clamp(min=1))
-            named = output[:, 2:12].argmax(1) == batch.digit
-            figures["accuracy"] = float((named & there).sum() / there.sum().clamp(min=1))
-            for name, value in figures.items():
+            metrics = {"loss": float(_total(parts))}
+            metrics |= {f"{name}_loss": float(part) for name, part in parts.items()}
+            present = batch.digit >= 0
+            detected = (output[:, 0] > 0) & (batch.digit != UNJUDGED)
+            correct = (detected & present).sum()
+            metrics["recall"] = float(correct / present.sum().clamp(min=1))
+            metrics["precision"] = float(correct / detected.sum().clamp(min=1))
+            classified = output[:, 2:12].argmax(1) == batch.digit
+            metrics["accuracy"] = float((classified & present).sum() / present.sum().clamp(min=1))
+            for name, value in metrics.items():
                 sums[name] = sums.get(name, 0.0) + value * len(batch)
-            count += len(batch)
-        return {name: value / count for name, value in sums.items()}
+        return {name: value / len(self._validation) for name, value in sums.items()}
 
 
-def losses(output: Tensor, windows: Windows) -> dict[str, Tensor]:
-    """The parts of the loss for `output` float32 `[N, DETECTOR_CHANNELS, C, C]`."""
-    digit = windows.digit.long()
-    there = digit >= 0
-    finer = windows.finer == 1
-    chosen = output.permute(0, 2, 3, 1)[there]
-    sides = windows.sides.permute(0, 2, 3, 1)[there].float()
+def losses(output: Tensor, samples: DetectorSamples) -> dict[str, Tensor]:
+    """The parts of the loss, unweighted scalars, for `output` float32 `[N, DETECTOR_CHANNELS, C, C]`.
+
+    "objectness" and "gate" are the focal loss of all judged cells, divided by the number of positive ones.
+    "class" and "box" are means over the cells with a digit.
+    """
+    digit = samples.digit.long()
+    present = digit >= 0
+    count = present.sum().clamp(min=1)
+    open_gate = samples.gate == 1
+    chosen = output.permute(0, 2, 3, 1)[present]
+    sides = samples.sides.permute(0, 2, 3, 1)[present].float()
     return {
-        "digit": _focal(output[:, 0], there, digit != UNJUDGED) / there.sum().clamp(min=1),
-        "finer": _focal(output[:, 1], finer, windows.finer != UNJUDGED) / finer.sum().clamp(min=1),
-        "value": functional.cross_entropy(chosen[:, 2:12], digit[there], reduction="sum")
-        / there.sum().clamp(min=1),
-        "box": _box_loss(chosen[:, 12:] * BOX_SCALE, sides) / there.sum().clamp(min=1),
+        "objectness": _focal_loss(output[:, 0], present, digit != UNJUDGED) / count,
+        "gate": _focal_loss(output[:, 1], open_gate, samples.gate != UNJUDGED) / open_gate.sum().clamp(min=1),
+        "class": functional.cross_entropy(chosen[:, 2:12], digit[present], reduction="sum") / count,
+        "box": _box_loss(chosen[:, 12:] * BOX_SCALE, sides) / count,
     }
 
 
@@ -96,29 +100,32 @@ def _total(parts: dict[str, Tensor]) -> Tensor:
     return torch.stack([_WEIGHTS[name] * part for name, part in parts.items()]).sum()
 
 
-def _focal(logits: Tensor, there: Tensor, judged: Tensor) -> Tensor:
-    """Cross-entropy that leaves what is plainly right alone: millions of cells hold nothing."""
-    target = there.float()
+def _focal_loss(logits: Tensor, positive: Tensor, judged: Tensor) -> Tensor:
+    """Sum of the focal loss over the judged cells: easy cells, which are nearly all, hardly count."""
+    target = positive.float()
     entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    wrong = torch.sigmoid(torch.where(there, -logits, logits))
-    return 0.5 * (wrong**_FOCUS * entropy * judged).sum()
+    error = torch.sigmoid(torch.where(positive, -logits, logits))
+    return 0.5 * (error**_FOCUS * entropy * judged).sum()
 
 
-def _box_loss(found: Tensor, true: Tensor) -> Tensor:
-    """1 - overlap of boxes `[N, 4]` given by their sides' distances, and a pull where they do not overlap."""
+def _box_loss(predicted: Tensor, true: Tensor) -> Tensor:
+    """Sum of 1 - IoU and a smooth L1 loss, which has a gradient even where boxes do not overlap.
+
+    Boxes, float32 `[N, 4]`, are distances in px from one common point to left, top, right and bottom.
+    """
 
     def area(sides: Tensor) -> Tensor:
         return (sides[:, 0] + sides[:, 2]).clamp(min=0.1) * (sides[:, 1] + sides[:, 3]).clamp(min=0.1)
 
-    shared = torch.minimum(found, true)
-    inner = (shared[:, 0] + shared[:, 2]).clamp(min=0) * (shared[:, 1] + shared[:, 3]).clamp(min=0)
-    overlap = inner / (area(found) + area(true) - inner)
-    pull = functional.smooth_l1_loss(found / BOX_SCALE, true / BOX_SCALE, beta=0.05, reduction="none")
-    return (1 - overlap).sum() + pull.mean(1).sum()
+    shared = torch.minimum(predicted, true)
+    intersection = (shared[:, 0] + shared[:, 2]).clamp(min=0) * (shared[:, 1] + shared[:, 3]).clamp(min=0)
+    iou = intersection / (area(predicted) + area(true) - intersection)
+    smooth = functional.smooth_l1_loss(predicted / BOX_SCALE, true / BOX_SCALE, beta=0.05, reduction="none")
+    return (1 - iou).sum() + smooth.mean(1).sum()
 
 
-def _vary(grey: Tensor, generator: torch.Generator) -> Tensor:
-    """Other light and noise for windows `uint8 [N, SIDE, SIDE]`: some inverted, all of another contrast."""
+def _augment(grey: Tensor, generator: torch.Generator) -> Tensor:
+    """Vary samples uint8 `[N, SIDE, SIDE]`: brightness, contrast and noise; three in ten are inverted."""
     device = grey.device
 
     def uniform(low: float, high: float) -> Tensor:

@@ -1,144 +1,145 @@
-"""What the detector learns from: windows of simulated scenes, and what it is to answer at every cell."""
+"""Training samples of the detector: small simulated scenes, and the targets of every cell."""
 
 from __future__ import annotations
 
-import multiprocessing
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from edge_runtime.contract import DIGIT_SIZES, STRIDE
-from edge_runtime.profiling.host import cores
+from train import workers
 from train.data import Digits
 from train.synthetic.handwriting import Handwriting
-from train.synthetic.scenes import draw_scene
-from train.synthetic.scenes.page import IGNORED, Scene
+from train.synthetic.scenes import IGNORE, Scene, draw_scene
 
-SIDE = 96  # px, of a window
+SIDE = 96  # px, side of a sample
 
-# Heights of digits that scenes are drawn with, and how often: what this level of the pyramid is to find, what
-# a finer one finds, what a coarser one finds.
+EMPTY, UNJUDGED = -1, -2  # targets of cells without a digit, and of cells that the loss leaves out
+
+# Ranges of digit heights in px, and the share of samples drawn from each: digits for this level of the
+# pyramid, for the next finer level, and for coarser levels.
 _HEIGHTS = (((10.0, 31.0), 0.62), ((5.0, 11.0), 0.13), ((28.0, 90.0), 0.25))
 
-_DOUBTFUL = 0.16  # digits that are out of range by this share are neither right nor wrong here
-
-_CENTRE = 0.27  # the cells of a digit lie within this share of its sides around its middle
-
-SMALLEST_HINT = 4.5  # px; smaller writing is not worth a look at a finer level
-
-NOTHING, UNJUDGED = -1, -2
+_TOLERANCE = 0.16  # digits outside `DIGIT_SIZES` by up to this share are neither required nor wrong
+_CENTRE = 0.27  # share of a digit's sides, to either side of its centre, whose cells must detect it
+_UNJUDGED_REACH = 0.5  # the same, for the cells around those, which may or may not detect it
+_GATE_REACH = 0.7  # the same, for the cells where a small digit opens the gate
+_MIN_GATE_SIZE = 4.5  # px; smaller digits are unreadable on the next finer level too
+_CHUNK = 64  # samples that a worker process draws at a time
 
 
 @dataclass(frozen=True)
-class Windows:
-    """N windows with C x C cells each.
+class DetectorSamples:
+    """N samples of `SIDE` x `SIDE` px, with C x C cells each, and their targets.
 
-    `grey` uint8 `[N, SIDE, SIDE]`; `digit` int8 `[N, C, C]`: 0..9, `NOTHING` or `UNJUDGED`; `finer` int8
-    `[N, C, C]`: whether digits for the next finer level are there (0, 1 or `UNJUDGED`); `sides` float16
-    `[N, 4, C, C]`: from the cell's middle to the box's left, top, right and bottom, in px.
+    `grey` is uint8 `[N, SIDE, SIDE]`. `digit` is int8 `[N, C, C]`: 0..9, `EMPTY` or `UNJUDGED`. `gate` is
+    int8 `[N, C, C]`: 1 where there are digits for the next finer level, 0 or `UNJUDGED`. `sides` is float16
+    `[N, 4, C, C]`: distances in px from the centre of a cell with a digit to the left, top, right and bottom
+    of the digit's box, and 0 elsewhere.
     """
 
     grey: Tensor
     digit: Tensor
-    finer: Tensor
+    gate: Tensor
     sides: Tensor
 
     def __len__(self) -> int:
         return len(self.grey)
 
-    def __getitem__(self, index: Tensor | slice) -> Windows:
-        return Windows(self.grey[index], self.digit[index], self.finer[index], self.sides[index])
+    def __getitem__(self, index: Tensor | slice) -> DetectorSamples:
+        return DetectorSamples(self.grey[index], self.digit[index], self.gate[index], self.sides[index])
 
-    def to(self, device: torch.device) -> Windows:
+    def to(self, device: torch.device) -> DetectorSamples:
         """Copy to `device`."""
-        return Windows(*(part.to(device) for part in (self.grey, self.digit, self.finer, self.sides)))
+        return DetectorSamples(*(part.to(device) for part in (self.grey, self.digit, self.gate, self.sides)))
 
 
-def draw_window(seed: tuple[int, ...], handwriting: Handwriting) -> Scene:
-    """The window that `seed` stands for."""
+def draw_sample(seed: tuple[int, ...], handwriting: Handwriting) -> Scene:
+    """Draw the scene of one sample; the same scene for the same seed."""
     generator = np.random.default_rng(seed)
     index = generator.choice(len(_HEIGHTS), p=[share for _, share in _HEIGHTS])
     return draw_scene(generator, handwriting, SIDE, _HEIGHTS[index][0])
 
 
 def targets(scene: Scene) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.float16]]:
-    """What the detector is to say of a scene: `digit`, `finer` and `sides` of one window."""
+    """The targets of a square scene: `digit`, `gate` and `sides` of `DetectorSamples`, for one sample."""
     cells = scene.grey.shape[0] // STRIDE
-    middles = (np.arange(cells) + 0.5) * STRIDE
-    digit = np.full((cells, cells), NOTHING, np.int8)
-    finer = np.zeros((cells, cells), np.int8)
+    centres = (np.arange(cells) + 0.5) * STRIDE
+    digit = np.full((cells, cells), EMPTY, np.int8)
+    gate = np.zeros((cells, cells), np.int8)
     sides = np.zeros((4, cells, cells), np.float16)
     nearest = np.full((cells, cells), np.inf)
     smallest, largest = DIGIT_SIZES
     for (x, y, width, height), label in zip(scene.boxes, scene.labels, strict=True):
         size = max(width, height)
-        across, down = middles - (x + width / 2), middles - (y + height / 2)
-
-        def within(share: float, a=across, d=down, w=width, h=height) -> NDArray[np.bool_]:
-            reach_x, reach_y = max(STRIDE / 2, share * w), max(STRIDE / 2, share * h)
-            return (np.abs(a) <= reach_x)[None] & (np.abs(d) <= reach_y)[:, None]
-
-        if SMALLEST_HINT <= size < smallest * 1.05:
-            finer[within(0.7)] = 1
+        across, down = centres - (x + width / 2), centres - (y + height / 2)
+        within = partial(_within, across, down, width, height)
+        if _MIN_GATE_SIZE <= size < smallest * 1.05:
+            gate[within(_GATE_REACH)] = 1
         elif size < smallest * 1.3:
-            finer[within(0.7) & (finer == 0)] = UNJUDGED
-        if size < smallest * (1 - _DOUBTFUL) or size > largest * (1 + _DOUBTFUL):
+            gate[within(_GATE_REACH) & (gate == 0)] = UNJUDGED
+        if size < smallest * (1 - _TOLERANCE) or size > largest * (1 + _TOLERANCE):
             continue
-        if label == IGNORED or not smallest <= size <= largest:
-            digit[within(0.5) & (digit < 0)] = UNJUDGED
+        if label == IGNORE or not smallest <= size <= largest:
+            digit[within(_UNJUDGED_REACH) & (digit < 0)] = UNJUDGED
             continue
-        digit[within(0.5) & (digit == NOTHING)] = UNJUDGED
-        # Where two digits share a cell it belongs to the one whose middle is nearer.
-        away = np.maximum((np.abs(across) / max(width, 4))[None], (np.abs(down) / max(height, 4))[:, None])
-        own = within(_CENTRE) & (away < nearest)
-        nearest[own] = away[own]
+        digit[within(_UNJUDGED_REACH) & (digit == EMPTY)] = UNJUDGED
+        # A cell that two digits share belongs to the one with the nearer centre.
+        distance = np.maximum(
+            (np.abs(across) / max(width, 4))[None], (np.abs(down) / max(height, 4))[:, None]
+        )
+        own = within(_CENTRE) & (distance < nearest)
+        nearest[own] = distance[own]
         digit[own] = label
         rows, columns = np.nonzero(own)
         sides[:, rows, columns] = (
-            middles[columns] - x,
-            middles[rows] - y,
-            x + width - middles[columns],
-            y + height - middles[rows],
+            centres[columns] - x,
+            centres[rows] - y,
+            x + width - centres[columns],
+            y + height - centres[rows],
         )
-    return digit, finer, sides
+    return digit, gate, sides
 
 
-_handwriting: Handwriting | None = None
+def _within(
+    across: NDArray[np.float64], down: NDArray[np.float64], width: float, height: float, reach: float
+) -> NDArray[np.bool_]:
+    """Cells, bool `[C, C]`, whose centre is within a share `reach` of a box's sides of the box's centre.
+
+    `across` and `down`, both `[C]`, are the distances of the columns and rows from the box's centre. At least
+    the nearest cell counts, however small the box.
+    """
+    reach_x, reach_y = max(STRIDE / 2, reach * width), max(STRIDE / 2, reach * height)
+    return (np.abs(across) <= reach_x)[None] & (np.abs(down) <= reach_y)[:, None]
 
 
-def _work_with(handwriting: Handwriting) -> None:
-    global _handwriting
-    _handwriting = handwriting
-    cv2.setNumThreads(1)
+def draw_detector_samples(
+    count: int, digits: Digits, seed: tuple[int, ...], processes: int | None = None
+) -> DetectorSamples:
+    """Draw `count` samples with the handwriting of `digits`, by default on all cores.
 
-
-def _draw(index: int, seed: tuple[int, ...]):
-    assert _handwriting is not None
-    scene = draw_window((*seed, index), _handwriting)
-    return scene.grey, *targets(scene)
-
-
-def draw_windows(count: int, digits: Digits, seed: tuple[int, ...], processes: int | None = None) -> Windows:
-    """Draw `count` windows with the handwriting of `digits`, on all cores; the same for a seed."""
+    The same seed gives the same samples, whatever the number of processes.
+    """
     handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
     cells = SIDE // STRIDE
     grey = np.empty((count, SIDE, SIDE), np.uint8)
-    digit, finer = np.empty((count, cells, cells), np.int8), np.empty((count, cells, cells), np.int8)
+    digit, gate = np.empty((count, cells, cells), np.int8), np.empty((count, cells, cells), np.int8)
     sides = np.empty((count, 4, cells, cells), np.float16)
-    # fork would carry torch's threads over, half dead.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(processes or cores(), _work_with, (handwriting,)) as pool:
-        drawn = pool.imap(partial(_draw, seed=seed), range(count), chunksize=64)
-        progress = tqdm(
-            drawn, total=count, desc="drawing scenes", leave=False, disable=not sys.stderr.isatty()
-        )
-        for index, parts in enumerate(progress):
-            grey[index], digit[index], finer[index], sides[index] = parts
-    return Windows(*(torch.from_numpy(part) for part in (grey, digit, finer, sides)))
+    drawn = workers.draw_all(_prepare, (handwriting, seed), count, chunk=_CHUNK, processes=processes)
+    for index, parts in enumerate(drawn):
+        grey[index], digit[index], gate[index], sides[index] = parts
+    return DetectorSamples(*(torch.from_numpy(part) for part in (grey, digit, gate, sides)))
+
+
+def _prepare(handwriting: Handwriting, seed: tuple[int, ...]) -> Callable[[int], tuple[NDArray[Any], ...]]:
+    def draw(index: int) -> tuple[NDArray[Any], ...]:
+        scene = draw_sample((*seed, index), handwriting)
+        return scene.grey, *targets(scene)
+
+    return draw

@@ -1,7 +1,7 @@
-"""The training loop: optimiser, learning rate, averaged weights, metrics, resume. What is learnt is a task's.
+"""The training loop: optimiser, learning rate, averaged weights, metrics, resuming; the same for every task.
 
-Everything random in an epoch is drawn from (seed, epoch), so that a run which is killed and resumed
-ends with the same weights as one that was not.
+Everything random in an epoch is drawn from the seed and the epoch's number, so a run that is killed and
+resumed ends with the same weights as one that is not.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,16 +23,17 @@ from train import checkpoint
 from train.checkpoint import Checkpoint
 from train.networks import ARCHITECTURES
 
-WARM_UP_SHARE = 0.1
+WARM_UP_SHARE = 0.1  # of all steps
 
 
 @dataclass(frozen=True)
 class Config:
-    """What decides a run.
+    """The settings of a run.
 
-    `validation` images are held out of MNIST's training set by `seed`; `scenes` is how many simulated
-    photographs are drawn from the rest, `repeats` how often an epoch goes through MNIST beside them;
-    `initial` is the run whose weights to begin with, "" for none.
+    `validation` images of MNIST's training set are held out, chosen by `seed`. `scenes` simulated photographs
+    are drawn with the digits of the rest, and a classifier's epoch goes `repeats` times through MNIST beside
+    their tiles. `average_decay` is the weight of the past in the moving average of the weights. `initial` is
+    the folder of a run whose weights training starts from, or "".
     """
 
     arch: str = "cnn"
@@ -49,14 +50,14 @@ class Config:
     seed: int = 0
 
 
-# What another network learns best with, where that is not as above.
-SETTINGS: dict[str, dict[str, Any]] = {
+# Defaults of architectures that need other settings than those above.
+ARCH_DEFAULTS: dict[str, dict[str, Any]] = {
     "detector": {"epochs": 14, "batch_size": 64, "scenes": 100_000},
 }
 
 
 class Task(Protocol):
-    """What a network is to learn: batches, a loss for them, and figures on what was held out."""
+    """What a network learns: batches, their loss, and metrics on held-out data."""
 
     @property
     def steps(self) -> int:
@@ -66,14 +67,14 @@ class Task(Protocol):
         """The batches of one epoch; everything random in them comes from `generator`."""
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
-        """The loss of a batch, a mean over what is in it, and figures of the same kind."""
+        """The loss of a batch, normalised by its size, and further metrics; all are averaged over batches."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Figures on the validation split, `loss` among them."""
+        """Metrics on the validation data; "loss" and "accuracy" are among them."""
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """The device named, or the best one there is: CUDA, then Apple's MPS, then the CPU."""
+    """The named device, or the best available one: CUDA, then Apple's MPS, then the CPU."""
     if name is not None:
         return torch.device(name)
     if torch.cuda.is_available():
@@ -82,87 +83,107 @@ def pick_device(name: str | None = None) -> torch.device:
 
 
 def train(config: Config, task: Task, run: Path, device: torch.device, *, resume: bool = False) -> Checkpoint:
-    """Train on `task` and leave config, metrics and checkpoint in `run`.
+    """Train on `task` and write configuration, metrics and checkpoint to the folder `run`.
 
-    With `resume`, go on from the checkpoint in `run`. Returns the checkpoint of the last epoch.
+    With `resume`, continue from the checkpoint in `run`. Returns the checkpoint of the last epoch. Raises
+    `CheckpointError` when the checkpoint to resume from, or that of `config.initial`, cannot be used.
     """
     torch.manual_seed(config.seed)
-    torch.backends.cudnn.deterministic = True  # or a seed would not mean one run on a GPU
-    network = ARCHITECTURES[config.arch]()
-    if config.initial:
-        network.load_state_dict(checkpoint.load(Path(config.initial)).network().state_dict())
-    network = network.to(device)
-    average = AveragedModel(network, avg_fn=_growing_average(config.average_decay), use_buffers=True)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_up_and_cosine(task.steps * config.epochs))
-    parts = {"network": network, "average": average, "optimizer": optimizer, "schedule": schedule}
-
+    torch.backends.cudnn.deterministic = True  # else a seed would not determine a run on a GPU
+    state = _build(config, task.steps, device)
     metrics: list[dict[str, float]] = []
-
-    def keep() -> None:
-        state = Checkpoint(
-            run_id=run.name,
-            config=asdict(config),
-            epoch=len(metrics),
-            metrics=metrics,
-            weights=average.module.state_dict(),
-            training={name: part.state_dict() for name, part in parts.items()},
-        )
-        checkpoint.save(state, run)
-
     if resume:
-        state = checkpoint.load(run)
-        metrics = state.metrics
-        for name, part in parts.items():
-            part.load_state_dict(state.training[name])
+        saved = checkpoint.load(run)
+        metrics = saved.metrics
+        for name, part in state.items():
+            part.load_state_dict(saved.training[name])
     else:
         run.mkdir(parents=True, exist_ok=True)
         (run / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
-        keep()  # a run that is stopped in its first epoch can be resumed too
-
+        # A run that is stopped in its first epoch can be resumed too.
+        _save(config, metrics, state, run)
     for epoch in range(len(metrics), config.epochs):
-        generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
-        network.train()
-        sums: dict[str, float] = {}
-        progress = tqdm(
-            task.batches(generator),
-            total=task.steps,
-            desc=f"epoch {epoch + 1}/{config.epochs}",
-            leave=False,
-            disable=not sys.stderr.isatty(),
-        )
-        for batch in progress:
-            with torch.autocast(device.type, torch.bfloat16, enabled=_half_precision_pays(device)):
-                loss, figures = task.loss(network, batch)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            average.update_parameters(network)
-            for name, value in ({"loss": float(loss.detach())} | figures).items():
-                sums[name] = sums.get(name, 0.0) + value / task.steps
-            progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
-        validation = {f"validation_{name}": value for name, value in task.validate(average.module).items()}
-        metrics.append({"epoch": epoch + 1, **sums, **validation, "learning_rate": schedule.get_last_lr()[0]})
+        training = _train_epoch(config, task, state, epoch, device)
+        validated = task.validate(state["average"].module)
+        validation = {f"validation_{name}": value for name, value in validated.items()}
+        learning_rate = state["schedule"].get_last_lr()[0]
+        metrics.append({"epoch": epoch + 1, **training, **validation, "learning_rate": learning_rate})
         _write_metrics(metrics, run)
-        keep()
+        _save(config, metrics, state, run)
         if sys.stderr.isatty():
             shown = "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics[-1].items())
             tqdm.write(shown, file=sys.stderr)
     return checkpoint.load(run)
 
 
-def _half_precision_pays(device: torch.device) -> bool:
-    """Whether products in bfloat16 are faster here: twice, on a CPU that has them."""
+def _build(config: Config, steps: int, device: torch.device) -> dict[str, Any]:
+    """Everything that changes during training: network, average, optimizer, schedule."""
+    network = ARCHITECTURES[config.arch]()
+    if config.initial:
+        network.load_state_dict(checkpoint.load(Path(config.initial)).network().state_dict())
+    network = network.to(device)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    return {
+        "network": network,
+        "average": AveragedModel(network, avg_fn=_growing_average(config.average_decay), use_buffers=True),
+        "optimizer": optimizer,
+        "schedule": torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_up_and_cosine(steps * config.epochs)),
+    }
+
+
+def _save(config: Config, metrics: list[dict[str, float]], state: dict[str, Any], run: Path) -> None:
+    checkpoint.save(
+        Checkpoint(
+            run_id=run.name,
+            config=asdict(config),
+            epoch=len(metrics),
+            metrics=metrics,
+            weights=state["average"].module.state_dict(),
+            training={name: part.state_dict() for name, part in state.items()},
+        ),
+        run,
+    )
+
+
+def _train_epoch(
+    config: Config, task: Task, state: dict[str, Any], epoch: int, device: torch.device
+) -> dict[str, float]:
+    """Train for one epoch, numbered from 0; return the means of loss and metrics over its batches."""
+    generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
+    network, optimizer = state["network"].train(), state["optimizer"]
+    means: dict[str, float] = {}
+    progress = tqdm(
+        task.batches(generator),
+        total=task.steps,
+        desc=f"epoch {epoch + 1}/{config.epochs}",
+        leave=False,
+        disable=not sys.stderr.isatty(),
+    )
+    for batch in progress:
+        with torch.autocast(device.type, torch.bfloat16, enabled=_has_fast_bfloat16(device)):
+            loss, metrics = task.loss(network, batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        state["schedule"].step()
+        state["average"].update_parameters(network)
+        for name, value in ({"loss": float(loss.detach())} | metrics).items():
+            means[name] = means.get(name, 0.0) + value / task.steps
+        progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
+    return means
+
+
+def _has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether `device` is a CPU with instructions for bfloat16, which halve the time of training."""
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
-def _growing_average(decay: float):
-    """Exponential moving average of weights whose memory grows from nothing to `decay`.
+def _growing_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential moving average of weights whose decay grows with the number of steps, up to `decay`.
 
-    Without the growth, the random start would weigh on the results of short runs.
+    Without the growth, the random initial weights would dominate the results of short runs.
     """
 
     def step(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
@@ -173,8 +194,8 @@ def _growing_average(decay: float):
     return step
 
 
-def _warm_up_and_cosine(steps: int):
-    """Factor of the learning rate at a step: a linear rise, then half a cosine down to zero."""
+def _warm_up_and_cosine(steps: int) -> Callable[[int], float]:
+    """The learning rate at a step as a share of the highest: a linear rise, then half a cosine down to 0."""
     warm_up = max(1, round(steps * WARM_UP_SHARE))
 
     def factor(step: int) -> float:
@@ -186,5 +207,5 @@ def _warm_up_and_cosine(steps: int):
 
 
 def _write_metrics(metrics: list[dict[str, float]], run: Path) -> None:
-    """Write every epoch's line anew, so that a resumed run never repeats one."""
+    """Write one line per epoch, all of them anew, so that a resumed run never repeats one."""
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics))

@@ -1,4 +1,4 @@
-"""The images and figures that a run leaves behind: curves, confusion matrix, samples, worst mistakes."""
+"""The report of a finished run: metrics, curves, confusion matrix, sheets of samples, mistakes and scenes."""
 
 from __future__ import annotations
 
@@ -17,34 +17,32 @@ from edge_runtime.contract import BACKGROUND
 from train.checkpoint import Checkpoint
 from train.classifier import predict
 from train.data import Digits
-from train.detector_samples import draw_window
+from train.detector_samples import draw_sample
 from train.synthetic.handwriting import Handwriting
 
-REPORT = "report.json"
+FILE_NAME = "report.json"
 
-SAMPLES = 60
-
-SCENES = 120
-
-MISTAKES = 48
-
+# Images on the sheets.
+_SAMPLES = 60
+_SCENES = 120
+_MISTAKES = 48
 _COLUMNS = 12
 
+_ACCURACIES = ["accuracy", "scene_accuracy", "background_accuracy", "precision", "recall"]
 
-def write_report(
-    state: Checkpoint, test: Digits, digits: tuple[Digits, Digits], run: Path
-) -> dict[str, float]:
-    """Evaluate the finished run on the test set, once, and leave `report.json` and its images in `run`.
 
-    Returns the figures: accuracy 0..1, loss, number of images and of mistakes.
+def write_classifier_report(state: Checkpoint, test: Digits, training: Digits, run: Path) -> dict[str, float]:
+    """Evaluate a finished run on the test set, once, and write `report.json` and its images to `run`.
+
+    The sheet of scenes is drawn with the digits of `training`. Returns the metrics: accuracy 0..1, loss, and
+    the numbers of images and mistakes.
     """
-    # No window is ever opened, whatever the user's own settings are.
-    mpl.use("agg")
+    mpl.use("agg")  # needs no display, whatever the user's settings are
     with torch.inference_mode():
         logits = predict(state.network(), test.tiles)
     predicted = logits[:, :BACKGROUND].argmax(1)
     wrong = predicted != test.labels
-    figures = {
+    metrics = {
         "test_images": len(test),
         "test_mistakes": int(wrong.sum()),
         "test_accuracy": 1 - float(wrong.double().mean()),
@@ -54,37 +52,40 @@ def write_report(
     _draw_confusion(predicted, test.labels, run / "confusion.png")
 
     generator = torch.Generator().manual_seed(state.config["seed"])
-    samples = torch.randperm(len(test), generator=generator)[:SAMPLES]
+    samples = torch.randperm(len(test), generator=generator)[:_SAMPLES]
     _draw_sheet("Samples of the test set", test, predicted, samples, run / "samples.png")
-    # The worst mistakes are those of which the network was surest.
-    confidence = logits.softmax(1).amax(1)
+    # The worst mistakes are the most confident ones.
+    confidence = logits.softmax(1)[:, :BACKGROUND].amax(1)
     worst = torch.nonzero(wrong).flatten()
-    worst = worst[confidence[worst].argsort(descending=True)][:MISTAKES]
-    title = f"The worst of {figures['test_mistakes']} mistakes, surest first"
+    worst = worst[confidence[worst].argsort(descending=True)][:_MISTAKES]
+    title = f"The worst of {metrics['test_mistakes']} mistakes, most confident first"
     _draw_sheet(title, test, predicted, worst, run / "mistakes.png")
     if state.config["scenes"]:
-        draw_scenes(digits[0], (state.config["seed"], 3), run / "scenes.png")
-    # Last of all: where it is, the report is whole.
-    (run / REPORT).write_text(json.dumps(figures, indent=2) + "\n")
-    return figures
+        _draw_scenes(training, (state.config["seed"], 3), run / "scenes.png")
+    # Written last: a run with this file has a complete report.
+    (run / FILE_NAME).write_text(json.dumps(metrics, indent=2) + "\n")
+    return metrics
 
 
-def write_detector_report(state: Checkpoint, digits: tuple[Digits, Digits], run: Path) -> dict[str, float]:
-    """Leave `report.json`, curves and a sheet of scenes in `run`; return the last validation figures."""
+def write_detector_report(state: Checkpoint, training: Digits, run: Path) -> dict[str, float]:
+    """Write `report.json`, curves and a sheet of scenes to `run`; return the last validation metrics.
+
+    The scenes are the first ones that the detector was trained on, drawn again with the digits of `training`.
+    """
     mpl.use("agg")
-    figures = {name: value for name, value in state.metrics[-1].items() if name.startswith("validation")}
+    metrics = {name: value for name, value in state.metrics[-1].items() if name.startswith("validation")}
     _draw_curves(state, run / "curves.png")
-    draw_scenes(digits[0], (state.config["seed"], 1), run / "scenes.png")
-    (run / REPORT).write_text(json.dumps(figures, indent=2) + "\n")
-    return figures
+    _draw_scenes(training, (state.config["seed"], 1), run / "scenes.png")
+    (run / FILE_NAME).write_text(json.dumps(metrics, indent=2) + "\n")
+    return metrics
 
 
-def draw_scenes(digits: Digits, seed: tuple[int, ...], path: Path) -> None:
-    """Write a sheet of simulated scenes, cut into the detector's windows, with a box around every digit."""
+def _draw_scenes(digits: Digits, seed: tuple[int, ...], path: Path) -> None:
+    """Write a sheet of the detector's samples with boxes: green for digits, red for ignored marks."""
     handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
     cells = []
-    for index in range(SCENES):
-        scene = draw_window((*seed, index), handwriting)
+    for index in range(_SCENES):
+        scene = draw_sample((*seed, index), handwriting)
         cell = cv2.cvtColor(cv2.resize(scene.grey, None, fx=2, fy=2), cv2.COLOR_GRAY2BGR)
         for (x, y, width, height), label in zip(2 * scene.boxes, scene.labels, strict=True):
             corners = (round(float(x)), round(float(y))), (round(float(x + width)), round(float(y + height)))
@@ -98,8 +99,7 @@ def _draw_curves(state: Checkpoint, path: Path) -> None:
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     epochs = [line["epoch"] for line in state.metrics]
-    shares = ["accuracy", "scene_accuracy", "others_accuracy", "precision", "recall"]
-    for axes, names in ((loss, ["loss"]), (accuracy, shares)):
+    for axes, names in ((loss, ["loss"]), (accuracy, _ACCURACIES)):
         for name in names:
             for key, label in ((name, f"{name}, training"), (f"validation_{name}", f"{name}, validation")):
                 if key in state.metrics[-1]:
@@ -110,9 +110,9 @@ def _draw_curves(state: Checkpoint, path: Path) -> None:
         axes.grid(alpha=0.3)
         axes.legend()
     loss.set_yscale("log")
-    # The first epochs would press the rest into a line at the top.
+    # The scale leaves out the first epochs, beside which all later ones would look alike.
     later = state.metrics[len(state.metrics) // 4 :]
-    lowest = min(line[key] for line in later for key in line if key.split("validation_")[-1] in shares)
+    lowest = min(line[key] for line in later for key in line if key.split("validation_")[-1] in _ACCURACIES)
     accuracy.set_ylim(lowest - 0.1 * (1 - lowest) - 1e-3, 1)
     figure.suptitle(f"{state.run_id}: {state.config['arch']}, {state.epoch} epochs")
     figure.savefig(path, dpi=120)
@@ -123,7 +123,7 @@ def _draw_confusion(predicted: torch.Tensor, labels: torch.Tensor, path: Path) -
     mistakes = counts.clone().fill_diagonal_(0)
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     axes = figure.subplots()
-    # The colour tells mistakes apart: on a scale of all images they would be invisible.
+    # The colours show mistakes only: on a scale of all images they would be invisible.
     axes.imshow(mistakes.numpy(), cmap="Reds", vmax=max(1, int(mistakes.max())))
     for true in range(10):
         for guess in range(10):
@@ -145,7 +145,10 @@ def _draw_sheet(
     title: str, digits: Digits, predicted: torch.Tensor, chosen: torch.Tensor, path: Path
 ) -> None:
     rows = max(1, -(-len(chosen) // _COLUMNS))
-    figure = Figure(figsize=(_COLUMNS, rows * 1.25 + 0.5), layout="constrained")
+    height = rows * 1.25 + 0.5
+    figure = Figure(figsize=(_COLUMNS, height))
+    # A constrained layout of so many axes takes seconds.
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.65 / height, hspace=0.3)
     grid = figure.subplots(rows, _COLUMNS, squeeze=False).flat
     for axes in grid:
         axes.axis("off")

@@ -28,7 +28,7 @@ def run() -> NoReturn:
     try:
         code = main()
     except SystemExit as stop:  # argparse: --help, --version and invalid arguments
-        code = stop.code if isinstance(stop.code, int) else 1
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:  # before or after the command itself
         code = 128 + signal.SIGINT
     except BaseException:

@@ -15,7 +15,7 @@ from edge_runtime.errors import ModelError
 FOLDER = Path(__file__).parent
 
 DEFAULT = "int8"
-CLASSIFIER, DETECTOR = "classifier", "detector"  # the two tasks; every release has a model for each
+CLASSIFIER, DETECTOR = "classifier", "detector"  # the two tasks; reading needs a model for each
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The export stage on a network trained for seconds: the true path, and gates that shut."""
+"""Export of networks that were trained for seconds: the whole pipeline, and the gates."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from train.classifier import ClassifierTask
 from train.detector import DetectorTask
 
 DEVICE = torch.device("cpu")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session", params=["cnn", "mlp"])
@@ -44,7 +45,7 @@ def models(run, mnist_root):
 
 @pytest.fixture(scope="session")
 def detector_run(mnist_root, tmp_path_factory):
-    """A finished run of the detector, far too short to find anything."""
+    """A finished run of a detector, far too short to detect anything."""
     folder = tmp_path_factory.mktemp("runs") / "tiny-detector"
     config = loop.Config(arch="detector", epochs=1, batch_size=16, validation=200, scenes=48)
     digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
@@ -52,7 +53,13 @@ def detector_run(mnist_root, tmp_path_factory):
     return folder
 
 
-def test_both_models_pass_the_gates(models, run):
+@pytest.fixture(scope="session")
+def exported_detector(detector_run, mnist_root):
+    """The models of that run and their parity."""
+    return export(detector_run, mnist_root)
+
+
+def test_models_pass_the_gates(models, run):
     measured = json.loads((run / "export" / "parity.json").read_text())
     assert measured["score_difference"] < parity.SCORE_TOLERANCE
     assert measured["agreement"] >= parity.AGREEMENT
@@ -61,7 +68,7 @@ def test_both_models_pass_the_gates(models, run):
     parity.check(parity.Parity(**measured))
 
 
-def test_one_pinned_file_each(models):
+def test_each_model_is_one_file_with_pinned_versions(models):
     for path in models.values():
         model = onnx.load(path)
         onnx.checker.check_model(model, full_check=True)
@@ -75,7 +82,7 @@ def test_one_pinned_file_each(models):
     }
 
 
-def test_pixels_go_in_as_they_are(models, run):
+def test_models_take_raw_pixels(models, run):
     for path in models.values():
         model = onnx.load(path)
         (tiles,), (logits,) = model.graph.input, model.graph.output
@@ -88,11 +95,11 @@ def test_pixels_go_in_as_they_are(models, run):
         first = next(node for node in model.graph.node if graph.INPUT in node.input)
         assert first.op_type in before_input | {"DequantizeLinear"}
     int8 = [node.op_type for node in onnx.load(models["int8"]).graph.node]
-    # A network whose first layer is integer takes the pixels as its quantised input: nothing casts them.
+    # Where the first layer is integer, raw pixels are its quantised input and nothing casts them.
     assert int8.count("Cast") == (1 if "cnn" in run.name else 0)
 
 
-def test_weights_keep_to_seven_bits(models):
+def test_weights_have_seven_bits(models):
     model = onnx.load(models["int8"])
     weights = [
         onnx.numpy_helper.to_array(t) for t in model.graph.initializer if t.data_type == onnx.TensorProto.INT8
@@ -102,7 +109,7 @@ def test_weights_keep_to_seven_bits(models):
     assert all(np.abs(w.astype(int)).max() <= 64 for w in big)
 
 
-def test_the_metadata_is_all_that_running_needs(models, run):
+def test_metadata_is_complete(models, run):
     for precision, path in models.items():
         info = Classifier(path).info
         assert info.contract == contract.CONTRACT
@@ -112,7 +119,7 @@ def test_the_metadata_is_all_that_running_needs(models, run):
         assert 0 < info.rejection_threshold < 1
 
 
-def test_the_runtime_reads_with_the_exported_models(models):
+def test_exported_models_read_digits(models):
     tiles, labels = drawing.drawn_tiles(100, seed=77)
     for path in models.values():
         values, confidences = Classifier(path).classify(tiles)
@@ -120,7 +127,7 @@ def test_the_runtime_reads_with_the_exported_models(models):
         assert ((confidences > 0) & (confidences <= 1)).all()
 
 
-def test_the_same_run_gives_the_same_files(models, run, mnist_root, tmp_path):
+def test_export_is_reproducible(models, run, mnist_root, tmp_path):
     copy = tmp_path / run.name
     shutil.copytree(run, copy)
     again, _ = export(copy, mnist_root)
@@ -128,7 +135,7 @@ def test_the_same_run_gives_the_same_files(models, run, mnist_root, tmp_path):
         assert again[precision].read_bytes() == path.read_bytes()
 
 
-def test_the_weights_come_back_from_the_float_model(models, run):
+def test_weights_can_be_restored_from_the_float_model(models, run):
     network = checkpoint.load(run).network()
     folded = graph.fold(type(network)(*network.layers))
     folded.load_state_dict(graph.weights(onnx.load(models["float"])))
@@ -136,22 +143,24 @@ def test_the_weights_come_back_from_the_float_model(models, run):
     torch.testing.assert_close(folded(tiles), network(tiles), rtol=1e-4, atol=1e-4)
 
 
-def test_release_places_models_and_manifest(run, models, detector_run, mnist_root, tmp_path, monkeypatch):
+def test_release_copies_models_and_writes_the_manifest(
+    run, models, detector_run, exported_detector, mnist_root, tmp_path, monkeypatch
+):
     from edge_runtime.models import manifest
 
     released = release_run(run, models, mnist_root, tmp_path)
-    located = release_run(detector_run, export(detector_run, mnist_root)[0], mnist_root, tmp_path)
+    detectors = release_run(detector_run, exported_detector[0], mnist_root, tmp_path)
     monkeypatch.setattr(manifest, "FOLDER", tmp_path)
-    assert list(manifest.entries()) == located + released
-    assert all(entry.intact() for entry in released + located)
-    assert {(entry.task, entry.name) for entry in released + located} == {
+    assert list(manifest.entries()) == detectors + released
+    assert all(entry.intact() for entry in released + detectors)
+    assert {(entry.task, entry.name) for entry in released + detectors} == {
         (task, name) for task in ("classifier", "detector") for name in ("float", "int8")
     }
     assert all(entry.accuracy > 0.9 for entry in released)
     assert {path.name for path in tmp_path.iterdir()} == {"manifest.json"} | {
-        entry.file for entry in released + located
+        entry.file for entry in released + detectors
     }
-    # Placing one task's models leaves the other's alone.
+    # Releasing one task leaves the models of the other alone.
     assert release_run(run, models, mnist_root, tmp_path) == released
     assert {entry.task for entry in manifest.entries()} == {"classifier", "detector"}
 
@@ -163,23 +172,23 @@ GOOD = parity.Parity(
 
 
 @pytest.mark.parametrize(
-    ("change", "word"),
+    ("change", "message"),
     [
-        ({"score_difference": 0.01}, "torch's"),
-        ({"int8_accuracy": 0.9954}, "loses"),
-        ({"agreement": 0.9988}, "alike"),
-        ({"integer_operators": 0}, "integer"),
-        ({"int8_bytes": 300_000}, "bytes"),
+        ({"score_difference": 0.01}, "differ from torch by 0.01"),
+        ({"int8_accuracy": 0.9954}, "loses 0.06% accuracy"),
+        ({"agreement": 0.9988}, "agree on 99.88%"),
+        ({"integer_operators": 0}, "no integer convolution"),
+        ({"int8_bytes": 300_000}, "INT8 model has 300000 bytes"),
     ],
 )
-def test_every_gate_shuts(change, word):
+def test_each_gate_fails_on_its_own(change, message):
     parity.check(GOOD)
-    with pytest.raises(ExportError, match=word):
+    with pytest.raises(ExportError, match=message):
         parity.check(dataclasses.replace(GOOD, **change))
 
 
 def broken_quantisation(model, tiles):
-    """Quantise well, then mix up the largest tensor of weights."""
+    """Quantise, then reverse the largest tensor of weights."""
     quantized = GENUINE(model, tiles)
     weights = max(
         (t for t in quantized.graph.initializer if t.data_type == onnx.TensorProto.INT8),
@@ -204,9 +213,7 @@ def GENUINE_COPY(model):
 
 
 @pytest.mark.parametrize("spoil", [broken_quantisation, no_quantisation])
-def test_the_command_fails_where_the_models_do_not_agree(
-    spoil, run, mnist_root, tmp_path, monkeypatch, capsys
-):
+def test_command_fails_when_models_do_not_agree(spoil, run, mnist_root, tmp_path, monkeypatch, capsys):
     copy = tmp_path / run.name
     shutil.copytree(run, copy)
     monkeypatch.setattr(quantize, "quantize", spoil)
@@ -215,11 +222,11 @@ def test_the_command_fails_where_the_models_do_not_agree(
     errors = capsys.readouterr().err
     assert "do not agree" in errors
     assert len(errors.splitlines()) == 1
-    # What did not pass lies nowhere that a passed model would.
+    # Rejected models do not appear where those that passed would be.
     assert (copy / "export").exists() == (run / "export").exists()
 
 
-def test_an_unfinished_run_is_not_exported(run, mnist_root, tmp_path, capsys):
+def test_unfinished_runs_are_rejected(run, mnist_root, tmp_path, capsys):
     state = checkpoint.load(run)
     (tmp_path / "run").mkdir()
     checkpoint.save(dataclasses.replace(state, epoch=1), tmp_path / "run")
@@ -227,32 +234,32 @@ def test_an_unfinished_run_is_not_exported(run, mnist_root, tmp_path, capsys):
     assert "python -m train --resume" in capsys.readouterr().err
 
 
-def test_no_run_is_said_in_a_line(tmp_path, capsys):
+def test_missing_run_gives_one_line(tmp_path, capsys):
     assert main([str(tmp_path)]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_another_contract_is_refused_with_both_versions(models, tmp_path):
+def test_other_contract_versions_are_rejected(models, tmp_path):
     model = onnx.load(models["int8"])
     entries = {entry.key: entry.value for entry in model.metadata_props}
-    graph.describe(model, {**entries, "contract": 99})
+    graph.set_metadata(model, {**entries, "contract": 99})
     onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(ModelError, match=rf"contract 99.*contract {contract.CONTRACT}"):
+    with pytest.raises(ModelError, match=rf"contract 99, this version needs {contract.CONTRACT}"):
         Classifier(tmp_path / "other.onnx")
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [("temperature", "0"), ("temperature", "nan"), ("rejection_threshold", "7")]
 )
-def test_senseless_metadata_is_refused(key, value, models, tmp_path):
+def test_invalid_metadata_is_rejected(key, value, models, tmp_path):
     model = onnx.load(models["int8"])
-    graph.describe(model, {entry.key: entry.value for entry in model.metadata_props} | {key: value})
+    graph.set_metadata(model, {entry.key: entry.value for entry in model.metadata_props} | {key: value})
     onnx.save(model, tmp_path / "other.onnx")
-    with pytest.raises(ModelError, match="senseless"):
+    with pytest.raises(ModelError, match=f"invalid {key.replace('_', ' ')}"):
         Classifier(tmp_path / "other.onnx")
 
 
-def test_a_model_with_another_input_is_refused(models, tmp_path):
+def test_models_with_other_inputs_are_rejected(models, tmp_path):
     model = onnx.load(models["float"])
     for node in model.graph.node:
         node.input[:] = ["bytes" if name == graph.INPUT else name for name in node.input]
@@ -265,44 +272,44 @@ def test_a_model_with_another_input_is_refused(models, tmp_path):
 
 
 @pytest.mark.parametrize("lacking", ["contract", "temperature", "fusion", "run_id"])
-def test_lacking_metadata_is_named(lacking, models, tmp_path):
+def test_missing_metadata_is_reported(lacking, models, tmp_path):
     model = onnx.load(models["int8"])
     entries = {entry.key: entry.value for entry in model.metadata_props if entry.key != lacking}
-    graph.describe(model, entries)
+    graph.set_metadata(model, entries)
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match="export"):
         Classifier(tmp_path / "other.onnx")
 
 
-def test_the_locator_passes_the_gates_and_takes_images_of_any_size(detector_run, mnist_root):
-    models, proof = export(detector_run, mnist_root)
+def test_detector_passes_the_gates_and_takes_any_size(exported_detector):
+    models, proof = exported_detector
     assert proof.integer_operators >= 5
     for precision, path in models.items():
         detector = Detector(path)
-        about = graph.about(path)
-        assert (about["precision"], about["run_id"]) == (precision, "tiny-detector")
+        metadata = graph.metadata(path)
+        assert (metadata["precision"], metadata["run_id"]) == (precision, "tiny-detector")
         for height, width in ((96, 96), (100, 240)):
             scores = detector.scores(np.zeros((1, height, width), np.uint8))
             assert scores.shape == (1, 16, height // 4, width // 4)
 
 
-def test_a_locator_is_no_classifier_and_the_reverse(models, detector_run, mnist_root):
-    detectors, _ = export(detector_run, mnist_root)
+def test_classifier_and_detector_are_not_interchangeable(models, exported_detector):
+    detectors, _ = exported_detector
     with pytest.raises(ModelError, match=r"does not map|missing"):
         Classifier(detectors["int8"])
     with pytest.raises(ModelError, match="stride"):
         Detector(models["int8"])
 
 
-def test_a_locator_of_other_sizes_is_refused(detector_run, mnist_root, tmp_path):
-    model = onnx.load(export(detector_run, mnist_root)[0]["float"])
-    graph.describe(model, {entry.key: entry.value for entry in model.metadata_props} | {"sizes": "20 90"})
+def test_detectors_of_other_digit_sizes_are_rejected(exported_detector, tmp_path):
+    model = onnx.load(exported_detector[0]["float"])
+    graph.set_metadata(model, {entry.key: entry.value for entry in model.metadata_props} | {"sizes": "20 90"})
     onnx.save(model, tmp_path / "other.onnx")
     with pytest.raises(ModelError, match="sizes 20 90"):
         Detector(tmp_path / "other.onnx")
 
 
-def test_the_vote_trusts_what_tells_digits_from_others():
+def test_fusion_weights_informative_features():
     generator = np.random.default_rng(0)
 
     def scene():
@@ -322,12 +329,12 @@ def test_the_vote_trusts_what_tells_digits_from_others():
     assert fitted.class_logits > 0.3
     assert fitted.objectness > 0.3
     seen = scene()
-    combined = fuse(fitted, seen.probabilities, seen.candidates, seen.contrasts, seen.overflows)
-    assert (combined.argmax(1) == seen.labels).mean() > 0.75
+    fused = fuse(fitted, seen.probabilities, seen.candidates, seen.contrasts, seen.overflows)
+    assert (fused.argmax(1) == seen.labels).mean() > 0.75
     assert FusionWeights.from_json(fitted.to_json()).objectness == pytest.approx(fitted.objectness, abs=1e-3)
 
 
-def test_the_threshold_refuses_as_few_as_it_says():
+def test_threshold_rejects_at_most_its_share():
     confidences = np.linspace(0, 1, 100_001).astype(np.float32) ** 0.05
     least = calibration.choose_threshold(confidences)
     assert (confidences < least).mean() <= calibration.MAX_REJECTED + 1e-4
@@ -335,7 +342,7 @@ def test_the_threshold_refuses_as_few_as_it_says():
     assert calibration.choose_threshold(np.zeros(9, np.float32)) == calibration.MIN_CONFIDENCE
 
 
-def test_the_temperature_makes_confidence_true():
+def test_temperature_is_recovered():
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 10, 4000)
     honest = generator.normal(size=(4000, 10)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Simulated handwriting, paper, scenes, cameras and videos, drawn with numpy and OpenCV; PyTorch is not needed.
+"""Simulated handwriting, paper, scenes, cameras and videos, drawn with numpy and OpenCV, without PyTorch.
 
 Two functions need packages of the extra `train`: redrawing MNIST's digits with another pen (scikit-image) and
 printing letters (Pillow, matplotlib). They import them when they are called.

@@ -53,9 +53,9 @@ def draw(
     margin = pen / 2 + 2
     size = np.ceil((high - low) * scale + 2 * margin).astype(int)
     ink = np.zeros((size[1], size[0]), np.uint8)
-    for stroke in drawn:
-        points = np.rint(((stroke - low) * scale + margin) * (1 << _SUBPIXEL)).astype(np.int32)
-        cv2.polylines(ink, [points], False, 255, max(1, round(pen)), cv2.LINE_AA, _SUBPIXEL)
+    for curve in drawn:
+        pixels = np.rint(((curve - low) * scale + margin) * (1 << _SUBPIXEL)).astype(np.int32)
+        cv2.polylines(ink, [pixels], False, 255, max(1, round(pen)), cv2.LINE_AA, _SUBPIXEL)
     return ink
 
 

@@ -1,0 +1,54 @@
+"""Worker processes that draw simulated scenes; their number changes neither the scenes nor their order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+from tqdm import tqdm
+
+from edge_runtime.profiling.host import cores
+
+_draw: Callable[[int], Any] | None = None
+
+
+def draw_all(
+    prepare: Callable[..., Callable[[int], Any]],
+    arguments: tuple[Any, ...],
+    count: int,
+    *,
+    chunk: int,
+    processes: int | None = None,
+) -> Iterator[Any]:
+    """Yield what `prepare(*arguments)` returns for every index below `count`, in order.
+
+    Each of the `processes` (default: one per core) calls `prepare` once and is given `chunk` indices at a
+    time. A single chunk is drawn in this process, as starting another one takes seconds.
+    """
+    processes = processes or cores()
+    if processes == 1 or count <= chunk:
+        yield from _with_progress(map(prepare(*arguments), range(count)), count)
+        return
+    # A forked process would inherit the locks of torch's threads, but not the threads.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, _start, (prepare, arguments)) as pool:
+        yield from _with_progress(pool.imap(_call, range(count), chunksize=chunk), count)
+
+
+def _with_progress(drawn: Iterator[Any], count: int) -> Iterator[Any]:
+    terminal = sys.stderr.isatty()
+    return iter(tqdm(drawn, total=count, desc="drawing scenes", leave=False, disable=not terminal))
+
+
+def _start(prepare: Callable[..., Callable[[int], Any]], arguments: tuple[Any, ...]) -> None:
+    global _draw
+    cv2.setNumThreads(1)
+    _draw = prepare(*arguments)
+
+
+def _call(index: int) -> Any:
+    assert _draw is not None
+    return _draw(index)
