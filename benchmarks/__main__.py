@@ -70,7 +70,7 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
         type=_frames,
         default=20_000,
         metavar="N",
-        help="frames to measure memory (default: 20000)",
+        help="frames to measure memory over (default: 20000)",
     )
     live.add_argument(
         "--clients", type=whole_number, default=50, metavar="N", help="HTTP clients (default: 50)"
@@ -148,7 +148,7 @@ def _run(options: argparse.Namespace) -> int:
         speed.page(options.seconds),
         speed.processes(options.repeats),
         speed.folder(options.data, options.repeats),
-        # Negatives are drawn with packages that a device seldom has.
+        # Drawing negatives needs packages that are rarely installed on a device.
         () if robustness.missing() else robustness.measure(options.data),
     )
     done = record.write(options.out or _timed_path(record.FOLDER), _reported(results))
@@ -204,7 +204,7 @@ def _compare(options: argparse.Namespace) -> int:
     before, after = record.read(options.before), record.read(options.after)
     lines = compare.differences(before, after)
     if before.conditions["host"] != after.conditions["host"]:
-        print("the records are of different machines or systems")
+        print("the records are from different machines or systems")
     print("\n".join(lines) or "no differences")
     regressions = compare.regressions(before, after)
     for line in regressions:

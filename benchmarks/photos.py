@@ -1,4 +1,4 @@
-"""Scores the reading of labelled photographs: images with a box around every digit.
+"""Scores the reading of photographs in which every digit is labelled with a box.
 
 A labelled folder holds one or both of these files:
 
@@ -262,7 +262,7 @@ def page(figures: dict[str, Any], scores: Sequence[Score]) -> str:
             f"{figures['images']} images with {figures['digits']} digits",
             f"  F1 {figures['f1']:.3f}: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}",
             f"  mean F1 of the sources {figures['f1_mean_of_sources']:.3f}",
-            f"  detection F1, whatever the value {figures['detection_f1']:.3f}",
+            f"  detection F1, ignoring the values, {figures['detection_f1']:.3f}",
             f"  images read perfectly {figures['perfect']:.1%}",
             "  F1 by kind: "
             + ", ".join(

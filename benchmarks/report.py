@@ -255,7 +255,7 @@ def _draw_plot(record: Record, path: Path) -> None:
         label = f"{result['contender']} {percent:.2f} %"
         trade_off.annotate(label, (size, percent), xytext=(0, 10), textcoords="offset points", ha="center")
     trade_off.set(title="Accuracy and size", xlabel="kB", ylabel="% of the MNIST test set")
-    # A scale on which a hundredth of a percent point looks as small as it is.
+    # A scale on which a hundredth of a percentage point looks as small as it is.
     percents = [result["accuracy"] * 100 for result in released]
     trade_off.set(xlim=(0, 1.25 * max(result["bytes"] / 1000 for result in released)))
     trade_off.set(ylim=(min(percents) - 0.5, max(percents) + 0.3))

@@ -1,4 +1,4 @@
-"""Overlap and suppression of boxes: IoU, coverage, non-maximum suppression. The only copy.
+"""Overlap and suppression of boxes: IoU, coverage, non-maximum suppression.
 
 An array of boxes is float `[N, 4]`: left, top, right, bottom in pixels. A `Box` holds one result.
 """
@@ -20,7 +20,7 @@ _SIMILAR_AREA = 0.6  # ratio of areas from which two boxes are of similar size
 _NESTED = 0.5  # share of the smaller box inside the larger one, from which only one of the two is kept
 _SHAPE_AREA = 6  # a box this many times as large as the digit in it is a shape around the digit
 _MAX_OVERFLOW = 0.02  # share of ink outside its box up to which a digit is separate from what surrounds it
-_PAIR_HEIGHT, _PAIR_OVERLAP = 0.7, 0.2  # two digits in one box: least relative height, most mutual overlap
+_PAIR_HEIGHT, _PAIR_OVERLAP = 0.7, 0.2  # of two digits in one box: least relative height, most mutual overlap
 
 
 def area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -43,17 +43,17 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating
 
 
 def covered(boxes: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Share 0..1 of the smaller of every two of the boxes `[N, 4]` that lies in the other: `[N, N]`."""
+    """For every two of the boxes `[N, 4]`, the share 0..1 of the smaller that lies in the other: `[N, N]`."""
     areas = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3).prod(axis=1)
     shared = intersection(boxes, boxes)
     return np.asarray(shared / np.minimum(areas[:, None], areas[None]), np.float32)
 
 
 def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Non-maximum suppression: indices of the boxes `[N, 4]`, best first, that no better one duplicates.
+    """Non-maximum suppression: indices of those boxes that duplicate no better one.
 
-    Boxes of different sizes are both kept, such as an 8 and a loop in it: the classifier decides between
-    them.
+    `boxes` `[N, 4]` are sorted, best first. Overlapping boxes of different sizes, such as an 8 and one of its
+    loops, are both kept: the classifier decides between them.
     """
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     alive = np.ones(len(boxes), bool)
@@ -72,7 +72,7 @@ def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
 def suppress_nested(
     boxes: NDArray[np.float32], confidences: NDArray[np.float32], overflows: NDArray[np.float32]
 ) -> list[int]:
-    """Suppression after classification: indices of the boxes `[N, 4]` of which none contains another.
+    """Suppression after classification: indices of boxes `[N, 4]`, none of which contains another.
 
     Of a digit and a part of it, the digit is kept. Of a drawn shape and a digit in it, the digit is kept: the
     shape is far larger, and hardly any of the digit's ink lies outside its box. Of a box around two digits
@@ -106,7 +106,7 @@ def corners(boxes: Iterable[Box]) -> NDArray[np.float64]:
 
 
 def hull(boxes: Iterable[Box]) -> Box:
-    """The smallest box around all of one or more boxes."""
+    """The smallest box that contains all of the boxes, at least one."""
     low, high = np.split(corners(boxes), 2, axis=1)
     (x, y), (right, bottom) = low.min(axis=0).astype(int).tolist(), high.max(axis=0).astype(int).tolist()
     return Box(x, y, right - x, bottom - y)

@@ -1,4 +1,4 @@
-"""Exceptions of the library. Every message is one line that names the input and the way out.
+"""Exceptions of the library. Every message is one line that names the input and says what to do.
 
 EdgeDigitsError
 ├── ImageError               not an image, damaged, or too large

@@ -56,8 +56,8 @@ class _Log:
 def drops(times: int = 3, away: float = 3.0, rest: float = 4.0) -> Iterator[dict[str, Any]]:
     """Yield the events of a stream that drops several times, and the seconds to notice and to return.
 
-    The stream drops `times` times for `away` s or until that is noticed, by turns silent and disconnected,
-    `rest` s after it began or came back.
+    The stream drops `times` times, alternately silent and disconnected: each time `rest` s after it began or
+    came back, and for `away` s, or longer if the loss has not been noticed by then.
     """
     scenes = itertools.islice(videos.Video("still", SEEDS[0]), 60)
     log = _Log()

@@ -32,7 +32,7 @@ class SyntheticFrames(Frames):
 
 
 class RepeatedFrames(Frames):
-    """`count` frames, the images of a video over and over, as fast as they are read."""
+    """`count` frames: the images of a video, repeated, as fast as they are read."""
 
     name = "repeated"
 

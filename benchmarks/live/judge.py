@@ -16,10 +16,10 @@ from edge_runtime.live.view import View
 from edge_runtime.results import Box
 from train.synthetic import videos
 
-_LEGIBLE = 0.9  # share of a digit's ink that is visible, from which on the digit is judged
-_HIDDEN = 0.05  # and up to which nothing of it can be read
+_LEGIBLE = 0.9  # visible share of a digit's ink from which the digit is judged
+_HIDDEN = 0.05  # visible share up to which nothing of it can be read
 _BORDER = 2  # px between a digit that is completely in view and the border of the frame
-_MIN_IOU = 0.2  # from which on a track belongs to a digit
+_MIN_IOU = 0.2  # from which a track belongs to a digit
 
 _TRACK_GRACE = 10  # frames for which a track may show what was true before
 _EVENT_GRACE = 45  # frames for which an event may report what was true before
@@ -31,7 +31,7 @@ _COMPLETE_FRAMES = 2 * videos.FPS  # in a row, after which a number must be repo
 class Judge:
     """Judges the views of one video, frame by frame.
 
-    `wrong_events` describes the events that never were true; `delays` gives for each number (by its number
+    `wrong_events` describes the events that were never true; `delays` gives for each number (by its number
     in the video) the frames from when it was complete to its event. A number is complete while all its digits
     are legible and inside the frame.
     """
@@ -153,7 +153,7 @@ def _digit_at(box: Box, shown: Sequence[videos.LabelledDigit]) -> videos.Labelle
 def _reported(event: Event, shown: Sequence[videos.LabelledDigit], *, complete: bool = False) -> int | None:
     """The number in a frame that an event reports correctly, None if there is none.
 
-    Legible digits must be reported, others may be. With `complete`, only complete numbers count.
+    Legible digits must be reported; partly hidden ones may be. With `complete`, only complete numbers count.
     """
     assert event.number
     for number, digits in _by_number(shown).items():

@@ -19,7 +19,7 @@ def live_summary(record: Record) -> str:
         "Live, on synthetic 640x480 videos at 30 frames per second:",
         f"{p50[0]:.1f} to {p50[-1]:.1f} ms from the arrival of a frame to its result",
         f"(p50 by video; p99 at most {p99:.1f} ms),",
-        f"on {100 * share[0]:.0f} % to {100 * share[-1]:.0f} % of one core.",
+        f"using {100 * share[0]:.0f} % to {100 * share[-1]:.0f} % of one core.",
         f"Of the confirmed digits, {100 * videos['track_accuracy']:.1f} % are correct;",
         f"{videos['wrong_events_per_1000_frames']:.2f} events per 1,000 frames are wrong;",
         f"a number is reported within {videos['delay_frames']['p90']} frames",
@@ -44,9 +44,9 @@ def live_page(record: Record) -> str:
         _steadiness_text(record.of_kind("videos")[0]),
         _steadiness_table(record),
         "## Delay and cost",
-        "Delay is the time from the arrival of a frame to its result, for the frames that were read; the "
-        "others show nothing new. The process runs on one core and reads a Motion JPEG stream of 30 frames "
-        "per second. Receiving and decoding the stream count as cost, drawing does not.",
+        "Delay is the time from the arrival of a frame to its result, for the frames that were read; frames "
+        "that show nothing new are not read. The process runs on one core and reads a Motion JPEG stream of "
+        "30 frames per second. Receiving and decoding the stream count as cost, drawing does not.",
         _delay_table(record),
         "## Memory",
         _memory_text(record.of_kind("memory")[0]),

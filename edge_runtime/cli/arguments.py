@@ -39,7 +39,7 @@ def frame_rate(text: str) -> float:
 
 
 def _number(text: str) -> float:
-    """The number that a text stands for; 0, which no argument allows, if it is none."""
+    """Parse a number; return 0, which no argument allows, for a text that is not one."""
     try:
         return float(text)
     except ValueError:

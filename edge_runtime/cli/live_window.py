@@ -1,4 +1,4 @@
-"""The window of `edge-digits camera`: shows views, and does what its keys ask for."""
+"""The window of `edge-digits camera`: shows views and responds to its keys."""
 
 from __future__ import annotations
 

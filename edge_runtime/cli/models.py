@@ -20,7 +20,7 @@ def models(options: argparse.Namespace) -> int:
         default = "  (default)" if entry.name == manifest.DEFAULT else ""
         print(
             f"{entry.task:<11} {entry.name:<6} {entry.architecture:<12} {entry.bytes / 1000:>7.1f} kB"
-            f"  {entry.run_id:<26}  {entry.accuracy:.2%} of {entry.measured}{default}"
+            f"  {entry.run_id:<26}  {entry.accuracy:.2%} on {entry.measured}{default}"
         )
     print(f"files in {manifest.FOLDER}")
     return 0

@@ -79,7 +79,7 @@ def _add_read(commands: Commands) -> None:
         help="image, folder, glob in quotes, or - to read paths from standard input",
     )
     read.add_argument(
-        "--out", type=Path, metavar="FILE", help="write one row per digit to FILE: .csv, .jsonl or .parquet"
+        "--out", type=Path, metavar="FILE", help="write one row per digit to FILE (.csv, .jsonl or .parquet)"
     )
     existing = read.add_mutually_exclusive_group()
     existing.add_argument(
@@ -89,7 +89,10 @@ def _add_read(commands: Commands) -> None:
     )
     existing.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
     read.add_argument(
-        "--annotate", type=Path, metavar="DIR", help="save copies of the images with boxes and labels in DIR"
+        "--annotate",
+        type=Path,
+        metavar="DIR",
+        help="save copies of the images with boxes and labels to DIR",
     )
     read.add_argument(
         "--tiles", action="store_true", help="with --annotate: show the classifier's input below each box"
@@ -134,10 +137,10 @@ def _add_camera(commands: Commands) -> None:
     )
     _add_json(camera, "print one line of JSON per event")
     camera.add_argument(
-        "--out", type=Path, metavar="FILE", help="append one line of JSON per event to FILE, .jsonl"
+        "--out", type=Path, metavar="FILE", help="append one line of JSON per event to FILE (.jsonl)"
     )
     camera.add_argument(
-        "--record", type=Path, metavar="FILE", help="record a video with boxes and labels in FILE, .mp4"
+        "--record", type=Path, metavar="FILE", help="record a video with boxes and labels to FILE (.mp4)"
     )
     camera.add_argument(
         "--raw", action="store_true", help="with --record: record the frames without boxes and labels"
@@ -167,7 +170,11 @@ def _add_profile(commands: Commands) -> None:
     summary = "compare the speed of INT8 and float on this machine"
     profile = _add_command(commands, "profile", "profile", summary)
     profile.add_argument(
-        "--model", default="int8", metavar="NAME", help="path of an exported .onnx file to measure as well"
+        "--model",
+        default="int8",
+        metavar="NAME",
+        help="model that reads the sample page: int8 (default), float, or the path of an exported .onnx "
+        "file, which is then measured as well",
     )
     profile.add_argument(
         "--seconds",

@@ -117,7 +117,7 @@ def _expand(options: argparse.Namespace) -> Iterator[str | None]:
 
 
 def _sources(arguments: list[str]) -> Iterator[str | None]:
-    """The arguments, with the lines of standard input in the place of `-`."""
+    """The arguments, with the lines of standard input in place of `-`."""
     from edge_runtime.images import paths
 
     for argument in arguments:

@@ -14,7 +14,7 @@ from types import FrameType
 
 @contextlib.contextmanager
 def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Make SIGTERM raise `KeyboardInterrupt` as Ctrl-C does, so that everything is closed."""
+    """Make SIGTERM raise `KeyboardInterrupt` as Ctrl-C does, so that everything is closed properly."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

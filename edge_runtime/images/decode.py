@@ -22,7 +22,7 @@ _OUT_OF_MEMORY = -4  # OpenCV's error code
 def decode(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
     """Decode an image file to grey `uint8 (H, W)`, upright.
 
-    Follows the orientation tag, reduces 16 bits to 8, and lays transparent images over white or black,
+    Applies the orientation tag, reduces 16 bits to 8, and lays transparent images over white or black,
     whichever their ink stands out from. The header is checked before anything is decoded. Raises `ImageError`
     if the data is not an image, is damaged or exceeds the limits.
     """
@@ -32,7 +32,7 @@ def decode(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
 def decode_colour(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
     """Decode an image file to BGR `uint8 (H, W, 3)`, upright. Raises `ImageError` as `decode` does.
 
-    A transparent image comes out grey, as `decode` returns it, so that results are drawn on what was read.
+    A transparent image becomes grey, as `decode` returns it, so that results are drawn on what was read.
     """
     image = _load(data, cv2.IMREAD_COLOR, limits)
     if image.shape[2] == 4:
@@ -41,7 +41,7 @@ def decode_colour(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
 
 
 def _load(data: bytes, flags: int, limits: Limits) -> NDArray[Any]:
-    """Check and decode an image file: BGRA if it has an alpha channel, else as `flags` say."""
+    """Check and decode an image file: BGRA if it has an alpha channel, else as `flags` specify."""
     unmeasured = limits if check(data, limits) is None else None
     if _may_have_alpha(data):
         image = _imdecode(data, cv2.IMREAD_UNCHANGED, unmeasured)
@@ -58,7 +58,7 @@ def _may_have_alpha(data: bytes) -> bool:
 
 
 def _imdecode(data: bytes, flags: int, unmeasured: Limits | None) -> NDArray[Any]:
-    """Decode, and check the size against the limits `unmeasured` if the header did not tell it."""
+    """Decode, and check the size against the limits `unmeasured` if the header did not give it."""
     try:
         image: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:

@@ -22,7 +22,7 @@ from edge_runtime.images.limits import MAX_NETPBM_HEADER, MAX_SEGMENTS, Limits
 class Header(NamedTuple):
     """What a file claims to be.
 
-    `format` is "JPEG", "PNG", "WebP", "BMP" or "GIF" for the usual kinds of these, "arithmetic JPEG",
+    `format` is "JPEG", "PNG", "WebP", "BMP" or "GIF" for ordinary files of these, "arithmetic JPEG",
     "lossless JPEG" or "animated WebP" for unusual ones, and "other" for all other formats. `width` and
     `height` are in px, at least 1. `bytes_per_pixel` estimates the memory that decoding takes.
     """
@@ -34,7 +34,7 @@ class Header(NamedTuple):
 
 
 def check(data: bytes, limits: Limits) -> Header | None:
-    """Return the header of an image file, or None if its size only shows once it is decoded.
+    """Return the header of an image file, or None if its size is only known once it is decoded.
 
     Raises `ImageError` if the file is empty, its format is not allowed, or the image exceeds the limits.
     """
@@ -109,7 +109,7 @@ def _measure_png(start: bytes) -> Header | None:
 _next_marker = re.compile(rb"\xff([^\x00\xff])").search  # skips fill bytes and garbage, as libjpeg does
 _JPEG_BARE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 _JPEG_END = {0xD8, 0xD9, 0xDA}  # markers that are errors before the frame header
-_JPEG_NO_FRAME = {0xC4, 0xC8, 0xCC}  # markers among those of frame headers that start something else
+_JPEG_NO_FRAME = {0xC4, 0xC8, 0xCC}  # markers in the range of frame headers that are something else
 _JPEG_LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 _JPEG_SEQUENTIAL = {0xC0, 0xC1}  # the decoder keeps the coefficients of the whole image for all others
 
@@ -160,7 +160,7 @@ def _measure_bmp(data: bytes) -> Header:
 
 
 def _measure_gif(data: bytes) -> Header:
-    width, height = struct.unpack_from("<HH", data, 6)  # imagesize takes them for signed numbers
+    width, height = struct.unpack_from("<HH", data, 6)  # imagesize reads these as signed numbers
     return Header("GIF", width, height, 9)
 
 
@@ -172,7 +172,7 @@ def _measure_other(data: bytes) -> Header | None:
     # A damaged header raises all kinds of errors in imagesize.
     except Exception:
         return None
-    # SVGs have fractions of pixels, and OpenCV does not decode them.
+    # The size of an SVG may be fractional; OpenCV does not decode SVGs.
     return Header("other", width, height, 17) if isinstance(width, int) and isinstance(height, int) else None
 
 

@@ -32,7 +32,7 @@ def expand(
 ) -> Iterator[str | None]:
     """Expand files, folders and globs to the paths of images, sorted within each folder.
 
-    Folders are searched to any depth if `recursive`, each only once even if links lead in circles; the folder
+    Folders are searched to any depth if `recursive`, each only once even if links form a cycle; the folder
     `skip` is left out. A folder without images, a glob without a match, and None are passed on unchanged.
     """
     for argument in arguments:
@@ -126,13 +126,13 @@ def _ready(stream: int) -> bool:
 def read_file(path: str | Path) -> bytes:
     """Read a whole file.
 
-    Raises `ImageError` with the system's reason, for anything but a regular file, and beyond `MAX_BYTES`.
+    Raises `ImageError` if it cannot be read, is not a regular file, or is larger than `MAX_BYTES`.
     """
     try:
         handle = os.open(path, _OPEN_FLAGS)
         try:
             data = os.read(handle, _CHUNK)
-            # A small file is complete now. To look up its type and size as well would take a fifth longer.
+            # A small file is complete now. Looking up its type and size as well would take a fifth longer.
             return data if 0 < len(data) < _CHUNK else data + _read_rest(handle, len(data))
         finally:
             os.close(handle)

@@ -51,7 +51,7 @@ class EventFile:
         start = self._file.read(len(_LINE_START))
         self._file.seek(max(0, end - _TAIL))
         last = self._file.read(_TAIL).rpartition(b"\n")[2]
-        # The file, and its last line, may be empty or end inside what every line begins with.
+        # The file, and its last line, may be empty, or cut off within `_LINE_START`.
         if not all(part.startswith(_LINE_START[: len(part)]) for part in (start, last)):
             raise OutputError(f"{self.path} is not an event file; choose another name")
         if not last:

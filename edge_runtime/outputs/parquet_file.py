@@ -19,7 +19,8 @@ class ParquetFile(JsonLinesFile):
     """Apache Parquet.
 
     A Parquet file is unreadable until it is complete. Rows are therefore collected as JSON lines beside it,
-    in `NAME.partial.jsonl`, and converted at the end. After an interruption it stays and can be resumed.
+    in `NAME.partial.jsonl`, and converted at the end. After an interruption, that file is kept and
+    the run can be resumed.
     """
 
     journal_suffix = ".partial.jsonl"

@@ -71,7 +71,7 @@ class Recording:
 
         A frame is dropped when the queue is full; with `wait`, only when it is still full after two seconds.
         Playback starts at the time of the first frame; a frame that is no later than the last is dropped.
-        Frames of another size than the first are scaled to fit, with black borders.
+        Frames that differ in size from the first are scaled to fit, with black borders.
         """
         if self._start is None:
             self._start = seconds

@@ -36,7 +36,7 @@ class TableFile:
         self._last_start = 0  # byte at which the rows of `last` begin
         self._journal = path.with_name(path.name + self.journal_suffix)
         if resume and os.path.exists(path) and not os.path.exists(self._journal):
-            raise OutputError(f"{path} is complete, there is nothing to resume; --overwrite replaces it")
+            raise OutputError(f"{path} is complete: there is nothing to resume; replace it with --overwrite")
         for file in (path, self._journal):
             if os.path.exists(file) and not (overwrite or resume):
                 raise OutputError(f"{file} exists; continue it with --resume or replace it with --overwrite")
@@ -80,7 +80,7 @@ class TableFile:
             self._replace_from(start, self.render(readings))
         except OSError as error:
             raise OutputError(
-                f"cannot write {self.path}: {error.strerror or error}; earlier results are kept, "
+                f"cannot write {self.path}: {error.strerror or error}; earlier results are kept; "
                 "free some space and continue with --resume"
             ) from error
 

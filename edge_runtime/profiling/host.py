@@ -42,7 +42,7 @@ _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "as
 
 
 def facts() -> dict[str, Any]:
-    """What decides the speed of this machine: its CPU, integer instructions, cores and memory.
+    """What determines the speed of this machine: its CPU, integer instructions, cores and memory.
 
     `memory_mb` is None where it is unknown, and `flags` holds only flags that matter for INT8 models.
     """
@@ -81,7 +81,7 @@ def state() -> dict[str, Any]:
 
 
 def _throttled() -> str | None:
-    """The throttle flags of a Raspberry Pi: other than "0x0" they mean heat or a weak power supply."""
+    """The throttle flags of a Raspberry Pi: all but "0x0" mean heat or a weak power supply."""
     if not shutil.which("vcgencmd"):
         return None
     done = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, check=False)

@@ -132,7 +132,7 @@ PRINT_PEAK = {
 
 
 def cold_programs(names: Iterable[str]) -> dict[str, str]:
-    """Python programs by name: "imports" alone, and for each model, all that leads to its first result."""
+    """Python programs by name: "imports" alone, and one that runs to the first result of each model."""
     models = {name: _COLD.format(model=name) for name in names}
     return {"imports": "import numpy, cv2, onnxruntime", **models}
 

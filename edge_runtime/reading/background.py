@@ -21,11 +21,11 @@ def subtract_background(patch: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Difference of every pixel from the paper, in grey levels: float32 `(H, W)`, positive is brighter."""
     bright = patch.astype(np.float32)
     paper, level = _fit_paper(bright)
-    # Light multiplies: in the shade the same ink differs by fewer grey levels, so the difference is relative.
+    # In the shade, the same ink differs from the paper by fewer grey levels: scale by the paper's brightness.
     return np.asarray(bright * (level / paper) - level, np.float32)
 
 
-@lru_cache(maxsize=256)  # patches are scaled to one size, so there are only a few dozen lengths of sides
+@lru_cache(maxsize=256)  # patches are scaled to one size, so there are only a few dozen side lengths
 def _grid(side: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Indices of the grid's points along a side of a patch, and coordinates -1..1 of all pixels along it."""
     return (np.arange(_GRID) * (side - 1)) // (_GRID - 1), np.linspace(-1, 1, side, dtype=np.float32)
@@ -42,7 +42,7 @@ def _fit_paper(bright: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]
     plane = np.array([level, 0, 0], np.float32)
     for _ in range(3):
         guess = _PLANE @ plane
-        # Under ink, the paper is taken to be as bright as the last plane says.
+        # Under ink, assume that the paper is as bright as the previous fit.
         plane = np.asarray(_FIT @ np.where(np.abs(values - guess) < tolerance, values, guess), np.float32)
     level, slope, lean = plane
     paper = np.maximum((slope * down)[:, None] + (lean * across + level), np.float32(1))
@@ -55,7 +55,7 @@ def erase_lines(ink: NDArray[np.uint8], left: int, top: int, right: int, bottom:
         before, after = image[:, : max(0, low - 1)], image[:, high + 1 :]
         if before.shape[1] < 3 or after.shape[1] < 3:
             continue
-        # A line inks nearly all of a row in both margins; a tilted one leaves in another row than it enters.
+        # A line fills a row of both margins; a tilted line enters in one row and leaves in another.
         begins, ends = before.min(axis=1) > 96, after.min(axis=1) > 96
         if not (begins.any() and ends.any()):
             continue

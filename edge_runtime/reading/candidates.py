@@ -1,4 +1,4 @@
-"""Candidates: what the detector takes for digits, before the classifier has looked at them."""
+"""Candidates: the detector's proposals, before the classifier has judged them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Candidates:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
-        """The candidates of several parts, in their order."""
+        """All candidates of several parts, in the order of the parts."""
         return cls(
             np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.objectness for part in parts]),

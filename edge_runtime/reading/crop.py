@@ -1,7 +1,7 @@
-"""Cropping: the ink inside a candidate's box, as a tile, without lines, neighbours and uneven paper.
+"""Cropping: makes a tile of the ink in a candidate's box, without lines, neighbours and uneven paper.
 
-Training, calibration, benchmarks and the runtime all make their tiles here, so that the classifier sees the
-same everywhere.
+Training, calibration, benchmarks and the runtime all make their tiles here, so that the classifier always
+sees the same kind of tile.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _WORKING_SIZE = 2 * INK  # longer side of the box
 _MARGIN = 8  # around the box, where paper, lines and neighbours can be seen
 _SLACK = 4  # boxes are not exact: ink may extend this far beyond the box
-_SAME_THING = 0.4  # share of overlap from which two boxes are about the same thing
+_SAME_THING = 0.4  # share of overlap from which two boxes enclose the same thing
 _SIMILAR = 0.7  # doublings by which the sizes of neighbours may differ
 _OWNED = 0.8  # a connected component with this share in a neighbour's box belongs to the neighbour
 _LEAST_CONTRAST = 8  # grey levels between ink and paper
@@ -78,7 +78,7 @@ def crop_tiles(grey: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> lis
 
 
 def _neighbours(boxes: Sequence[Sequence[float]]) -> list[list[int]]:
-    """For every box, the others of similar size that reach into it without being about the same thing."""
+    """For every box, the others of similar size that reach into it without enclosing the same thing."""
     corners = np.array(boxes, np.float32).reshape(-1, 4)
     longer = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3).max(axis=1)
     similar = np.abs(np.log2(longer[:, None] / longer)) < _SIMILAR
@@ -88,7 +88,7 @@ def _neighbours(boxes: Sequence[Sequence[float]]) -> list[list[int]]:
 
 
 def whole_tile(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """A small image as a single tile: unchanged if it is 28x28, else its ink; None without ink."""
+    """A small image as a single tile: at its own scale if it is 28x28, else its cropped ink, if any."""
     if grey.shape == (TILE, TILE):
         return np.asarray(zero_background(recognise_tiles(grey[None])[0])[0], np.uint8)
     return crop_tile(grey, 0, 0, grey.shape[1], grey.shape[0])

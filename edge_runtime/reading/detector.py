@@ -1,8 +1,9 @@
 """Detection: a small fully convolutional network runs over an image pyramid and proposes boxes.
 
 For every cell of 4 x 4 px the network predicts whether the middle of a digit of 12 to 28 px is there, which
-digit it is and where its box ends, and whether smaller digits are there, which the next finer level would
-detect. All levels up to 320 px are searched, finer ones only where that gate of the coarser level opens.
+digit it is and where its box ends. A further output, the gate, predicts whether smaller digits are there,
+which the next finer level would detect. All levels up to 320 px are searched, finer ones only where the gate
+of the coarser level opens.
 (Anchor-free boxes: Tian et al., 2019, "FCOS"; image pyramid: Hu and Ramanan, 2017, "Finding Tiny Faces".)
 """
 
@@ -28,7 +29,7 @@ _LEAST_SIDE = 64  # px; smaller levels are padded to this side by repeating thei
 _PADDING = 8  # px; every level is padded at least this much
 _GATE = 0.0  # logit from which the next finer level is searched
 _BLOCK = 448  # px of a finer level that are searched in one run, which bounds memory
-_CONTEXT = 24  # px around an open gate that the network sees too
+_CONTEXT = 24  # px around an open gate that are searched with it
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
@@ -36,9 +37,9 @@ def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = 0.
     """Detect digits from 12 px high up to the whole image, dark on bright or bright on dark.
 
     `grey` is uint8 `(H, W)`. Candidates whose objectness (a logit) is below `min_objectness` are dropped, and
-    only the best `MAX_CANDIDATES` are returned. In images larger than 640 px a digit is detected only if the
-    320 px level opens its gate there, which it no longer does reliably for digits below 2 % of the longer
-    side.
+    only the best `MAX_CANDIDATES` are returned. A digit that is too small for the 320 px level is
+    detected only if that level opens its gate there, which it does not do reliably for digits below 2 % of
+    the longer side.
     """
     scale = min(1.0, START_SIDE / max(grey.shape))
     level = _resized(grey, scale)
@@ -77,7 +78,7 @@ def _resized(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 def _to_image(
     rows: NDArray[np.float32], left: int, top: int, across: float, down: float
 ) -> NDArray[np.float32]:
-    """Rows that begin with a box: from pixels of a level to pixels of the image that it was cut from."""
+    """Convert the boxes that the rows begin with from pixels of a level to pixels of the whole image."""
     rows[:, :4] = rows[:, :4] * np.array([across, down] * 2, np.float32) + np.array(
         [left, top] * 2, np.float32
     )

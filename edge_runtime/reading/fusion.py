@@ -20,8 +20,8 @@ from edge_runtime.contract import BACKGROUND, CLASSES
 from edge_runtime.reading.candidates import Candidates
 
 _NEAR = 4.0  # digit sizes within which another candidate is a neighbour
-_SAME_THING = 0.25  # share of overlap from which two candidates are about the same thing
-_PRIOR_COUNT = 2.0  # undecided neighbours that every candidate is given, so that few real ones do not decide
+_SAME_THING = 0.25  # share of overlap from which two candidates are the same thing
+_PRIOR_COUNT = 2.0  # undecided neighbours added for every candidate, so that a single real one decides little
 
 _CONTEXT = slice(4, 7)  # the features that depend on the other candidates
 
@@ -33,8 +33,8 @@ class FusionWeights:
     The score of digit d is log P(d) of the classifier + `class_logits` * log P(d) of the detector. The score
     of the background is the classifier's log P(background) - `objectness` * objectness logit + `background`
     (a bias) + `overflow` * how clearly ink continues outside the box - `neighbours` * log-odds that the
-    neighbours are digits + `faintness` and `size_mismatch` * how far the candidate is fainter, and of another
-    size, than the other digits of the image. All scores are multiplied by `sharpness`.
+    neighbours are digits + `faintness` * how much fainter the candidate is than the other digits of the image
+    + `size_mismatch` * how much its size differs from theirs. All scores are multiplied by `sharpness`.
     """
 
     class_logits: float = 0.0
@@ -48,7 +48,7 @@ class FusionWeights:
 
     @classmethod
     def from_json(cls, text: str) -> FusionWeights:
-        """From what `to_json` wrote. Raises `ValueError` for anything else."""
+        """Parse what `to_json` wrote. Raises `ValueError` for anything else."""
         weights = json.loads(text)
         names = {field.name for field in fields(cls)}
         if not isinstance(weights, dict) or set(weights) != names:
@@ -98,7 +98,7 @@ def features(
     columns[:, :BACKGROUND, 0] = log_softmax(candidates.class_logits)
     columns[:, BACKGROUND, 1] = -candidates.objectness
     columns[:, BACKGROUND, 2] = 1
-    # A tenth of the ink outside the box is as clear as more.
+    # Beyond a tenth, more ink outside the box is no clearer a sign.
     columns[:, BACKGROUND, 3] = np.minimum(10 * overflows, 1)
     return base, columns
 
@@ -122,11 +122,12 @@ def scores(base: Any, columns: Any, vector: Any, sharpness: Any) -> Any:
 def context(
     p_digit: NDArray[np.float32], boxes: NDArray[np.float32], contrasts: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """What the other candidates of an image say about each, given the probabilities `p_digit` `[N]`.
+    """Evidence from the other candidates of an image, for each candidate.
 
-    Returns three float32 arrays `[N]`: the log-odds that its neighbours are digits; by how many doublings its
-    contrast is lower than usual among the digits of the image, beyond the first; and by how many doublings
-    its size differs, beyond the first. A candidate that stands alone gets zeros.
+    `p_digit` `[N]` are the probabilities of being a digit. Returns three float32 arrays `[N]`: the log-odds
+    that its neighbours are digits; by how many doublings, beyond the first, its contrast is lower than usual
+    among the digits of the image; and by how many, beyond the first, its size differs from the usual one. The
+    only candidate of an image gets zeros.
     """
     sizes = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -136,7 +137,8 @@ def context(
     share = (near @ p_digit + _PRIOR_COUNT / 2) / (near.sum(axis=1) + _PRIOR_COUNT)
     neighbours = np.log(share / (1 - share))
 
-    # Probable, strong and large digits define what is usual; no candidate is compared with lesser ones.
+    # Probable, high-contrast and large digits define what is usual. A candidate that outweighs the others
+    # counts as unusual only in part.
     weights = np.where(p_digit > 0.5, p_digit * contrasts * sizes, 0)
     total = weights.sum()
     others = np.maximum(total - weights, 0)

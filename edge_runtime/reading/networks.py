@@ -23,7 +23,7 @@ class ModelInfo:
     """Metadata of a classifier's file: all that is needed to run it.
 
     `contract` is the version of the input specification; `precision` is "int8" or "float"; `temperature`
-    calibrates the logits; no digit is named below `rejection_threshold`, a probability 0..1.
+    calibrates the logits; digits below `rejection_threshold`, a probability 0..1, are rejected.
     """
 
     contract: int
@@ -168,7 +168,7 @@ def _metadata(session: onnxruntime.InferenceSession, path: Path) -> dict[str, st
 def _check_shapes(
     session: onnxruntime.InferenceSession, path: Path, taken: list[int | None], given: list[int | None]
 ) -> None:
-    """Raise `ModelError` unless input and output have these sides after the batch; None is any length."""
+    """Raise `ModelError` unless input and output have these sides, batch excluded; None is any length."""
 
     def agrees(actual: list[object], wanted: list[int | None]) -> bool:
         return len(actual) == len(wanted) and all(

@@ -54,7 +54,7 @@ class Page:
 
     @property
     def may_be_tile(self) -> bool:
-        """Whether the image is 28x28 and nothing has been decided about it."""
+        """Whether the image is 28x28 and it has not been decided yet whether it is a tile."""
         return self.grey is not None and self.grey.shape == (TILE, TILE) and not self.tiles
 
 

@@ -1,4 +1,4 @@
-"""The public entry: read one image, a stream of images, or tiles."""
+"""The public entry point: read one image, a stream of images, or tiles."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from edge_runtime.reading.tile import zero_background
 from edge_runtime.results import Reading, TileReadings
 
 _MAX_WAIT = 0.25  # s for which results are held back to fill a batch
-_AHEAD = 4  # images per thread that are prepared before their turn
+_AHEAD = 4  # images per thread that are prepared ahead of time
 
 
 class DigitReader:
     """Reads handwritten digits in images.
 
     `model` is the name of a released model ("int8" or "float") or the path of an exported .onnx file, which
-    is used with the released detector; `threads` is the number of cores to use. Raises `ModelError` when a
-    model cannot be loaded.
+    is used with the released INT8 detector; `threads` is the number of cores to use. Raises `ModelError` when
+    a model cannot be loaded.
     """
 
     def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
@@ -84,7 +84,7 @@ class DigitReader:
         return TileReadings(values, confidences, confidences < self.classifier.info.rejection_threshold)
 
     def _prepare(self, image: Image) -> Page:
-        """Run the stages of a single image: all but those that are faster for many at once."""
+        """Run the stages that gain nothing from a batch of images."""
         page = self._pipeline.preprocess(image)
         if not page.may_be_tile:
             self._search(page)
@@ -115,7 +115,7 @@ class DigitReader:
         if self._threads == 1:
             yield from map(self._prepare_or_fail, images)
             return
-        from concurrent.futures import Future, ThreadPoolExecutor  # 4 ms that one thread need not pay
+        from concurrent.futures import Future, ThreadPoolExecutor  # takes 4 ms; one thread does not need it
 
         ahead: deque[Future[Page | None]] = deque()
         with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:

@@ -1,4 +1,4 @@
-"""Tiles: ink on black as the classifier takes it, and 28x28 images that are tiles already.
+"""Tiles, the classifier's input: made from ink, or recognised among 28x28 images.
 
 A tile is `uint8 (28, 28)`, bright ink on black, the longer side of the ink scaled to 20 px and its centre of
 mass in the middle: the way MNIST was made (LeCun, Cortes, Burges, "The MNIST database").
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# A 28x28 image within these bounds is taken for a tile. In MNIST's training set, centres are within 0.6 px,
-# radii 4.6 to 9.3 px, the border is at most 9 bright, and the sum of all pixels is at least 5,000.
+# A 28x28 image within these bounds is treated as a tile. In MNIST's training set, centres are within 0.6 px,
+# radii 4.6 to 9.3 px, the mean of the border is at most 9, and the sum of all pixels is at least 5,000.
 _CENTRE_TOLERANCE = 2.0
 _RADII = (4.2, 9.8)
 _BORDER_BRIGHTNESS = 16
@@ -52,7 +52,7 @@ def recognise_tiles(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArr
     mass, x, y, square, border = moments.T
     mass = np.maximum(mass, 1)
     x, y = x / mass, y / mass
-    # The radius of gyration measures the extent of the ink without a look at every column.
+    # The radius of gyration measures the extent of the ink without examining every column.
     radius = np.sqrt(np.maximum(square / mass - x**2 - y**2, 0))
     good = (border < _BORDER_BRIGHTNESS) & (mass > _LEAST_MASS)
     good &= np.maximum(np.abs(x), np.abs(y)) <= _CENTRE_TOLERANCE
@@ -92,8 +92,8 @@ _THINNEST_STROKE = 1.7  # px in the tile; MNIST's strokes are 2 to 3
 def make_tile(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Make a tile `uint8 (28, 28)` of ink on black, `uint8 (H, W)` of any size with 0 for paper.
 
-    Strokes that scaling would make thinner than MNIST's are thickened first, or a fine pen would leave only a
-    faint trace. Raises `ImageError` when there is no ink at all.
+    Strokes that scaling would make thinner than MNIST's are thickened first: a fine pen would otherwise leave
+    only a faint trace. Raises `ImageError` when there is no ink at all.
     """
     strong = ink > 96
     if not strong.any():

@@ -27,7 +27,7 @@ class RequestError(Exception):
     """A request that cannot be carried out.
 
     `status` is the HTTP status, `reason` a short label for the metrics. The message is sent to the client:
-    one line with the way to fix it. `retry_after`, in seconds, adds a Retry-After header.
+    one line that says how to fix it. `retry_after`, in seconds, adds a Retry-After header.
     """
 
     def __init__(

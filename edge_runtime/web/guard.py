@@ -55,7 +55,8 @@ def token_from_environment() -> str:
 class Guard:
     """Checks every request before it reaches the application; adds the security headers to every response.
 
-    `token` is what requests must carry, "" for none; `count_rejected` gets the reason of every rejection.
+    `token` is what requests must carry, "" for none; `count_rejected` is called with the reason of every
+    rejection.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class Guard:
         raise RequestError(
             401,
             "token",
-            "send the token that the server printed at its start: Authorization: Bearer TOKEN",
+            "send the token that the server printed when it started: Authorization: Bearer TOKEN",
             headers={"www-authenticate": "Bearer"},
         )
 

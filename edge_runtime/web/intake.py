@@ -23,8 +23,8 @@ from edge_runtime.web.worker import Worker
 class Intake:
     """Receives bodies and runs jobs in one reading thread, so that uploads never take more than one core.
 
-    `buffered` is the bytes of all bodies in memory; `pending` is the number of jobs that run or wait. With
-    `live`, the thread pauses after each reading to leave the CPU to the camera.
+    `buffered` counts the bytes of all bodies in memory; `pending` is the number of jobs that run or wait.
+    With `live`, the thread pauses after each reading to leave the CPU to the camera.
     """
 
     def __init__(self, readers: SwitchableReader, metrics: Metrics, *, live: bool) -> None:
@@ -105,7 +105,7 @@ class Intake:
         except ImageError as error:
             raise RequestError(422, "image", str(error)) from error
         except MemoryError as error:
-            message = "the image does not fit this device's memory; reduce it first"
+            message = "the image does not fit into this device's memory; scale it down first"
             raise RequestError(413, "memory", message) from error
         seconds = time.perf_counter() - started
         self._metrics.read_seconds.observe(seconds)

@@ -16,12 +16,12 @@ IMAGE = Limits(
 )
 BODY_TIMEOUT = 20  # s; enough for the largest body at 7 Mbit/s
 MAX_QUEUED = 2  # images waiting for the reading thread: about half a second of work on a small device
-READ_PAUSE = 0.5  # of the time a reading took; the reading thread then leaves the CPU to the camera
+READ_PAUSE = 0.5  # pause after a reading, as a share of its time; it leaves the CPU to the camera
 THREAD_SWITCH_INTERVAL = 0.0005  # s; Python's default of 5 ms would delay the camera's thread
 
 # Clients --------------------------------------------------------------------------------------------------
 REQUESTS_PER_SECOND = 50.0  # per client address; drawing on the pad sends about 8
-MAX_BURST = 100.0  # requests that a quiet client may send at once; loading the page takes about 15
+MAX_BURST = 100.0  # requests that a client may send at once after a pause; loading the page takes about 15
 MAX_TRACKED_CLIENTS = 1024  # addresses whose rate is remembered; the least recent is dropped first
 MIN_TOKEN_LENGTH = 12  # characters; too many to guess at `REQUESTS_PER_SECOND`
 COOKIE_SECONDS = 30 * 86_400

@@ -75,7 +75,7 @@ class Health:
 
 @dataclass
 class ErrorMessage:
-    """An error, as one line with the way to fix it."""
+    """An error: one line that says how to fix it."""
 
     error: str
 

@@ -30,7 +30,7 @@ live_router = APIRouter()  # only with a camera or video
 
 @dataclass(frozen=True)
 class Services:
-    """What the handlers work with; the application keeps it in its `state`."""
+    """What the handlers need; the application keeps it in its `state`."""
 
     models: tuple[str, ...]
     state: DeviceState

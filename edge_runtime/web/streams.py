@@ -1,4 +1,4 @@
-"""Endless responses: the newest of something, produced once and sent to any number of viewers."""
+"""Endless responses: the newest image or event, produced once and sent to any number of viewers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Channel:
-    """The newest of something for any number of viewers, produced once for all and only while there are any.
+    """The newest image or event, produced once for all viewers, and only while there are any.
 
     `produce` runs in `worker`, after each `notify` but at most `max_rate` times a second, and at the latest
     every `keepalive` seconds. It returns the bytes to send, or b"" when there is nothing yet. All methods
@@ -79,12 +79,12 @@ class Channel:
             raise RequestError(
                 503,
                 "viewers",
-                f"all {limits.MAX_VIEWERS} viewers' places are taken; try again later",
+                f"there are {limits.MAX_VIEWERS} viewers already; try again later",
                 retry_after=5,
             )
         self.viewers += 1
         self._watched.set()
-        self._notified.set()  # send what there is at once: the source may be silent
+        self._notified.set()  # send the newest at once: the source may be silent for a while
         try:
             yield
         finally:
@@ -94,7 +94,7 @@ class Channel:
                 self._newest = None
 
     async def follow(self) -> AsyncIterator[bytes]:
-        """Yield the newest bytes again and again; a slow viewer skips what it missed."""
+        """Yield the newest bytes whenever they change; a slow viewer skips what it missed."""
         last = None
         while not self._closed:
             if self._newest is last:

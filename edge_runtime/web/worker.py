@@ -23,7 +23,7 @@ class Worker:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     async def run(self, job: Callable[[], Any]) -> Any:
-        """Run a job; returns or raises what it does."""
+        """Run a job and return its result, or raise its exception."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         self._queue.put((job, loop, future))

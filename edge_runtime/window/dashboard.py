@@ -82,7 +82,7 @@ def _draw_tiles(canvas: Image, rect: Rect, digits: Sequence[Digit]) -> None:
 
 
 def _draw_problem(canvas: Image, area: Rect, problem: str) -> None:
-    """Draw a banner across the frame with the reason why there are no new ones."""
+    """Draw a banner across the frame with the reason why there are no new frames."""
     lines = text.wrap(problem, BODY + 1, area.width - 4 * MARGIN, 4)
     high = 24 * len(lines) + 2 * MARGIN - 12
     y = area.y + (area.height - high) // 2

@@ -48,8 +48,8 @@ def _draw_digits(part: Image, digits: Sequence[Digit], scale: tuple[float, float
     for chosen, colour in ((~read, DIM), (read, ACCENT)):
         if chosen.any():
             cv2.polylines(part, list(outlines[chosen]), True, colour, 2, cv2.LINE_AA, shift=4)
-    # A label must hide no other box or label. A digit without such a place gets none: the panel and the tiles
-    # show it too.
+    # A label must not hide another box or label. If there is no such place, the digit gets no label: the
+    # panel and the tiles show it too.
     outer = np.rint(corners) + np.array((-1, -1, 1, 1))
     taken = np.concatenate([outer, np.zeros_like(outer)])  # boxes, then labels
     height, width = part.shape[:2]

@@ -55,7 +55,7 @@ def draw_header(canvas: Image, rect: Rect, view: View, recording: bool) -> None:
 
 
 def draw_numbers(canvas: Image, rect: Rect, numbers: Sequence[Number]) -> None:
-    """Draw one number per row, as large as the space allows, underlined as far as it is confident."""
+    """Draw one number per row, as large as the space allows; the underline shows its confidence."""
     if not numbers:
         text.write(canvas, "no number in view", rect.x, rect.y + 12, BODY, DIM, BACKGROUND)
         return

@@ -25,7 +25,7 @@ def can_open() -> bool:
     """Whether a window can be opened, tried in a subprocess: without a screen, Qt aborts the process."""
     program = "import cv2; cv2.namedWindow('edge-digits'); cv2.destroyAllWindows()"
     with contextlib.suppress(subprocess.TimeoutExpired):
-        # Not in the current folder, where the program could import the wrong files.
+        # Not run in the current folder, from which the program could import the wrong files.
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=sys.prefix, capture_output=True, timeout=20, check=False
         )

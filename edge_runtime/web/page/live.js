@@ -94,7 +94,7 @@ $("stream").addEventListener("error", async () => {
 });
 onOpen(() => updateStream());
 
-// A hidden page uses nothing of the device.
+// A hidden page puts no load on the device.
 document.addEventListener("visibilitychange", () => {
   updateStream();
   if (document.hidden) disconnect();

@@ -1,4 +1,4 @@
-// The choice of the model.
+// Switching between models.
 
 import { $, make, notice } from "./dom.js";
 

@@ -4,13 +4,13 @@ import { $, colour, fitCanvas, make } from "./dom.js";
 import { drawBoxes, readImage, showResult } from "./reading.js";
 import { isOpen, onOpen } from "./tabs.js";
 
-const [PAUSE, LONGEST_WAIT] = [140, 400]; // ms from the last, and from the first change, to a reading
+const [PAUSE, LONGEST_WAIT] = [140, 400]; // ms to wait after the last change, and at most after the first, before reading
 const SENT_SIDE = 640; // px, longer side of the image that is sent
 const HINT = "Results appear here as you draw";
 
 const canvas = $("pad");
 let strokes = []; // lists of points (x, y), in units of the pad's width
-let pointer = null; // that is drawing
+let pointer = null; // id of the pointer that is drawing
 let timer = 0;
 let firstChange = 0;
 let busy = false;

@@ -22,7 +22,7 @@ export async function readImage(blob) {
   }
 }
 
-// Shows a reading in a card: the lines, and each digit with the classifier's input. `message` is shown without one.
+// Shows a reading in a card: the lines, and each digit with the classifier's input. Without a reading, `message` is shown.
 export function showResult(card, reading, message) {
   if (!reading || reading.error || !reading.digits.length) {
     const text = !reading ? message : reading.error || "No digits found";

@@ -10,7 +10,7 @@ const MAX_FILE = 2e6; // bytes; larger files are compressed again before they ar
 let bitmap = null;
 let blob = null;
 let reading = null;
-let turn = 0; // counts the images: what belongs to an older one is discarded
+let turn = 0; // counts the images; results for older ones are discarded
 
 async function take(file) {
   if (!file) return;
