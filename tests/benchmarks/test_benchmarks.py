@@ -11,6 +11,8 @@ from benchmarks.__main__ import main
 from benchmarks.errors import BenchmarkError
 from edge_runtime.profiling import host
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def small(mnist_root, tmp_path_factory):

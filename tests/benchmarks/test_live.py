@@ -28,6 +28,8 @@ from edge_runtime.results import Box, Digit
 from train.synthetic import http_camera, videos
 from train.synthetic.videos import LabelledDigit
 
+pytestmark = pytest.mark.slow
+
 
 def shown(text, visible=1.0, x=100):
     """The truth of a frame: one number."""

@@ -24,6 +24,8 @@ from tests import drawing
 from tests.processes import COMMAND, started
 from train.synthetic import http_camera
 
+pytestmark = pytest.mark.slow
+
 DEADLINE = 60.0  # s, for a busy machine
 STALL = 0.5  # s before a signal, which arrives while FFmpeg waits for the next image
 

@@ -12,6 +12,8 @@ import pytest
 from train.synthetic import videos
 from train.synthetic.videos import kinds
 
+pytestmark = pytest.mark.slow
+
 
 @functools.cache
 def video(kind, seed):

@@ -16,6 +16,8 @@ from edge_runtime.web.guard import TOKEN_VARIABLE
 from edge_runtime.web.server import Server
 from tests import drawing
 
+pytestmark = pytest.mark.slow
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
