@@ -26,7 +26,7 @@ PACKAGES = {
 }
 # The rooms of edge_runtime, from top to bottom: each imports only from itself and from those below.
 FLOORS = ("cli", "web", "window", "outputs", "live", "profiling", "reading", "images", "models", "")
-BASE = {"boxes", "contract", "errors", "results"}  # modules, not rooms: the lowest floor, ""
+BASE = {"boxes", "contract", "errors", "nms", "results"}  # modules, not rooms: the lowest floor, ""
 
 RUNTIME_PACKAGES = {"cv2", "imagesize", "numpy", "onnxruntime", "tqdm"}
 OPTIONAL_PACKAGES = {"av", "picamera2", "pyarrow"}  # loaded by the functions that need them

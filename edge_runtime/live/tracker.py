@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.boxes import clip
 from edge_runtime.contract import BACKGROUND, CLASSES
+from edge_runtime.reading.rejection import is_background
 from edge_runtime.results import OK, Box, Digit
 
 # All lengths are relative to the longer side of the digit's box, all times are in seconds.
@@ -34,7 +35,6 @@ _REPLACE_FRAMES = 4  # the place of the old one, whose evidence is then dropped
 
 # When a track is shown and when it ends.
 _SHOW_OBSERVATIONS = 2  # false detections often last for a single frame
-_MAX_BACKGROUND = 0.7  # probability of the background from which a track is hidden
 _LOST_SECONDS = 0.2  # a track ends when its digit has not been found for this long
 _LOST_FRAMES = 3  # and in this many frames
 
@@ -151,7 +151,7 @@ class _TrackState:
 
     def is_shown(self) -> bool:
         """Whether the track is more than a passing false detection."""
-        return self.observations >= _SHOW_OBSERVATIONS and self.probabilities[BACKGROUND] < _MAX_BACKGROUND
+        return self.observations >= _SHOW_OBSERVATIONS and not is_background(self.probabilities[None])[0]
 
     def is_confirmed(self, seconds: float, frame_size: tuple[int, int]) -> bool:
         """Whether the label may be reported."""

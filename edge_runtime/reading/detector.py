@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.boxes import suppress
 from edge_runtime.contract import BOX_SCALE, DIGIT_SIZES, STRIDE
+from edge_runtime.nms import suppress
 from edge_runtime.reading.candidates import Candidates
 
 # From grey uint8 [1, H, W], sides multiples of STRIDE, to float32 [1, DETECTOR_CHANNELS, H/STRIDE, W/STRIDE].

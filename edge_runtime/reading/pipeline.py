@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.boxes import suppress_nested
 from edge_runtime.contract import BACKGROUND, CLASSES, MIN_OBJECTNESS, TILE
 from edge_runtime.errors import ImageError
 from edge_runtime.images import decode, paths
-from edge_runtime.reading import fusion
+from edge_runtime.nms import suppress_nested
+from edge_runtime.reading import fusion, rejection
 from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.crop import Crop, crop_tiles, whole_tile
 from edge_runtime.reading.detector import detect
@@ -33,7 +33,6 @@ Image: TypeAlias = "str | Path | NDArray[Any]"
 
 STAGES = ("preprocess", "detect", "crop", "classify")
 
-_IGNORED_FROM = 0.7  # probability of the background from which a candidate is dropped instead of rejected
 _CELL = 64  # px; an image of at most this size may be one digit that fills it, such as a cell of a form
 _WHOLE_TILE = Box(0, 0, TILE, TILE)
 _OUT_OF_MEMORY = -4  # OpenCV's error code
@@ -161,7 +160,7 @@ class Pipeline:
         overflows = np.array([crop.overflow for crop in page.crops], np.float32)
         weights = self.classifier.info.fusion
         fused = fusion.fuse(weights, probabilities, candidates, contrasts, overflows)
-        left = np.flatnonzero(fused[:, BACKGROUND] < _IGNORED_FROM)
+        left = np.flatnonzero(~rejection.is_background(fused))
         if not len(left):
             return ()
         confidences = fused[left, :BACKGROUND].max(axis=1)
@@ -176,13 +175,7 @@ class Pipeline:
     def _digit(
         self, probabilities: NDArray[np.float32], box: Box, tile: NDArray[np.uint8], line: int = 0
     ) -> Digit:
-        value: int | None = int(probabilities[:BACKGROUND].argmax())
-        confidence, background = float(probabilities[value]), float(probabilities[BACKGROUND])
-        threshold, status = self.classifier.info.rejection_threshold, OK
-        if confidence < threshold:
-            value, status = None, f"rejected: confidence {confidence:.2f} is below {threshold:.2f}"
-            if background > confidence:
-                status = f"rejected: probably not a digit (probability {background:.2f})"
+        value, confidence, status = rejection.decide(probabilities, self.classifier.info.rejection_threshold)
         return Digit(value, confidence, box, status, line, tile, probabilities)
 
 

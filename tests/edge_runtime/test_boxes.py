@@ -1,4 +1,4 @@
-"""Boxes: overlap, suppression, hull and clipping."""
+"""Boxes: overlap, hull and clipping."""
 
 from __future__ import annotations
 
@@ -42,52 +42,6 @@ def test_overlap_has_one_row_for_each_box_of_the_first_array():
 def test_covered_is_the_share_of_the_smaller_box():
     share = boxes.covered(corners((0, 0, 10, 20), (2, 5, 5, 10), (5, 0, 10, 20)))
     assert share == pytest.approx(np.array([[1, 1, 0.5], [1, 1, 0.4], [0.5, 0.4, 1]]))
-
-
-@pytest.mark.parametrize(
-    ("rectangles", "kept"),
-    [
-        pytest.param([], [], id="none"),
-        pytest.param([(0, 0, 20, 30), (40, 0, 20, 30)], [0, 1], id="apart"),
-        pytest.param([(0, 0, 20, 30), (3, 2, 20, 30)], [0], id="same digit twice"),
-        pytest.param([(0, 0, 20, 30), (9, 0, 20, 30)], [0, 1], id="less than half in common"),
-        pytest.param([(0, 0, 20, 30), (2, 0, 16, 26)], [0], id="similar size, one inside the other"),
-        pytest.param([(0, 0, 20, 30), (2, 0, 14, 14)], [0, 1], id="8 and its loop"),
-        pytest.param([(0, 0, 20, 30), (3, 0, 20, 30), (9, 0, 20, 30)], [0, 2], id="duplicate of a duplicate"),
-    ],
-)
-def test_duplicates_of_better_boxes_are_suppressed(rectangles, kept):
-    assert boxes.suppress(corners(*rectangles)).tolist() == kept
-
-
-@pytest.mark.parametrize(
-    ("rectangles", "confidences", "overflows", "kept"),
-    [
-        pytest.param([(0, 0, 20, 30), (40, 0, 20, 30)], [0.9, 0.8], [0, 0], [0, 1], id="apart"),
-        pytest.param([(0, 0, 20, 30), (2, 1, 20, 30)], [0.7, 0.9], [0, 0], [1], id="same digit twice"),
-        pytest.param([(0, 0, 20, 32), (3, 1, 14, 15)], [0.8, 0.9], [0, 0.1], [0], id="8 and its loop"),
-        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.8], [0, 0], [1], id="digit in a circle"),
-        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.99, 0.2], [0, 0], [0], id="speck in a zero"),
-        pytest.param([(0, 0, 90, 90), (35, 30, 18, 28)], [0.9, 0.8], [0, 0.2], [0], id="bend of a digit"),
-        pytest.param(
-            [(0, 0, 50, 40), (0, 2, 20, 38), (29, 0, 21, 39)], [0.9, 0.9, 0.9], [0, 0, 0], [1, 2], id="pair"
-        ),
-        pytest.param(
-            [(0, 0, 40, 60), (4, 0, 30, 28), (4, 31, 30, 28)], [0.9, 0.9, 0.9], [0, 0, 0], [0], id="two loops"
-        ),
-        pytest.param(
-            [(0, 0, 40, 50), (0, 0, 12, 50), (28, 0, 12, 50)],
-            [0.9, 0.8, 0.8],
-            [0, 0.3, 0.3],
-            [0],
-            id="two bends",
-        ),
-        pytest.param([(0, 0, 50, 40), (0, 2, 20, 38)], [0.9, 0.9], [0, 0], [0], id="digit and a part of it"),
-    ],
-)
-def test_of_nested_boxes_one_is_kept(rectangles, confidences, overflows, kept):
-    found = boxes.suppress_nested(corners(*rectangles), np.float32(confidences), np.float32(overflows))
-    assert found == kept
 
 
 def test_boxes_become_corners():

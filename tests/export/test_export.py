@@ -25,11 +25,11 @@ from train.classifier import ClassifierTask
 from train.detector import DetectorTask
 
 DEVICE = torch.device("cpu")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_torch_thread")]
 
 
 @pytest.fixture(scope="session", params=["cnn", "mlp"])
-def run(request, mnist_root, tmp_path_factory):
+def run(request, one_torch_thread, mnist_root, tmp_path_factory):
     """A finished run on drawn digits."""
     folder = tmp_path_factory.mktemp("runs") / f"tiny-{request.param}"
     config = loop.Config(arch=request.param, epochs=4, batch_size=32, validation=200, scenes=0)
@@ -44,7 +44,7 @@ def models(run, mnist_root):
 
 
 @pytest.fixture(scope="session")
-def detector_run(mnist_root, tmp_path_factory):
+def detector_run(one_torch_thread, mnist_root, tmp_path_factory):
     """A finished run of a detector, far too short to detect anything."""
     folder = tmp_path_factory.mktemp("runs") / "tiny-detector"
     config = loop.Config(arch="detector", epochs=1, batch_size=16, validation=200, scenes=48)

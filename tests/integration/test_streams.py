@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import cv2
 import pytest
 
-from edge_runtime.live.sources import base, newest, open_frames
+from edge_runtime.live.sources import base, open_frames, reconnecting
 from edge_runtime.outputs.recording import SUFFIX
 from tests import drawing
 from tests.processes import COMMAND, started
@@ -81,7 +81,7 @@ def wait_for_problem(frames):
 
 def test_a_stream_that_stalls_or_drops_comes_back(monkeypatch):
     monkeypatch.setattr(base, "FRAME_TIMEOUT", 0.5)
-    monkeypatch.setattr(newest, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(reconnecting, "FIRST_PAUSE", 0.1)
     data = http_camera.jpeg(page(64, 48))
     with http_camera.StreamServer(lambda seconds: data) as server, open_frames(server.url) as frames:
         assert wait_for_frame(frames).image.shape == (48, 64, 3)

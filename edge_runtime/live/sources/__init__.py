@@ -10,7 +10,7 @@ from edge_runtime.errors import SourceError
 from edge_runtime.live.sources import devices
 from edge_runtime.live.sources.base import CaptureRequest, Frames
 from edge_runtime.live.sources.files import FolderFrames, VideoFrames
-from edge_runtime.live.sources.newest import LiveFrames
+from edge_runtime.live.sources.reconnecting import LiveFrames
 
 _VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")  # other URLs are streams
 _MAX_CAMERA_DIGITS = 4  # longer numbers overflow in OpenCV

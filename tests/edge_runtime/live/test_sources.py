@@ -14,7 +14,7 @@ import pytest
 
 from edge_runtime import MissingDependencyError, SourceError
 from edge_runtime.live import sources
-from edge_runtime.live.sources import base, devices, files, newest, open_frames
+from edge_runtime.live.sources import base, devices, files, open_frames, reconnecting
 from edge_runtime.live.sources.base import CaptureRequest
 
 DEADLINE = 60.0  # s, for a busy machine
@@ -148,7 +148,7 @@ def fake(monkeypatch):
 
     # Cameras have no device files on this platform, so none can be missing.
     monkeypatch.setattr(sources, "sys", types.SimpleNamespace(platform="other"))
-    monkeypatch.setattr(newest, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(reconnecting, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(base, "CLOSE_TIMEOUT", 0.1)
     yield replace
     for capture in made:
@@ -355,11 +355,15 @@ def test_a_camera_whose_device_file_is_gone_is_lost(fake, monkeypatch):
     capture = fake()
     with open_frames("/dev/video7") as frames:
         exists = os.path.exists
-        monkeypatch.setattr(newest.os.path, "exists", lambda path: path != "/dev/video7" and exists(path))
+        monkeypatch.setattr(
+            reconnecting.os.path, "exists", lambda path: path != "/dev/video7" and exists(path)
+        )
         assert next_problem(frames) == "unplugged; reconnecting"
         seen = capture.openings
         wait_for(lambda: frames.next(0.02) is None and capture.openings > seen, "reconnection")
-        monkeypatch.setattr(newest.os.path, "exists", lambda path: path == "/dev/video7" or exists(path))
+        monkeypatch.setattr(
+            reconnecting.os.path, "exists", lambda path: path == "/dev/video7" or exists(path)
+        )
         assert next_frame(frames)
         assert frames.problem == ""
 
@@ -372,13 +376,13 @@ def test_a_camera_that_hangs_is_reopened_a_few_times_only(fake, monkeypatch):
         monkeypatch.setattr(capture, "read", lambda: (capture.unblock.wait(DEADLINE), (False, None))[1])
         for name in ("FRAME_TIMEOUT", "OPEN_TIMEOUT"):
             monkeypatch.setattr(base, name, 0.1)
-        monkeypatch.setattr(newest, "LONGEST_PAUSE", 0.05)
+        monkeypatch.setattr(reconnecting, "LONGEST_PAUSE", 0.05)
         assert next_problem(frames) == "no image for 0 s; reconnecting"
         wait_for(lambda: frames.next(0.02) is None and "driver does not respond" in frames.problem)
         for _ in range(20):
             assert frames.next(0.02) is None
-        assert threading.active_count() - before <= newest.MAX_HANGING
-        assert capture.openings == newest.MAX_HANGING
+        assert threading.active_count() - before <= reconnecting.MAX_HANGING
+        assert capture.openings == reconnecting.MAX_HANGING
 
 
 def test_the_first_frame_may_take_longer_than_the_others(fake, monkeypatch):
@@ -443,13 +447,13 @@ def test_errors_without_a_message_are_reported_by_their_type(fake, monkeypatch):
     ],
 )
 def test_pauses_grow_while_connections_are_short(fake, monkeypatch, steady, pauses):
-    monkeypatch.setattr(newest, "FIRST_PAUSE", 0.5)
-    monkeypatch.setattr(newest, "_STEADY", steady)
+    monkeypatch.setattr(reconnecting, "FIRST_PAUSE", 0.5)
+    monkeypatch.setattr(reconnecting, "_STEADY", steady)
     fake(frames=1)
     with open_frames("0") as frames:
         clock = Clock()
         clock.perf_counter = time.perf_counter
-        monkeypatch.setattr(newest, "time", clock)
+        monkeypatch.setattr(reconnecting, "time", clock)
         wait_for(lambda: frames.next(5) is None and len(clock.slept) == 5, "five pauses")
     assert clock.slept == pauses
 

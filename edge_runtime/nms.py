@@ -1,0 +1,67 @@
+"""Non-maximum suppression: which of several overlapping candidates are kept."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.boxes import covered, intersection
+
+_NMS_IOU = 0.45  # two candidates that overlap more than this are the same digit
+_NMS_COVERED = 0.7  # so are two of similar size where this share of the smaller one is covered
+_SIMILAR_AREA = 0.6  # ratio of areas from which two boxes are of similar size
+
+_NESTED = 0.5  # share of the smaller box inside the larger one, from which only one of the two is kept
+_SHAPE_AREA = 6  # a box this many times as large as the digit in it is a shape around the digit
+_MAX_OVERFLOW = 0.02  # share of ink outside its box up to which a digit is separate from what surrounds it
+_PAIR_HEIGHT, _PAIR_OVERLAP = 0.7, 0.2  # of two digits in one box: least relative height, most mutual overlap
+
+
+def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Non-maximum suppression: indices of those boxes that duplicate no better one.
+
+    `boxes` `[N, 4]` are sorted, best first. Overlapping boxes of different sizes, such as an 8 and one of its
+    loops, are both kept: the classifier decides between them.
+    """
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    alive = np.ones(len(boxes), bool)
+    for index in range(len(boxes)):
+        if not alive[index]:
+            continue
+        rest = slice(index + 1, None)
+        shared = intersection(boxes[index : index + 1], boxes[rest])[0]
+        union = areas[index] + areas[rest] - shared
+        smaller = np.minimum(areas[index], areas[rest])
+        similar = smaller > _SIMILAR_AREA * np.maximum(areas[index], areas[rest])
+        alive[rest] &= ~((shared > _NMS_IOU * union) | (similar & (shared > _NMS_COVERED * smaller)))
+    return np.flatnonzero(alive)
+
+
+def suppress_nested(
+    boxes: NDArray[np.float32], confidences: NDArray[np.float32], overflows: NDArray[np.float32]
+) -> list[int]:
+    """Suppression after classification: indices of boxes `[N, 4]`, none of which contains another.
+
+    Of a digit and a part of it, the digit is kept. Of a drawn shape and a digit in it, the digit is kept: the
+    shape is far larger, and hardly any of the digit's ink lies outside its box. Of a box around two digits
+    side by side and the two digits, the digits are kept. `confidences` `[N]` are the probabilities 0..1 of
+    being a digit, `overflows` `[N]` the shares of ink outside the box (`Crop.overflow`).
+    """
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    shared = covered(boxes)
+    nested = shared > _NESTED
+    np.fill_diagonal(nested, False)
+    far_larger = areas[:, None] > _SHAPE_AREA * areas[None]
+    separate = (confidences >= 0.5) & (overflows < _MAX_OVERFLOW)
+    container = np.asarray((nested & far_larger & separate[None]).any(axis=1))
+    height = boxes[:, 3] - boxes[:, 1]
+    as_high = height[None] > _PAIR_HEIGHT * height[:, None]
+    part = nested & separate[None] & (areas[:, None] > areas[None]) & as_high
+    for index in np.flatnonzero(part.sum(axis=1) > 1).tolist():
+        parts = np.flatnonzero(part[index])
+        container[index] |= bool((shared[np.ix_(parts, parts)] < _PAIR_OVERLAP).any())
+    kept: list[int] = []
+    for index in np.argsort(-confidences * np.sqrt(areas), kind="stable").tolist():
+        if not container[index] and not nested[index, kept].any():
+            kept.append(index)
+    return sorted(kept)
