@@ -1,6 +1,6 @@
 """Writes docs/annotated.jpg, docs/window.png and docs/page.png: `python docs/screenshots.py`.
 
-Needs a checkout with the extra `dev`, and Chromium. All images are of the project's own drawings.
+Needs a checkout with the extra `dev`, and Chromium. All images show the project's own drawings.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from train.synthetic import videos
 
 DOCS = Path(__file__).resolve().parent
 VIDEO = videos.Video("still", 7)
-SECONDS = 6  # of the video after which the window is shown
+SECONDS = 6  # time in the video at which the window is captured
 DESKTOP, PHONE = (1440, 900), (428, 926)  # px
 MARGIN = 12  # px
 
@@ -57,7 +57,7 @@ def write_video(path: Path) -> None:
 def show_live(
     path: Path, reader: SwitchableReader, server: Server, ready: threading.Event, stop: threading.Event
 ):
-    """Publish the video again and again until `stop`; save the window's canvas once and set `ready`."""
+    """Publish the video in a loop until `stop`; once, save the window's canvas and set `ready`."""
     while not stop.is_set():
         with open_frames(str(path), paced=True) as frames:
             for view in Live(frames, reader, print).views():
@@ -71,7 +71,7 @@ def show_live(
 
 
 def photograph_page(url: str, folder: Path) -> list[np.ndarray]:
-    """The page on a desktop and, in the dark, on a phone."""
+    """The page on a desktop in the light colour scheme, and on a phone in the dark one."""
     images = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -88,7 +88,7 @@ def photograph_page(url: str, folder: Path) -> list[np.ndarray]:
 def live() -> None:
     """The window, and the page on a desktop and a phone side by side."""
     with tempfile.TemporaryDirectory() as name:
-        os.chdir(name)  # or the source is shown with its folder
+        os.chdir(name)  # otherwise the name of the source would include the folder
         path, reader = Path("webcam.avi"), SwitchableReader()
         write_video(path)
         ready, stop = threading.Event(), threading.Event()

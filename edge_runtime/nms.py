@@ -9,16 +9,16 @@ from edge_runtime.boxes import covered, intersection
 
 _NMS_IOU = 0.45  # two candidates that overlap more than this are the same digit
 _NMS_COVERED = 0.7  # so are two of similar size where this share of the smaller one is covered
-_SIMILAR_AREA = 0.6  # ratio of areas from which two boxes are of similar size
+_SIMILAR_AREA = 0.6  # two boxes are of similar size if the ratio of their areas is above this
 
-_NESTED = 0.5  # share of the smaller box inside the larger one, from which only one of the two is kept
+_NESTED = 0.5  # with more than this share of the smaller box inside the larger, only one of them is kept
 _SHAPE_AREA = 6  # a box this many times as large as the digit in it is a shape around the digit
-_MAX_OVERFLOW = 0.02  # share of ink outside its box up to which a digit is separate from what surrounds it
-_PAIR_HEIGHT, _PAIR_OVERLAP = 0.7, 0.2  # of two digits in one box: least relative height, most mutual overlap
+_MAX_OVERFLOW = 0.02  # a digit with less of its ink outside its box is separate from what surrounds it
+_PAIR_HEIGHT, _PAIR_OVERLAP = 0.7, 0.2  # of two digits in one box: least share of its height, most overlap
 
 
 def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Non-maximum suppression: indices of those boxes that duplicate no better one.
+    """Non-maximum suppression: indices of the boxes that do not duplicate a better one.
 
     `boxes` `[N, 4]` are sorted, best first. Overlapping boxes of different sizes, such as an 8 and one of its
     loops, are both kept: the classifier decides between them.

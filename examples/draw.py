@@ -49,8 +49,8 @@ def write_lines(
 ) -> None:
     """Write lines of digits and spaces on a page, float32 `(H, W)`, in place and slightly irregular.
 
-    `corner` (x, y), `height` of the digits and `pen`, the width of the strokes, are in pixels. `shade` is as
-    in `paper.place`.
+    `corner` (x, y), `height` (of the digits) and `pen` (the width of the strokes) are in pixels. `shade` is
+    as in `paper.place`.
     """
     y = corner[1]
     for line in lines:
@@ -114,7 +114,7 @@ def blank_page(lines: list[str], generator: np.random.Generator) -> NDArray[np.u
 def tint(grey: NDArray[np.uint8], light: tuple[float, float, float]) -> NDArray[np.uint8]:
     """Tint a grey image, uint8 `(H, W)`, with the colour of the light: BGR uint8 `(H, W, 3)`.
 
-    `light` are factors of at most 1 for blue, green and red.
+    `light` holds factors of at most 1 for blue, green and red.
     """
     return np.rint(grey[:, :, None] * np.array(light, np.float32)).astype(np.uint8)
 

@@ -201,7 +201,7 @@ def test_only_one_module_uses_a_package(packages, users):
     assert {name for name in RUNTIME if packages & {each.top for each in IMPORTS[name]}} == users
 
 
-def test_only_the_web_room_uses_the_web_packages():
+def test_only_the_web_part_uses_the_web_packages():
     users = {name.split(".")[1] for name in RUNTIME if WEB_PACKAGES & {each.top for each in IMPORTS[name]}}
     assert users == {"web"}
 
@@ -233,7 +233,7 @@ def test_only_the_command_prints():
     assert not printing
 
 
-def test_benchmarks_use_the_simulations_of_training_and_no_more():
+def test_benchmarks_use_only_the_simulations_of_training():
     for name, imports in IMPORTS.items():
         if name.split(".")[0] != "benchmarks":
             continue
@@ -246,7 +246,7 @@ def test_benchmarks_use_the_simulations_of_training_and_no_more():
         assert all(f"{target}.".startswith("train.synthetic.") for target in foreign), (name, foreign)
 
 
-def test_simulations_need_numpy_and_opencv_alone():
+def test_simulations_need_only_numpy_and_opencv():
     for name, imports in IMPORTS.items():
         if f"{name}.".startswith("train.synthetic."):
             loaded = [each for each in imports if each.when == "load"]
@@ -256,7 +256,7 @@ def test_simulations_need_numpy_and_opencv_alone():
             assert all(f"{target}.".startswith("train.synthetic.") for target in own), name
 
 
-def test_the_tests_of_the_runtime_need_the_runtime_alone():
+def test_the_tests_of_the_runtime_need_only_the_runtime():
     """They run beside an installed wheel, where there is no checkout."""
     helpers = [path for path in (ROOT / "tests").glob("*.py") if not path.name.startswith("test_")]
     files = [*helpers, *(ROOT / "tests" / "edge_runtime").rglob("*.py")]

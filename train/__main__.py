@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         "--repeats",
         type=_integer(1),
         metavar="N",
-        help=f"times that an epoch goes through MNIST beside the scenes ({_default('repeats')})",
+        help=f"passes over MNIST in each epoch, in addition to the scenes ({_default('repeats')})",
     )
     settings.add_argument(
         "--from", dest="initial", metavar="RUN", help="start from the weights of this run's folder"

@@ -1,4 +1,4 @@
-"""Training samples of the classifier beside MNIST: tiles that the runtime's code crops from simulated scenes.
+"""Training samples of the classifier besides MNIST: tiles that the runtime crops from simulated scenes.
 
 They show digits in the boxes that the released detector finds, and what it wrongly takes for digits. The
 negatives of `train.synthetic.negatives` are added, because a user may pass in a tile of anything.
@@ -33,8 +33,8 @@ _TRAINING_OBJECTNESS = -2.0  # logit; below the reader's threshold, for harder a
 _DIGIT_IOU = 0.5  # a candidate that overlaps a digit more than this is that digit
 _BACKGROUND_IOU = 0.1  # one that overlaps no digit more than this is background
 _MAX_BACKGROUND = 6  # background candidates per scene: a page of text would give hundreds
-_MAX_OVERFLOW = 0.04  # share of ink outside its box up to which a background tile is used
-_MISSED_SHARE = 0.1  # share of the digits missed by the detector that are cropped all the same
+_MAX_OVERFLOW = 0.04  # background tiles with a larger share of their ink outside the box are not used
+_MISSED_SHARE = 0.1  # share of the digits missed by the detector that are cropped nevertheless
 _JITTER = 0.04  # deviation of the box of a missed digit, as a share of its longer side
 _NEGATIVES = 2  # per scene
 _CHUNK = 32  # scenes that a worker process draws at a time
@@ -123,7 +123,7 @@ def draw_classifier_samples(
 ) -> list[list[Sample]]:
     """Draw `count` scenes with the handwriting of `digits`, on all cores; return the samples of each.
 
-    Scenes are `side` x `side` px; `model` names the released detector. Each scene brings
+    Scenes are `side` x `side` px; `model` names the released detector. Each scene adds
     `negatives_per_scene` negatives; with 0, all candidates are returned (see `sample_scene`). The same seed
     gives the same samples. Raises `ModelError` when the detector cannot be loaded.
     """

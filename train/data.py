@@ -16,7 +16,7 @@ DEFAULT_ROOT = Path("data")
 
 
 class DataError(Exception):
-    """The data set is missing, damaged or too small; the message is one line that names the way out."""
+    """The data set is missing, damaged or too small; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True)

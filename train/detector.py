@@ -52,9 +52,9 @@ class DetectorTask:
     def validate(self, network: nn.Module) -> dict[str, float]:
         """The loss, its parts, and recall, precision and accuracy over the cells of the validation samples.
 
-        Recall and precision, 0..1, are those of an objectness above 0. The accuracy, 0..1, is the share of
-        cells with a digit whose highest class logit is right. All are means over the batches, weighted by
-        their sizes.
+        For recall and precision, 0..1, a cell with an objectness above 0 counts as detected. The accuracy,
+        0..1, is the share of cells with a digit whose highest class logit is right. All are means over the
+        batches, weighted by their sizes.
         """
         network.eval()
         sums: dict[str, float] = {}
@@ -101,7 +101,7 @@ def _total(parts: dict[str, Tensor]) -> Tensor:
 
 
 def _focal_loss(logits: Tensor, positive: Tensor, judged: Tensor) -> Tensor:
-    """Sum of the focal loss over the judged cells: easy cells, which are nearly all, hardly count."""
+    """Sum of the focal loss over the judged cells; the easy ones, nearly all of them, hardly count."""
     target = positive.float()
     entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     error = torch.sigmoid(torch.where(positive, -logits, logits))

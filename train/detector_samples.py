@@ -26,8 +26,8 @@ EMPTY, UNJUDGED = -1, -2  # targets of cells without a digit, and of cells that 
 # pyramid, for the next finer level, and for coarser levels.
 _HEIGHTS = (((10.0, 31.0), 0.62), ((5.0, 11.0), 0.13), ((28.0, 90.0), 0.25))
 
-_TOLERANCE = 0.16  # digits outside `DIGIT_SIZES` by up to this share are neither required nor wrong
-_CENTRE = 0.27  # share of a digit's sides, to either side of its centre, whose cells must detect it
+_TOLERANCE = 0.16  # digits outside `DIGIT_SIZES` by up to this share may be detected, but need not be
+_CENTRE = 0.27  # cells that are within this share of a digit's sides from its centre must detect it
 _UNJUDGED_REACH = 0.5  # the same, for the cells around those, which may or may not detect it
 _GATE_REACH = 0.7  # the same, for the cells where a small digit opens the gate
 _MIN_GATE_SIZE = 4.5  # px; smaller digits are unreadable on the next finer level too

@@ -31,8 +31,8 @@ class Config:
     """The settings of a run.
 
     `validation` images of MNIST's training set are held out, chosen by `seed`. `scenes` simulated photographs
-    are drawn with the digits of the rest, and a classifier's epoch goes `repeats` times through MNIST beside
-    their tiles. `average_decay` is the weight of the past in the moving average of the weights. `initial` is
+    are drawn with the digits of the rest. A classifier's epoch consists of their tiles and `repeats` passes
+    over MNIST. `average_decay` is the weight of the past in the moving average of the weights. `initial` is
     the folder of a run whose weights training starts from, or "".
     """
 

@@ -70,7 +70,7 @@ def cnn() -> TileNetwork:
 class DetectorNetwork(TileNetwork):
     """Maps images uint8 `[N, H, W]`, sides multiples of 4, to scores float32 `[N, 16, H/4, W/4]`.
 
-    `edge_runtime.contract` describes the channels; `edge_runtime.reading.detector` makes boxes of them.
+    `edge_runtime.contract` describes the channels; `edge_runtime.reading.detector` turns them into boxes.
     """
 
 

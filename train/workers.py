@@ -23,7 +23,7 @@ def draw_all(
     chunk: int,
     processes: int | None = None,
 ) -> Iterator[Any]:
-    """Yield what `prepare(*arguments)` returns for every index below `count`, in order.
+    """Yield `draw(index)` for every index below `count`, in order, where `draw` is `prepare(*arguments)`.
 
     Each of the `processes` (default: one per core) calls `prepare` once and is given `chunk` indices at a
     time. A single chunk is drawn in this process, as starting another one takes seconds.

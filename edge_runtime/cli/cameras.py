@@ -20,7 +20,7 @@ def cameras(options: argparse.Namespace) -> int:
             print(f"edge-digits camera {each.source:<10} {each.name}")
     else:
         print_message(
-            "no camera found; check that it is connected. Streams and videos are not listed: name their URL "
+            "no camera found; check that it is connected. Streams and videos are not listed: give their URL "
             f"or path. The ribbon-cable camera of a Raspberry Pi, {devices.PICAMERA}, needs Picamera2"
         )
     return 0

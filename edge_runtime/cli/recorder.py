@@ -1,4 +1,4 @@
-"""Recordings of `edge-digits camera`: of the whole run with `--record`, or from key to key in the window."""
+"""Recordings of `edge-digits camera`: of the whole run with `--record`, or on demand in the window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Records views between `start` and `stop`; a context manager that stops.
+    """Records views between `start` and `stop`; as a context manager, stops on exit.
 
     If `raw`, boxes and labels are left out. Set `every_frame` for videos: no frame is dropped then, because
     the source waits for the disk, which a camera cannot. An error is printed once and ends the recording but
@@ -33,7 +33,7 @@ class Recorder:
         return self._recording is not None
 
     def start(self, path: Path | None = None) -> None:
-        """Start a file; without a path, in the current folder under a name made from the time."""
+        """Start a file; without a path, one in the current folder that is named after the time."""
         path = path or snapshot.named_by_time(Path(), recording.SUFFIX)
         self._recording = recording.Recording(path)
 

@@ -48,5 +48,5 @@ def start_server(
 
 
 def models_to_switch(model: str) -> tuple[str, ...]:
-    """The models that a user of the live view can switch between: the one in `--model` first."""
+    """The models that a user of the live view can switch between; the one given with `--model` is first."""
     return tuple(dict.fromkeys((model, "int8", "float")))

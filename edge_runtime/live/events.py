@@ -45,7 +45,7 @@ class Event:
     reason: str = ""  # why the source was lost
 
     def as_json(self) -> str:
-        """One line of JSON without a line break; docs/live.md describes its keys."""
+        """One line of JSON, without the line break; docs/live.md describes its keys."""
         moment = datetime.fromtimestamp(self.time, timezone.utc).isoformat(timespec="milliseconds")
         row: dict[str, Any] = {
             "event": self.kind,

@@ -20,11 +20,12 @@ from edge_runtime.reading.reader import DigitReader
 from edge_runtime.reading.switch import SwitchableReader
 from edge_runtime.results import Reading
 
-_FRAME_WAIT_SECONDS = 0.1  # then the last view is repeated: a window must process its events
+_FRAME_WAIT_SECONDS = 0.1  # then the last view is repeated, so that a window can process its events
 _RATE_SECONDS = 2.0  # time over which the frame rate is averaged
 
-# A frame that looks like the one that was read last is not read again, except now and then: the thumbnails
-# may miss a small change. Numbers that are not confirmed yet need more observations, so they are read sooner.
+# A frame that looks like the one that was read last is not read again, except now and then, because the
+# thumbnails may miss a small change. Numbers that are not confirmed yet need more observations, so they are
+# read sooner.
 _REREAD_SECONDS = 1.0
 _REREAD_UNCONFIRMED_SECONDS = 0.2
 _THUMBNAIL_SCALE = 8  # at most; a pixel of a thumbnail is the mean of a square with this side, in px
@@ -50,7 +51,7 @@ class Live:
     """Reads a source frame by frame, in the thread that iterates over `views`.
 
     Any thread may set `paused`, switch the model of `reader`, or call `stop`. `log` is called with one line
-    of text whenever a source is lost or back.
+    of text whenever the source reports a problem or is back.
     """
 
     def __init__(self, frames: Frames, reader: SwitchableReader, log: Callable[[str], None]) -> None:
@@ -123,7 +124,7 @@ class Live:
         return (Event(kind, last.seconds, time.time(), last.number, reason=self._problem),)
 
     def _advance_clock(self, frame: Frame, *, standing: bool) -> None:
-        """Advance the trackers' clock to a frame, unless it is standing: nothing may leave unseen."""
+        """Advance the trackers' clock to a frame, unless `standing`: no number may leave unseen."""
         if self._last_frame is not None and not standing:
             self._tracked_seconds += max(0.0, frame.seconds - self._last_frame.seconds)
         self._last_frame = frame

@@ -16,9 +16,9 @@ from edge_runtime.reading.layout import reading_order
 from edge_runtime.results import Box
 
 STEADY_SECONDS = 0.3  # a number is reported when its text has not changed for this long
-LEAVE_SECONDS = 0.4  # a number has left when it was absent for longer than this
+LEAVE_SECONDS = 0.4  # a number has left when it has been absent for longer than this
 
-# Two digits are neighbours in a number within these limits, as shares of the height of the higher one.
+# Two digits are neighbours in a number within these limits, as shares of the height of the taller one.
 _MAX_GAP = 0.9  # horizontal distance between the boxes
 _MAX_OVERLAP = 0.4  # of the boxes; slanted digits run into each other
 _MAX_OFFSET = 0.5  # vertical distance between the centres
@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _NumberState:
-    """What is known of one number."""
+    """What is known about one number."""
 
     number: Number
     seen: float
@@ -97,7 +97,7 @@ class NumberTracker:
         """Known numbers by the index of the group that continues them.
 
         A group continues the number with which it shares most tracks, or else the one whose place it covers.
-        If two numbers join, the one that was reported continues.
+        If two numbers join, the one that has been reported continues.
         """
         ranked = sorted(
             (
@@ -134,7 +134,7 @@ def _update_state(state: _NumberState, group: Sequence[Track], seconds: float) -
 
 
 def _similarity(group: Sequence[Track], state: _NumberState) -> float:
-    """Number of tracks that a group shares with a number, or if none, the share 0..1 of its place."""
+    """Number of tracks that a group shares with a number, or if none, the overlap 0..1 of their boxes."""
     shared = len(_track_ids(group) & state.track_ids)
     if shared:
         return float(shared)
@@ -192,7 +192,7 @@ def _chain(first: int, follower: dict[int, int]) -> Iterator[int]:
 
 
 def _gaps(boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """Gaps `[left, right]` between every two boxes, in heights; infinite if they are not side by side."""
+    """Gaps `[left, right]` between all pairs of boxes, in heights; infinite unless they are side by side."""
     left, top, right, bottom = corners(boxes).T
     height = bottom - top
     centre_x, centre_y = (left + right) / 2, (top + bottom) / 2

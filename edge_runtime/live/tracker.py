@@ -22,9 +22,9 @@ MEMORY_SECONDS = 0.4  # time in which the weight of an observation falls to 1/e
 CONFIRM_SECONDS = 0.3  # the label has been the same for this long if it is likely,
 CONFIRM_UNSURE_SECONDS = 1.0  # and for this long if not: the edge of a hand looks like a 1, but not for long
 MIN_OBSERVATIONS = 4  # the digit was found in this many frames, however slow the source is
-_LIKELY = 0.9  # probability from which a label is likely
-_MIN_PROBABILITY = 0.75  # labels with less are never confirmed
-_MIN_PRESENCE = 0.6  # fading share of the recent time in which the digit was found
+_LIKELY = 0.9  # a label with at least this probability is likely
+_MIN_PROBABILITY = 0.75  # less probable labels are never confirmed
+_MIN_PRESENCE = 0.6  # share of recent time, later moments weighing more, in which the digit was found
 
 # How observations are combined.
 _PROBABILITY_FLOOR = 1e-3  # a single frame cannot rule a class out
@@ -52,7 +52,7 @@ _MIN_SIZE_GAIN = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A tracked digit: its `id` stays the same while it is followed, and is never used again.
+    """A tracked digit: its `id` stays the same while it is followed, and is never reused.
 
     `digit` combines the observations so far; its `value` is None while no label is likely enough.
     `confirmed` is whether the label has been likely and unchanged for long enough to be reported.
@@ -64,7 +64,7 @@ class Track:
 
 
 class _TrackState:
-    """What the tracker knows of one digit. Centres and sizes are (x, y) in px, velocities in px/s."""
+    """What the tracker knows about one digit. Centres and sizes are (x, y) in px, velocities in px/s."""
 
     __slots__ = (
         *("id", "centre", "size", "velocity", "evidence", "weight", "presence", "observations", "misses"),
@@ -238,7 +238,7 @@ class Tracker:
         )
 
     def _motion_step(self, passed: float) -> float:
-        """Time over which to extrapolate motion. Networks deliver evenly taken frames in bursts."""
+        """Time over which to extrapolate motion. Streams deliver evenly spaced frames in bursts."""
         if passed:
             self._interval = self._interval or passed
             self._interval += 0.1 * (min(passed, 4 * self._interval) - self._interval)

@@ -29,10 +29,10 @@ class View:
     digits: tuple[Digit, ...] = ()  # digits of all numbers, in reading order
     numbers: tuple[Number, ...] = ()  # in reading order
     tracks: tuple[Track, ...] = ()  # in no particular order
-    events: tuple[Event, ...] = ()  # what has happened since the view before
-    stages: dict[str, float] = field(default_factory=dict)  # seconds per stage; "draw" is of the view before
+    events: tuple[Event, ...] = ()  # what has happened since the previous view
+    stages: dict[str, float] = field(default_factory=dict)  # seconds per stage, "draw" of the previous view
     rate: float = 0.0  # frames per second
-    fresh: bool = True  # whether this frame was read; False reuses the reading of an earlier, equal frame
+    fresh: bool = True  # whether this frame was read; if not, the reading is that of an earlier frame
     problem: str = ""  # why no new frames come, or ""
     paused: bool = False
     model: str = "int8"  # name of the active model

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_runtime.contract import BACKGROUND
 from edge_runtime.results import OK
 
-_MAX_BACKGROUND = 0.7  # probability of the background from which a candidate is not even reported as rejected
+_MAX_BACKGROUND = 0.7  # a candidate that is background with this probability is not even reported as rejected
 
 
 def is_background(probabilities: NDArray[np.floating]) -> NDArray[np.bool_]:

@@ -60,7 +60,7 @@ def judged(steps):
     return judge.counts()
 
 
-def test_correct_views_are_without_fault():
+def test_correct_views_count_no_faults():
     counts = judged([(view("42", reported="42" if frame == 9 else None), shown("42")) for frame in range(40)])
     assert counts == {
         **{"frames": 40, "confirmed_tracks": 2, "correct_tracks": 2, "label_changes": 0},

@@ -145,7 +145,7 @@ def test_all_candidates_of_a_scene_can_be_sampled(handwriting):
     assert ambiguous
 
 
-def test_scenes_bring_negatives(digits):
+def test_scenes_come_with_negatives(digits):
     (samples,) = classifier_samples.draw_classifier_samples(1, digits, (1, 3), negatives_per_scene=40)
     added = [sample for sample in samples if sample.candidate is None and sample.label == BACKGROUND]
     # Those that look like a 1 are left out.

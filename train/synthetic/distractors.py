@@ -48,7 +48,7 @@ def scribble(generator: np.random.Generator, pen: float) -> InkImage:
 
 
 def invented(generator: np.random.Generator, pen: float) -> InkImage:
-    """A character of no script: two to five strokes, straight or bent. `pen` is as in `scribble`."""
+    """A character of no real script: two to five strokes, straight or bent. `pen` is as in `scribble`."""
     glyph = []
     for _ in range(generator.integers(2, 6)):
         start, end = generator.random(2), generator.random(2)
@@ -59,7 +59,7 @@ def invented(generator: np.random.Generator, pen: float) -> InkImage:
 
 
 def foreign(generator: np.random.Generator) -> InkImage:
-    """A printed character of another script than Latin; an invented one where no font has any."""
+    """A printed character of a script other than Latin; an invented one where no font has any."""
     pairs = _foreign_characters()
     if not pairs:
         return invented(generator, 0.0)
@@ -87,7 +87,7 @@ def _print(path: str, text: str) -> InkImage:
 
 @functools.cache
 def find_fonts() -> list[str]:
-    """Files of the installed fonts that have Latin letters. Raises `MissingDependencyError`."""
+    """Files of the installed fonts with Latin letters. May raise `MissingDependencyError`."""
     try:
         from matplotlib import font_manager
         from PIL import ImageFont

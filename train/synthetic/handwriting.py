@@ -19,11 +19,11 @@ InkImage = NDArray[np.uint8]
 
 GLYPH_HEIGHT = 64  # px
 
-# Labels beside the digits 0..9. What is ignored counts neither as a digit nor as background: it could be read
-# as a digit, or is cut off.
+# Labels besides the digits 0..9. A glyph to ignore counts neither as a digit nor as background: it could be
+# read as a digit, or is cut off.
 NOT_A_DIGIT, IGNORE = -2, -1
 
-_INK = 40  # grey level from which a pixel counts as ink when an image is cropped
+_INK = 40  # a pixel above this grey level counts as ink when an image is cropped
 _WORD_HEIGHT = 80  # px
 
 _MNIST_SCALE = 3

@@ -1,4 +1,4 @@
-"""Negatives: tiles of everything that is not a digit and that no detector is needed to find.
+"""Negatives: tiles of things that are not digits, drawn without a scene or a detector.
 
 Letters, symbols, scribbles, shapes, textures and noise. The classifier is trained to reject them, because a
 user may pass in a tile of anything, and a benchmark measures how well it does.
@@ -30,7 +30,7 @@ def draw(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
 
 
 def _pen(generator: np.random.Generator) -> float:
-    """The width of a stroke as a share of the height, or 0, with which a glyph's own width is used."""
+    """The width of a stroke as a share of the height, or 0 for the width that a glyph has by itself."""
     return float(np.exp(generator.uniform(np.log(0.04), np.log(0.2)))) if generator.random() < 0.5 else 0.0
 
 
@@ -61,7 +61,7 @@ def _scribble(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
 def _operator(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
     while True:
         glyph, label = handwriting.symbol(generator, _pen(generator))
-        # Operators that may be a leaning 1 are no clear negatives.
+        # An operator that could be read as a slanted 1 is not a clear negative.
         if label == NOT_A_DIGIT:
             return _tile(glyph)
 
@@ -105,7 +105,7 @@ def _solid(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
     return make_tile(image) if image.max() > 128 else image[TILE : 2 * TILE, TILE : 2 * TILE]
 
 
-# Each kind's function, and its share of the negatives. Results of benchmarks contain the names.
+# Each kind's function, and its share of the negatives. Benchmark records contain the names.
 KINDS: dict[str, tuple[Callable[[np.random.Generator, Handwriting], Tile], float]] = {
     "letters by hand": (_letter, 0.2),
     "letters in print": (_printed, 0.12),

@@ -13,7 +13,7 @@ from train.synthetic.glyphs import DIGITS, Glyph
 
 _STEPS = 12  # points of a curve between two points of its stroke
 _SUBPIXEL = 4  # fractional bits of the coordinates that OpenCV draws
-_FLAT = 0.6  # up to this height, a glyph such as a minus is scaled by its longer side
+_FLAT = 0.6  # a glyph no higher than this, such as a minus, is scaled by its longer side
 
 
 def draw_digit(

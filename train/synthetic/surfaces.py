@@ -1,7 +1,7 @@
 """Surfaces: the paper that scenes are written on, and the textures and objects around it.
 
-All functions return float32 `(height, width)`. `sheet` and `clutter` return brightness, about 0 to 255, but
-not clipped to that range.
+All public functions return float32 `(height, width)`. `sheet` and `clutter` return brightness, about 0 to
+255, but not clipped to that range.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _shadow(generator: np.random.Generator, height: int, width: int) -> Surface:
 
 
 def _fold(generator: np.random.Generator, height: int, width: int) -> Surface:
-    """Factor, 0.8 to 1.2, of a straight fold, which catches the light or lies in the dark."""
+    """Factor, 0.8 to 1.2, of a straight fold, which catches the light or lies in shadow."""
     away = ramp(generator, height, width) / generator.uniform(1, 5)
     return np.asarray(1 + generator.uniform(-0.2, 0.2) * np.exp(-np.abs(away)), np.float32)
 

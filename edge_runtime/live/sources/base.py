@@ -62,7 +62,7 @@ class Frames(ABC):
     def next(self, timeout: float) -> Frame | None:
         """Return the next frame, or None if none arrives within `timeout` seconds.
 
-        After None, `problem` and `ended` have the reason.
+        After None, `problem` and `ended` give the reason.
         """
 
     @abstractmethod
@@ -86,7 +86,7 @@ def describe_format(width: int, height: int, rate: float) -> str:
 def stream_timeouts() -> tuple[int, ...]:
     """FFmpeg's time limits, as parameters of `cv2.VideoCapture`.
 
-    That for reading is longer than `FRAME_TIMEOUT`: we notice a stall first, and report it in our own words.
+    The one for reading is longer than `FRAME_TIMEOUT`, so a stall is noticed and reported here first.
     """
     to_open, to_read = round(1000 * OPEN_TIMEOUT), round(1200 * FRAME_TIMEOUT)
     return cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, to_open, cv2.CAP_PROP_READ_TIMEOUT_MSEC, to_read

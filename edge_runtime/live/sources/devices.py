@@ -23,7 +23,7 @@ _PICAMERA_SETUP = (
     "python3 -m venv --system-site-packages .venv, and install edge-digits in it; rpicam-hello tests the "
     "camera itself"
 )
-_TRIED = 4  # camera numbers, where the system has no list
+_TRIED = 4  # camera numbers that are tried where the system has no list of cameras
 _MAX_RAW_PIXELS = 640 * 480  # USB 2 has the bandwidth for about 30 uncompressed images/s of this size
 
 
@@ -122,7 +122,7 @@ class Camera:
 def list_cameras() -> list[Camera]:
     """List the connected cameras, webcams first.
 
-    No camera is started on Linux. Other systems have no list: there the first few numbers are tried.
+    No camera is started on Linux. Other systems have no list, so the first few numbers are tried.
     """
     if sys.platform != "linux":
         return [Camera(str(number), "?") for number in range(_TRIED) if _opens(number)]
@@ -155,7 +155,7 @@ _CAPTURES = 0x1 | 0x1000  # V4L2_CAP_VIDEO_CAPTURE and V4L2_CAP_VIDEO_CAPTURE_MP
 
 
 def _captures(path: str) -> bool:
-    """Whether a device captures images. Webcams also have one for metadata, and boards have decoders."""
+    """Whether a device captures images. Other devices carry a webcam's metadata, or decode video."""
     import fcntl
 
     answer = bytearray(_CAPABILITIES_SIZE)

@@ -19,8 +19,8 @@ from edge_runtime.live.sources.base import Frame, Frames
 
 _FOLDER_RATE = 10.0  # images/s, by default
 _VIDEO_RATE = 30.0  # frames/s, where the file gives no plausible one
-_MAX_VIDEO_RATE = 1000.0  # frames/s; a higher rate is an error of the file
-_COMPLETE = 0.9  # share of the claimed frames; claims are inexact, but damaged files lack more than a tenth
+_MAX_VIDEO_RATE = 1000.0  # frames/s; a higher rate is an error in the file
+_COMPLETE = 0.9  # share of the claimed frames that must exist: claims are inexact, but seldom by a tenth
 
 _Result = TypeVar("_Result")
 
@@ -67,7 +67,7 @@ class _Played(Frames):
 class VideoFrames(_Played):
     """Every frame of a video, in a file or on a web server. Raises `SourceError` when it cannot be opened.
 
-    `source` is its path or URL, `name` what messages call it.
+    `source` is its path or URL; `name` is how messages refer to it.
     """
 
     def __init__(self, source: str, name: str, *, paced: bool = False) -> None:
@@ -102,7 +102,7 @@ class VideoFrames(_Played):
                 self.problem = f"ends after {self._number} of {claimed:.0f} frames; is it damaged?"
             self.ended = True
             return None
-        # Frames of phones and of our recordings have timestamps; some formats have only a frame rate.
+        # Videos from phones and our own recordings have timestamps; some formats have only a frame rate.
         timestamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if self._first is None:
             self._first = timestamp

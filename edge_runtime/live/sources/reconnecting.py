@@ -1,4 +1,4 @@
-"""Live sources: the newest frame of a camera or stream, with reconnection when it is lost."""
+"""Live sources: the newest frames of a camera or stream, which is reconnected when it is lost."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from edge_runtime.live.sources.base import CaptureRequest, Frame, Frames
 
 FIRST_PAUSE = 0.5  # s before a lost source is reopened; doubles after each failure, up to
 LONGEST_PAUSE = 3.0  # s
-MAX_HANGING = 3  # threads that a driver may block forever; after that, no more are started
-_STEADY = 5.0  # s for which a connection must have delivered images to reset the pause
+MAX_HANGING = 3  # while a driver blocks this many threads, no more are started
+_STEADY = 5.0  # s; a connection that has delivered images for longer resets the pause
 
 
 class Capture(Protocol):
@@ -34,11 +34,11 @@ class Capture(Protocol):
 
 
 class LiveFrames(Frames):
-    """The newest frame of a camera or stream, each at most once.
+    """The newest frames of a camera or stream, each returned at most once.
 
     A thread of its own empties the camera's buffer, so a slow reader skips frames and does not fall behind.
     Raises `SourceError` when no first frame arrives. A source is lost when it ends, fails, or delivers no
-    image for `base.FRAME_TIMEOUT`. `problem` is the reason then, and `next` reconnects after a pause.
+    image for `base.FRAME_TIMEOUT`. Then `problem` is the reason, and `next` reconnects after a pause.
 
     `connect` opens the capture and may block. `device` is the path that disappears when the camera is
     unplugged, "" if there is none.

@@ -99,7 +99,7 @@ def test_resume_retries_images_that_failed(run, scans):
     assert "scans/late.png,3," in Path("r.csv").read_text()
 
 
-def test_resume_with_other_sources_reads_these_alone(run, scans):
+def test_resume_with_other_sources_reads_only_those(run, scans):
     run("read", "scans/a.png", "--out", "r.csv")
     (scans / "a.png").unlink()
     code, _, errors = run("read", "scans/b.jpg", "--out", "r.csv", "--resume")

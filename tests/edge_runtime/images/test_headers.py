@@ -204,7 +204,7 @@ def test_the_same_guard_checks_files_and_uploads(data, files, uploads, monkeypat
         assert str(again.value) == str(caught.value)
 
 
-def test_a_size_that_no_header_tells_is_checked_after_decoding():
+def test_a_size_missing_from_the_header_is_checked_after_decoding():
     data = encode(".ras", NOISE)
     assert headers.check(data, FILES) is None
     assert decode.decode(data, Limits(pixels=37 * 23)).shape == (23, 37)

@@ -126,7 +126,7 @@ def test_stages_are_timed(pages, run):
     assert views[1].stages["detect"] == 0  # nothing was read
 
 
-def test_time_between_views_is_the_drawing_of_the_next_one(pages, shared_reader):
+def test_time_between_views_counts_as_drawing_of_the_next_one(pages, shared_reader):
     views = Live(Script([pages["42"]] * 2), shared_reader, print).views()
     assert next(views).stages["draw"] == 0
     time.sleep(0.05)

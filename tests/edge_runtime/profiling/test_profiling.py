@@ -41,7 +41,7 @@ def test_versions_include_what_is_not_installed():
     assert all(found[name] for name in ("python", "edge-digits", "numpy", "onnxruntime", "opencv"))
 
 
-def test_the_host_can_be_recorded():
+def test_facts_about_the_host_can_be_written_as_json():
     record = json.loads(json.dumps({"facts": host.facts(), "state": host.state()}))
     assert record["facts"]["cores"] == host.cores() >= 1
     assert record["facts"]["cpu"]

@@ -77,7 +77,7 @@ def test_the_box_of_a_plain_stroke_is_exact(reader):
     assert np.abs(corners(reading) - [200, 100, 212, 180]).max() <= 2
 
 
-def test_bright_ink_on_dark_paper_is_read_alike(reader):
+def test_bright_ink_on_dark_paper_is_read_just_as_well(reader):
     page = drawing.page("2718")
     dark, bright = reader.read(page), reader.read(255 - page)
     assert dark.text == bright.text == "2718"

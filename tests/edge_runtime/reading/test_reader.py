@@ -85,7 +85,7 @@ def test_readings_come_in_the_order_of_the_images(reader):
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_none_yields_what_is_finished(threads, monkeypatch):
+def test_none_in_the_input_yields_all_finished_readings(threads, monkeypatch):
     monkeypatch.setattr(reader_module, "_MAX_WAIT", 1e6)  # a slow machine would yield earlier
     taken = []
 

@@ -226,7 +226,7 @@ def test_numbers_are_large_and_confirmed_ones_bright(number):
         assert count_places(canvas, image[: size + text.rise(size)]) == count
 
 
-def test_numbers_without_space_are_counted():
+def test_numbers_that_do_not_fit_are_counted():
     canvas = compose(view(texts=["42"] * 40, digits=()))
     counts = [
         count for count in range(1, 40) if count_places(canvas, letters(f"and {count} more", 9, style.DIM))
@@ -249,7 +249,7 @@ def test_tiles_are_shown_pixel_by_pixel(texts, enlarged, tiles):
         assert count_places(strip, np.repeat(large[:, :, None], 3, axis=2)) >= 1
 
 
-def test_tiles_without_space_are_counted(tiles):
+def test_tiles_that_do_not_fit_are_counted(tiles):
     strip = compose(view(texts=["428501963742?"] * 24, tiles=tiles), tiles=True)[480:]
     assert count_places(strip, letters(f"+{13 * 24 - 59}", 8, style.DIM)) == 1
 

@@ -32,7 +32,7 @@ def draw_scene(
 ) -> Scene:
     """Draw a scene of `side` x `side` px whose digits are about `heights[0]` to `heights[1]` px high.
 
-    `digits` decides whether the scene may contain digits; by default, about two thirds of the scenes may. The
+    `digits` decides whether the scene may contain digits; by default, about two thirds of all scenes may. The
     heights do not apply to layouts that fill the image with a single glyph.
     """
     if digits is None:
@@ -97,7 +97,7 @@ def _random_tilt(generator: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _prepare_sheet(page: Page) -> None:
-    """Add what is there before the writing: ruling, writing on the back, a desk beyond the edge."""
+    """Add what is on the page before the writing: ruling, writing on the back, a desk beyond the edge."""
     generator = page.generator
     if generator.random() < 0.28:
         spacing = max(4.0, page.unit * generator.uniform(0.7, 3))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from train.synthetic.handwriting import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, Handwriting, InkImage
 
-_LABELLED_SHARE = 0.8  # share of a digit's ink inside the image from which on the digit keeps its label
+_LABELLED_SHARE = 0.8  # a digit with a smaller share of its ink inside the image loses its label
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Scene:
 
     Attributes:
         grey: The image, uint8 `(H, W)`.
-        boxes: float32 `[N, 4]`: x, y, width and height of the ink in pixels. Those of digits lie inside.
+        boxes: float32 `[N, 4]`: x, y, width and height of the ink in pixels. Boxes of digits lie inside the
+            image.
         labels: int64 `[N]`: 0 to 9, or `IGNORE` for a digit that is cut off and for an ambiguous glyph.
         kind: Name of the layout.
     """

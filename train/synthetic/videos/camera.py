@@ -49,7 +49,7 @@ class Camera:
 
     @cached_property
     def _shadow(self) -> NDArray[np.float32]:
-        """Light around a soft shadow, 0.5 to 1, in an area of three by three frames; few stages need it."""
+        """Factor, 0.5 to 1, of a soft shadow, in an area of three by three frames; few stages need it."""
         rows, columns = np.mgrid[-3 : 3 : 3 * HEIGHT * 1j, -3 : 3 : 3 * WIDTH * 1j]
         blob = 1 - 0.5 / (1 + np.exp(9 * (np.hypot(columns, 1.1 * rows + 0.4 * columns) - 0.7)))
         return blob.astype(np.float32)
@@ -99,7 +99,7 @@ class Camera:
 
 
 class _SeenDigit:
-    """A digit in the frame: its ink `points` in pixels of the frame, and which of them are `clear` to see."""
+    """A digit in the frame: its ink `points` in pixels of the frame, and which are `clear`, not hidden."""
 
     def __init__(self, digit: WrittenDigit, points: Points, clear: NDArray[np.bool_], share: float) -> None:
         self._digit, self._points, self._clear, self._share = digit, points, clear, share

@@ -19,10 +19,11 @@ class LabelledDigit:
     """One digit in one frame.
 
     Attributes:
-        id: Identifies the digit throughout the video. value: 0 to 9. box: Around its ink, in pixels, clipped
-        to the frame. visible: Share of its ink, 0 to 1, that can be seen: written already, inside the frame,
-        not covered. On a
-            card that is being flipped, it is also scaled by how much of the card's width is in view.
+        id: Identifies the digit throughout the video.
+        value: 0 to 9.
+        box: Around its ink, in pixels, clipped to the frame.
+        visible: Share of its ink, 0 to 1, that can be seen: written already, inside the frame, not covered.
+            On a card that is being flipped, it is also scaled by how much of the card's width is in view.
         number: Identifies the written number that the digit belongs to.
     """
 

@@ -1,6 +1,6 @@
 """The kinds of videos: for each of them, a function that sets up its stage.
 
-A motion is a list of keys: (frame, x, y) or (frame, x, y, degrees, scale).
+A motion is given as keyframes: (frame, x, y) or (frame, x, y, degrees, scale).
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _changing(generator: Generator) -> Stage:
         taken = laid - 35
         away = smooth_motion(generator, (0, 0, 0), (taken - 25, 0, 0), (taken, 340, 0))
         back = smooth_motion(generator, (0, 340, 0), (laid, 340, 0), (laid + 25, 0, 0))
-        widths: dict[int, float] = {}  # that are in view while a card is flipped, by frame
+        widths: dict[int, float] = {}  # by frame, the share in view while a card is flipped
         for change in changes:
             widths |= {change - 1: 0.5, change: 0.15, change + 1: 0.6}
 

@@ -20,8 +20,8 @@ Generator: TypeAlias = np.random.Generator
 class WrittenDigit:
     """A digit that is written on a layer.
 
-    `points` are the pixels of its ink on the layer, and `due` is the frame from which on each of them is
-    there. `id` and `number` are those of `LabelledDigit`.
+    `points` are the pixels of its ink on the layer, and `due` is the frame in which each of them appears.
+    `id` and `number` are those of `LabelledDigit`.
     """
 
     id: int

@@ -22,7 +22,7 @@ _RULING = (0.95, 0.84, 0.78)
 
 
 class Writer:
-    """One person's handwriting, pen and paper. The ids of digits and numbers count up over all pages.
+    """One person's handwriting, pen and paper. The ids of digits and numbers are unique over all pages.
 
     `board` chooses chalk on a board or ink on paper; by default, one writer in five has a board. `variation`
     is as in `strokes.draw`.
@@ -109,5 +109,5 @@ class Writer:
 
 
 def random_numbers(generator: Generator, *lengths: int) -> list[str]:
-    """Random numbers with these numbers of digits."""
+    """Random numbers; `lengths` are their numbers of digits."""
     return ["".join(str(digit) for digit in generator.integers(0, 10, length)) for length in lengths]
