@@ -15,7 +15,7 @@ from edge_runtime import Classifier, ModelError, contract
 from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.fusion import FusionWeights, fuse
 from edge_runtime.reading.networks import Detector
-from export import calibration, graph, parity, quantize
+from export import calibration, graph, parity, pipeline, quantize
 from export.__main__ import main
 from export.errors import ExportError
 from export.pipeline import export, release_run
@@ -163,6 +163,35 @@ def test_release_copies_models_and_writes_the_manifest(
     # Releasing one task leaves the models of the other alone.
     assert release_run(run, models, mnist_root, tmp_path) == released
     assert {entry.task for entry in manifest.entries()} == {"classifier", "detector"}
+
+
+@pytest.mark.parametrize("run", ["mlp"], indirect=True)
+def test_runs_with_scenes_get_fusion_weights_for_the_released_detector(
+    run, mnist_root, tmp_path, monkeypatch
+):
+    state = checkpoint.load(run)
+    copy = tmp_path / run.name
+    copy.mkdir()
+    checkpoint.save(dataclasses.replace(state, config=state.config | {"scenes": 1}), copy)
+    monkeypatch.setattr(pipeline, "_MIN_SCENES", 4)
+    monkeypatch.setattr(parity, "check", lambda _: None)  # other tests are about the gates
+    models, _ = export(copy, mnist_root)
+    for precision, path in models.items():
+        fusion = Classifier(path).info.fusion
+        assert fusion.class_logits > 0
+        assert fusion.objectness > 0
+        assert fusion.overflow >= calibration._MIN_OVERFLOW
+        assert fusion.faintness >= calibration._MIN_FAINTNESS
+        assert graph.metadata(path)["detector"] == Detector(precision).run_id
+
+    released = release_run(copy, models, mnist_root, tmp_path / "released")
+    assert {entry.name for entry in released} == set(models)
+    model = onnx.load(models["int8"])
+    graph.set_metadata(model, graph.metadata(models["int8"]) | {"detector": "another-run"})
+    onnx.save(model, models["int8"])
+    with pytest.raises(ExportError, match="calibrated for detector another-run"):
+        release_run(copy, models, mnist_root, tmp_path / "rejected")
+    assert not (tmp_path / "rejected").exists()
 
 
 GOOD = parity.Parity(
