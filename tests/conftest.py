@@ -41,14 +41,3 @@ def mnist_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         drawing.write_idx(raw / f"{part}-images-idx3-ubyte", tiles)
         drawing.write_idx(raw / f"{part}-labels-idx1-ubyte", labels)
     return root
-
-
-@pytest.fixture(scope="session")
-def one_torch_thread():
-    """Networks this small gain nothing from threads, which slow each other down on a busy machine."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

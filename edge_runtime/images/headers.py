@@ -13,8 +13,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-import imagesize
-
 from edge_runtime.errors import ImageError
 from edge_runtime.images.limits import MAX_NETPBM_HEADER, MAX_SEGMENTS, Limits
 
@@ -165,6 +163,8 @@ def _measure_gif(data: bytes) -> Header:
 
 
 def _measure_other(data: bytes) -> Header | None:
+    import imagesize  # 3 ms that the common formats need not pay
+
     # TIFFs may hold their size at their end. A Netpbm header is searched byte by byte.
     head = data[:MAX_NETPBM_HEADER] if data.startswith(b"P") else data
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 import cv2
+import imagesize
 import numpy as np
 import pytest
 
@@ -127,9 +128,7 @@ def test_damaged_and_unknown_headers_have_no_size(data):
 def test_a_netpbm_header_is_not_searched_to_its_end(size, monkeypatch):
     """imagesize takes hours for a few megabytes of digits."""
     searched = []
-    monkeypatch.setattr(
-        headers.imagesize, "get", lambda file: searched.append(len(file.getvalue())) or (-1, -1)
-    )
+    monkeypatch.setattr(imagesize, "get", lambda file: searched.append(len(file.getvalue())) or (-1, -1))
     assert headers.measure(b"P5 " + b"1" * size) is None
     assert searched == [MAX_NETPBM_HEADER]
 
