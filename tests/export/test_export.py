@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import shutil
 
@@ -28,19 +29,38 @@ DEVICE = torch.device("cpu")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_torch_thread")]
 
 
-@pytest.fixture(scope="session", params=["cnn", "mlp"])
-def run(request, one_torch_thread, mnist_root, tmp_path_factory):
-    """A finished run on drawn digits."""
-    folder = tmp_path_factory.mktemp("runs") / f"tiny-{request.param}"
-    config = loop.Config(arch=request.param, epochs=4, batch_size=32, validation=200, scenes=0)
-    digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
-    loop.train(config, ClassifierTask(config, digits, DEVICE), folder, DEVICE)
-    return folder
+# Each network is trained and exported once in any order of tests. pytest would drop a session fixture with
+# parameters whenever the parameter changes.
+@pytest.fixture(scope="session")
+def train_run(one_torch_thread, mnist_root, tmp_path_factory):
+    """A function that trains an architecture on drawn digits and returns the folder of the finished run."""
+
+    @functools.cache
+    def train(arch):
+        folder = tmp_path_factory.mktemp("runs") / f"tiny-{arch}"
+        config = loop.Config(arch=arch, epochs=4, batch_size=32, validation=200, scenes=0)
+        digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
+        loop.train(config, ClassifierTask(config, digits, DEVICE), folder, DEVICE)
+        return folder
+
+    return train
 
 
 @pytest.fixture(scope="session")
-def models(run, mnist_root):
-    return export(run, mnist_root)[0]
+def export_run(mnist_root):
+    """A function that exports a run and returns the paths of its models."""
+    return functools.cache(lambda run: export(run, mnist_root)[0])
+
+
+@pytest.fixture(params=["cnn", "mlp"])
+def run(request, train_run):
+    """A finished run on drawn digits."""
+    return train_run(request.param)
+
+
+@pytest.fixture
+def models(run, export_run):
+    return export_run(run)
 
 
 @pytest.fixture(scope="session")
