@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.boxes import covered, intersection
+from edge_runtime.boxes import area, covered, intersection
 
 _NMS_IOU = 0.45  # two candidates that overlap more than this are the same digit
 _NMS_COVERED = 0.7  # so are two of similar size where this share of the smaller one is covered
@@ -23,7 +23,7 @@ def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
     `boxes` `[N, 4]` are sorted, best first. Overlapping boxes of different sizes, such as an 8 and one of its
     loops, are both kept: the classifier decides between them.
     """
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    areas = area(boxes)
     alive = np.ones(len(boxes), bool)
     for index in range(len(boxes)):
         if not alive[index]:
@@ -47,7 +47,7 @@ def suppress_nested(
     side by side and the two digits, the digits are kept. `confidences` `[N]` are the probabilities 0..1 of
     being a digit, `overflows` `[N]` the shares of ink outside the box (`Crop.overflow`).
     """
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    areas = area(boxes)
     shared = covered(boxes)
     nested = shared > _NESTED
     np.fill_diagonal(nested, False)

@@ -65,7 +65,7 @@ class Pipeline:
 
     def preprocess(self, image: Image) -> Page:
         """Load an image, a path or an array, as grey uint8 `(H, W)`. Raises `ImageError`."""
-        page = Page("" if isinstance(image, np.ndarray) else str(image))
+        page = Page(source_name(image))
         start = time.perf_counter()
         try:
             if isinstance(image, np.ndarray):
@@ -177,6 +177,11 @@ class Pipeline:
     ) -> Digit:
         value, confidence, status = rejection.decide(probabilities, self.classifier.info.rejection_threshold)
         return Digit(value, confidence, box, status, line, tile, probabilities)
+
+
+def source_name(image: Image) -> str:
+    """The path of an image, "" for an array."""
+    return "" if isinstance(image, np.ndarray) else str(image)
 
 
 def _box(left: float, top: float, right: float, bottom: float) -> Box:

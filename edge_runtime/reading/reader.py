@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import ImageError
 from edge_runtime.models import manifest
 from edge_runtime.reading.networks import Classifier, Detector
-from edge_runtime.reading.pipeline import Image, Page, Pipeline
+from edge_runtime.reading.pipeline import Image, Page, Pipeline, source_name
 from edge_runtime.reading.tile import zero_background
 from edge_runtime.results import Reading, TileReadings
 
@@ -108,7 +108,7 @@ class DigitReader:
         try:
             return self._prepare(image)
         except ImageError as error:
-            return Page("" if isinstance(image, np.ndarray) else str(image), f"error: {error}")
+            return Page(source_name(image), f"error: {error}")
 
     def _prepare_ahead(self, images: Iterable[Image | None]) -> Iterator[Page | None]:
         """Prepare images in several threads and yield them in order; None stays None."""
