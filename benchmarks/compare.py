@@ -42,6 +42,8 @@ def _figures_of(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
             yield f"peak MB, {contender}", result["peak_mb"]
     elif kind == "page" and "ratio_to_reference" in result:
         yield f"reading a page / reference, {result['size']}", result["ratio_to_reference"]
+    elif kind == "drawn page":
+        yield f"CPU time of reading / reference, {result['page']}", result["ratio_to_reference"]
     elif kind == "rejection":
         yield f"AUROC, {result['negatives']}", result["auroc"]
     elif kind == "robustness":
@@ -51,7 +53,7 @@ def _figures_of(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
 
 
 def differences(before: Record, after: Record) -> list[str]:
-    """One line per figure that differs: accuracy and size by any amount, all others by 5 % or more.
+    """One line per figure that differs: accuracy and size by any amount, all others by more than 5 %.
 
     Raises `BenchmarkError` if a record has no figures to compare.
     """
@@ -71,8 +73,8 @@ def differences(before: Record, after: Record) -> list[str]:
 def regressions(before: Record, after: Record) -> list[str]:
     """One line per accuracy regression.
 
-    That is a contender that is missing or lost more than `ALLOWED_LOSS`, or an emulated CPU on which more
-    than that share of the decisions differ.
+    A regression is a contender that is missing or lost more than `ALLOWED_LOSS`, or an emulated CPU on which
+    more than that share of the decisions differ.
     """
     old, new = ({r["contender"]: r["accuracy"] for r in x.of_kind("accuracy")} for x in (before, after))
     # torch is not installed everywhere; the released models are.

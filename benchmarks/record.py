@@ -1,6 +1,6 @@
 """Records: the results of one run with the conditions of its measurement, as a file of JSON lines.
 
-The first line holds the conditions before the run, the last one those after it, every line between a result.
+The first line holds the conditions before the run, the last line those after it. All others are results.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from edge_runtime.profiling import host
 
 FOLDER = Path(__file__).parent / "results"
 LIVE = FOLDER / "live"  # records of `python -m benchmarks live`
+PAGES = FOLDER / "pages"  # records of `python -m benchmarks pages`
 
 # Old names of keys and values and what they are called now, so that committed records stay comparable.
 _RENAMED = {
@@ -52,7 +53,7 @@ class Record:
 def write(path: Path, results: Iterable[dict[str, Any]]) -> Record:
     """Write the conditions and the results as they come; return the record.
 
-    The file gets its name when it is complete. Raises `BenchmarkError` if it exists already.
+    The file has a temporary name until it is complete. Raises `BenchmarkError` if it exists already.
     """
     if path.exists():
         raise BenchmarkError(f"{path} exists; choose another file with --out")
@@ -65,7 +66,7 @@ def write(path: Path, results: Iterable[dict[str, Any]]) -> Record:
             lines.append(result)
             file.write(json.dumps(result) + "\n")
             file.flush()
-        # Heat and load show only at the end.
+        # The run may have heated the machine, and its load may have changed.
         lines.append({"kind": "condition after", **host.state()})
         file.write(json.dumps(lines[-1]) + "\n")
     partial.rename(path)

@@ -19,25 +19,34 @@ def write_report(record: Record) -> list[Path]:
     Raises `BenchmarkError` for a record in an old format.
     """
     page, plot = record.path.with_suffix(".md"), record.path.with_suffix(".png")
+    has_plot = not (_is_live(record) or _is_drawn(record))
     try:
-        text = live_page(record) if _is_live(record) else _run_page(record, plot.name)
-        if not _is_live(record):
+        if has_plot:
+            text = _run_page(record, plot.name)
             _draw_plot(record, plot)
+        else:
+            text = live_page(record) if _is_live(record) else _drawn_page(record)
     except (KeyError, IndexError) as error:
         raise BenchmarkError(
-            f"cannot report {record.path}: it was made before the format changed; see the report beside it"
+            f"cannot make a report of {record.path}: its format is an old one; see the report beside it"
         ) from error
     page.write_text(text, encoding="utf-8")
-    return [page] if _is_live(record) else [page, plot]
+    return [page, plot] if has_plot else [page]
 
 
 def readme_text(record: Record) -> str:
     """The figures of a record that the README shows, as Markdown."""
+    if _is_drawn(record):
+        return _drawn_table(record)
     return live_summary(record) if _is_live(record) else summary(record)
 
 
 def _is_live(record: Record) -> bool:
     return bool(record.of_kind("videos"))
+
+
+def _is_drawn(record: Record) -> bool:
+    return bool(record.of_kind("drawn page"))
 
 
 def summary(record: Record) -> str:
@@ -186,6 +195,51 @@ def _page_table(record: Record) -> str:
             )
             for r in results
         ),
+    )
+
+
+def _drawn_page(record: Record) -> str:
+    parts = [
+        f"# Drawn pages {record.name}",
+        "Made by `python -m benchmarks pages`; all figures are from the record of the same name.",
+        conditions(record),
+        "CPU time on one core, in milliseconds, of reading a page and of the reference: one pass of "
+        "`cv2.adaptiveThreshold` and `cv2.connectedComponentsWithStats` over the same page, which alternates "
+        "with the reading. The ratio is the median over all rounds. Digits found are those accepted in place "
+        "and value: a page on which few are found may have been searched too little.",
+        _drawn_table(record),
+        "Wall time of each stage, milliseconds:",
+        _stages_table(record),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _drawn_table(record: Record) -> str:
+    head = ("page", "size", "digits", "found", "reading", "reference", "ratio", "quartiles", "rounds")
+    return table(
+        head,
+        (
+            (
+                r["page"],
+                r["size"],
+                r["digits"],
+                r["found"],
+                f"{r['read_ms']:.2f}",
+                f"{r['reference_ms']:.2f}",
+                f"{r['ratio_to_reference']:.2f}",
+                " to ".join(f"{ratio:.2f}" for ratio in r["ratio_quartiles"]),
+                r["rounds"],
+            )
+            for r in record.of_kind("drawn page")
+        ),
+    )
+
+
+def _stages_table(record: Record) -> str:
+    results = record.of_kind("drawn page")
+    return table(
+        ("page", *results[0]["ms"]),
+        ((r["page"], *(f"{ms:.2f}" for ms in r["ms"].values())) for r in results),
     )
 
 

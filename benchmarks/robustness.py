@@ -15,7 +15,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.mnist import load_test_set
 from edge_runtime import DigitReader
 
-IMAGES = 2000  # tiles of the test set that are disturbed, the first ones
+IMAGES = 2000  # the first tiles of the test set, which are disturbed
 NEGATIVES = 1000  # tiles per kind of negative
 SEED = 20_26
 

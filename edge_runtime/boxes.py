@@ -1,4 +1,4 @@
-"""Geometry of boxes: overlap, IoU, coverage, hull, clipping. The only copy.
+"""Geometry of boxes: overlap, IoU, coverage, hull, clipping.
 
 An array of boxes is float `[N, 4]`: left, top, right, bottom in pixels. A `Box` holds one result.
 """
@@ -21,7 +21,7 @@ def area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def intersection(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
     """Area `[N, M]` that each of the boxes `a` `[N, 4]` shares with each of `b` `[M, 4]`."""
-    # Width and height on their own: np.prod over the last axis takes ten times as long.
+    # Width and height are computed separately: np.prod over the last axis takes ten times as long.
     width = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
     height = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
     return np.asarray(np.maximum(width, 0) * np.maximum(height, 0))
@@ -34,7 +34,7 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating
 
 
 def covered(boxes: NDArray[np.floating]) -> NDArray[np.float32]:
-    """For every two of the boxes `[N, 4]`, the share 0..1 of the smaller that lies in the other: `[N, N]`."""
+    """For each pair of the boxes `[N, 4]`, the share 0..1 of the smaller that lies in the other: `[N, N]`."""
     areas = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3).prod(axis=1)
     shared = intersection(boxes, boxes)
     return np.asarray(shared / np.minimum(areas[:, None], areas[None]), np.float32)
@@ -47,7 +47,7 @@ def corners(boxes: Iterable[Box]) -> NDArray[np.float64]:
 
 
 def hull(boxes: Iterable[Box]) -> Box:
-    """The smallest box that contains all of the boxes, at least one."""
+    """The smallest box that contains all of the boxes. There must be at least one."""
     low, high = np.split(corners(boxes), 2, axis=1)
     (x, y), (right, bottom) = low.min(axis=0).astype(int).tolist(), high.max(axis=0).astype(int).tolist()
     return Box(x, y, right - x, bottom - y)

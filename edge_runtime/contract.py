@@ -17,4 +17,4 @@ DIGIT_SIZES = (12.0, 28.0)  # px, longer sides of the digits that one pyramid le
 # Objectness, gate to the next finer level, ten class logits, distances to the four sides of the box.
 DETECTOR_CHANNELS = 16
 BOX_SCALE = 16.0  # px per unit of these distances
-MIN_OBJECTNESS = -1.25  # logit from which a candidate is passed to the classifier
+MIN_OBJECTNESS = -1.25  # lowest logit of a candidate that is passed to the classifier

@@ -14,7 +14,7 @@ _SIMILAR_AREA = 0.6  # two boxes are of similar size if the ratio of their areas
 _NESTED = 0.5  # with more than this share of the smaller box inside the larger, only one of them is kept
 _SHAPE_AREA = 6  # a box this many times as large as the digit in it is a shape around the digit
 _MAX_OVERFLOW = 0.02  # a digit with less of its ink outside its box is separate from what surrounds it
-_PAIR_HEIGHT, _PAIR_OVERLAP = 0.7, 0.2  # of two digits in one box: least share of its height, most overlap
+_PAIR_HEIGHT, _PAIR_OVERLAP = 0.7, 0.2  # two digits in one box: minimum share of its height, maximum overlap
 
 
 def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -42,10 +42,10 @@ def suppress_nested(
 ) -> list[int]:
     """Suppression after classification: indices of boxes `[N, 4]`, none of which contains another.
 
-    Of a digit and a part of it, the digit is kept. Of a drawn shape and a digit in it, the digit is kept: the
-    shape is far larger, and hardly any of the digit's ink lies outside its box. Of a box around two digits
-    side by side and the two digits, the digits are kept. `confidences` `[N]` are the probabilities 0..1 of
-    being a digit, `overflows` `[N]` the shares of ink outside the box (`Crop.overflow`).
+    A digit is kept rather than a part of it. A digit in a drawn shape is kept rather than the shape, which is
+    far larger, if hardly any of the digit's ink lies outside its box. Two digits side by side are kept rather
+    than a box around both. `confidences` `[N]` are the probabilities 0..1 of being a digit, `overflows` `[N]`
+    the shares of ink outside the box (`Crop.overflow`).
     """
     areas = area(boxes)
     shared = covered(boxes)

@@ -1,4 +1,4 @@
-"""What reading returns: frozen dataclasses, always of the same shape. "Nothing found" is an empty tuple."""
+"""The result types: frozen dataclasses. If nothing is found, `digits` is an empty tuple."""
 
 from __future__ import annotations
 

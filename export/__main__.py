@@ -24,12 +24,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m export", description="Export a trained run to ONNX.")
     parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/ID")
     parser.add_argument(
-        "--data", type=Path, default=data.DEFAULT_ROOT, help="folder of MNIST (default: data)"
+        "--data",
+        type=Path,
+        default=data.DEFAULT_ROOT,
+        metavar="DIR",
+        help="folder with MNIST/raw, downloaded if it is missing (default: data)",
     )
     parser.add_argument(
         "--release",
         action="store_true",
-        help="measure on the test set and copy the models to edge_runtime/models",
+        help="also copy the models to edge_runtime/models; measures a classifier on the test set first",
     )
     options = parser.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""Calibration: temperature, rejection threshold and fusion weights, fitted on the validation split.
+"""Calibration: temperature, rejection threshold and fusion weights, fitted on validation data.
 
 Each model is calibrated on its own outputs: INT8 and float separately.
 """
@@ -25,9 +25,9 @@ MIN_CONFIDENCE = 0.5
 MAX_REJECTED = 0.003  # share of the correctly classified validation digits below the rejection threshold
 _MAX_THRESHOLD = 0.9
 
-# Lower bounds of two weights, chosen by looking at the development photographs. Simulated
-# scenes crowd digits and mix inks, which photographs seldom do: none of their 411 digits extended beyond its
-# box, and anything four times as faint as the digits beside it was dirt, or ink from another page.
+# Lower bounds of two weights, chosen by looking at the development photographs. Simulated scenes crowd digits
+# and mix inks, which photographs seldom do: none of the photographs' 411 digits extended beyond its box, and
+# anything four times as faint as the digits beside it was dirt, or ink from another page.
 _MIN_OVERFLOW = 6.0
 _MIN_FAINTNESS = 1.5
 
@@ -46,7 +46,7 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
 
 
 def choose_threshold(confidences: NDArray[np.float32]) -> float:
-    """The confidence below which the share `MAX_REJECTED` of `confidences` `[N]` lies, within 0.5 and 0.9."""
+    """Confidence below which the share `MAX_REJECTED` of `confidences` `[N]` lies, clipped to 0.5..0.9."""
     quantile = float(np.quantile(confidences, MAX_REJECTED))
     return float(np.clip(quantile, MIN_CONFIDENCE, _MAX_THRESHOLD))
 
@@ -106,7 +106,7 @@ def _fit_weights(
     targets = torch.from_numpy(labels)
 
     def bounded(weights: list[Tensor]) -> list[Tensor]:
-        # A feature never counts against what its name says, whatever a sample suggests.
+        # No weight but the bias may reverse the effect of its feature, whatever the sample suggests.
         return [weight if index == _BIAS else weight.clamp(min=0) for index, weight in enumerate(weights)]
 
     def loss(weights: list[Tensor]) -> Tensor:

@@ -131,7 +131,7 @@ def _build_classifier(
     floating = graph.to_onnx(network)
     models = {"int8": quantize.quantize(floating, torch.cat(seen).numpy()), "float": floating}
     for precision, model in models.items():
-        # Each value is fitted on the outputs of the finished model with the values before it.
+        # Each value is fitted on the outputs of the saved model with the values fitted before.
         entries = _metadata(state, precision) | {
             "temperature": 1.0,
             "rejection_threshold": 0.5,

@@ -1,1 +1,1 @@
-"""Training stage: MNIST in, a trained PyTorch network in `runs/<id>/` out (`python -m train`)."""
+"""Trains PyTorch networks on MNIST and simulated scenes, into `runs/ID` (`python -m train`)."""

@@ -129,14 +129,14 @@ def _parser() -> argparse.ArgumentParser:
         help=f"passes over MNIST in each epoch, in addition to the scenes ({_default('repeats')})",
     )
     settings.add_argument(
-        "--from", dest="initial", metavar="RUN", help="start from the weights of this run's folder"
+        "--from", dest="initial", metavar="RUN", help="start from the weights of the run in this folder"
     )
     settings.add_argument("--seed", type=_integer(0, below=2**31), metavar="N", help=_default("seed"))
     settings.add_argument(
         "--validation",
         type=_integer(10, multiple=10),
         metavar="N",
-        help=f"images of the training set to hold out ({_default('validation')})",
+        help=f"MNIST training images to hold out for validation ({_default('validation')})",
     )
     parser.add_argument(
         "--data",
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best available)")
     parser.add_argument(
-        "--resume", type=Path, metavar="RUN", help="continue this run, with the settings that it started with"
+        "--resume", type=Path, metavar="RUN", help="continue the run in this folder, with its own settings"
     )
     return parser
 
@@ -160,7 +160,7 @@ def _default(field: str) -> str:
     others = [
         f"{values[field]} for --arch {arch}" for arch, values in ARCH_DEFAULTS.items() if field in values
     ]
-    return f"default: {', '.join([str(getattr(Config(), field)), *others])}"
+    return f"default: {', or '.join([str(getattr(Config(), field)), *others])}"
 
 
 def _integer(least: int, *, below: int | None = None, multiple: int = 1) -> Callable[[str], int]:

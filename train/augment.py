@@ -92,8 +92,8 @@ def _blur(images: Tensor, uniform: _Uniform) -> Tensor:
 def corrupt(tiles: Tensor, generator: torch.Generator) -> Tensor:
     """Corrupt tiles as bad scans, lenses and paper do: uint8 `[N, 28, 28]` to the same.
 
-    Each tile gets one corruption, three in ten get a second one: haze, noise, lines, blots, blur, an inverted
-    band, or outlines instead of ink. As in `augment`, everything random comes from `generator`.
+    Each tile gets one corruption, and three in ten get a second one: haze, noise, lines, blots, blur, an
+    inverted band, or outlines instead of ink. As in `augment`, everything random comes from `generator`.
     """
     count = len(tiles)
     device = tiles.device

@@ -90,7 +90,7 @@ class ClassifierTask:
 
 @torch.no_grad()
 def predict(network: nn.Module, tiles: Tensor) -> Tensor:
-    """Logits float32 `[N, 11]` of any number of tiles uint8 `[N, 28, 28]`; leaves evaluation mode on."""
+    """Logits float32 `[N, 11]` of any number of tiles uint8 `[N, 28, 28]`; switches to evaluation mode."""
     network.eval()
     return torch.cat([network(batch) for batch in tiles.split(_EVALUATION_BATCH)])
 

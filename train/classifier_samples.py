@@ -96,8 +96,8 @@ def sample_scene(
     ):
         if crop is None:
             continue
-        # The tile of a piece of a long line looks like a 1. It would teach the classifier to reject 1s, while
-        # the fusion knows the overflow, and the detector sees what surrounds a stroke.
+        # The tile of a piece of a long line looks like a 1, and would teach the classifier to reject 1s.
+        # Leave it to the fusion, which knows the overflow, and the detector, which sees the surroundings.
         misleading = crop.overflow > _MAX_OVERFLOW or _is_slender(crop.tile)
         if label == BACKGROUND and misleading and not all_candidates:
             continue
@@ -128,7 +128,7 @@ def draw_classifier_samples(
     gives the same samples. Raises `ModelError` when the detector cannot be loaded.
     """
     handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
-    # A pool restarts workers that fail to start for ever, so an unusable model must fail here.
+    # If workers fail to start, a pool restarts them for ever, so an unusable model must fail here.
     Detector(model)
     arguments = (handwriting, model, seed, side, negatives_per_scene)
     return list(workers.draw_all(_prepare, arguments, count, chunk=_CHUNK))

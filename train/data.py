@@ -1,7 +1,7 @@
 """MNIST as tensors, and seeded, disjoint splits.
 
 Training, validation and calibration images all come from MNIST's training set. Only the report of a finished
-run, a release and the benchmarks use the test set, and nothing is chosen by its results.
+run, a release and the benchmarks use the test set, and no choice may depend on its results.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class DataError(Exception):
 class Digits:
     """Labelled tiles: `tiles` uint8 `[N, 28, 28]`, `labels` int64 `[N]`, 0..9 or `BACKGROUND`.
 
-    MNIST has no background; tiles of simulated scenes do.
+    `BACKGROUND` does not occur in MNIST, only among tiles that the project draws.
     """
 
     tiles: Tensor

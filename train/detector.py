@@ -37,7 +37,7 @@ class DetectorTask:
         return math.ceil(len(self._training) / self._config.batch_size)
 
     def batches(self, generator: torch.Generator) -> Iterator[DetectorSamples]:
-        """The shuffled samples of one epoch; with `config.augment`, in varied light."""
+        """The shuffled samples of one epoch; with `config.augment`, in varied light, some inverted."""
         order = torch.randperm(len(self._training), generator=generator)
         for index in order.to(self._training.grey.device).split(self._config.batch_size):
             batch = self._training[index]

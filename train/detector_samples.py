@@ -27,7 +27,7 @@ EMPTY, UNJUDGED = -1, -2  # targets of cells without a digit, and of cells that 
 _HEIGHTS = (((10.0, 31.0), 0.62), ((5.0, 11.0), 0.13), ((28.0, 90.0), 0.25))
 
 _TOLERANCE = 0.16  # digits outside `DIGIT_SIZES` by up to this share may be detected, but need not be
-_CENTRE = 0.27  # cells that are within this share of a digit's sides from its centre must detect it
+_CENTRE = 0.27  # cells this close to a digit's centre, as a share of its sides, must detect it
 _UNJUDGED_REACH = 0.5  # the same, for the cells around those, which may or may not detect it
 _GATE_REACH = 0.7  # the same, for the cells where a small digit opens the gate
 _MIN_GATE_SIZE = 4.5  # px; smaller digits are unreadable on the next finer level too
@@ -110,7 +110,7 @@ def targets(scene: Scene) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[n
 def _within(
     across: NDArray[np.float64], down: NDArray[np.float64], width: float, height: float, reach: float
 ) -> NDArray[np.bool_]:
-    """Cells, bool `[C, C]`, whose centre is within a share `reach` of a box's sides of the box's centre.
+    """Cells, bool `[C, C]`, whose centre is at most `reach` times a box's sides away from the box's centre.
 
     `across` and `down`, both `[C]`, are the distances of the columns and rows from the box's centre. At least
     the nearest cell counts, however small the box.

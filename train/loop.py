@@ -89,7 +89,7 @@ def train(config: Config, task: Task, run: Path, device: torch.device, *, resume
     `CheckpointError` when the checkpoint to resume from, or that of `config.initial`, cannot be used.
     """
     torch.manual_seed(config.seed)
-    torch.backends.cudnn.deterministic = True  # else a seed would not determine a run on a GPU
+    torch.backends.cudnn.deterministic = True  # otherwise, equal seeds would give different runs on a GPU
     state = _build(config, task.steps, device)
     metrics: list[dict[str, float]] = []
     if resume:
@@ -207,5 +207,5 @@ def _warm_up_and_cosine(steps: int) -> Callable[[int], float]:
 
 
 def _write_metrics(metrics: list[dict[str, float]], run: Path) -> None:
-    """Write one line per epoch, all of them anew, so that a resumed run never repeats one."""
+    """Rewrite the whole file, one line per epoch, so that a resumed run never repeats a line."""
     (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics))

@@ -2,7 +2,7 @@
 
 A classifier maps tiles uint8 `[N, 28, 28]` to logits float32 `[N, 11]`, ten digits and the background. The
 detector maps grey images to scores for every cell. Cast and scale are the first lines of `forward`, so they
-are part of the exported graph, and there is no mean or deviation to agree on elsewhere.
+are part of the exported graph, and no other code has to normalise pixels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge_runtime.contract import BOX_SCALE, CLASSES, DETECTOR_CHANNELS, TILE
 
 
 class TileNetwork(nn.Module):
-    """A stack of layers behind the input format that all networks share.
+    """A stack of layers. All networks share its input format, raw pixels.
 
     `pixel_scale` brings pixels to 0..1; export folds it into the first layer and sets it to 1.
     """

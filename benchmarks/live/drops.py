@@ -40,7 +40,7 @@ class _Log:
             self._changed.wait_for(lambda: self._frames, _DEADLINE)
 
     def wait_for(self, kind: str, start: float) -> float | None:
-        """Wait for an event of a kind later than `start`; return the seconds between, None if none comes."""
+        """Wait for an event of a kind after `start`; return the seconds since then, None if none comes."""
 
         def first() -> float | None:
             later = (
@@ -54,7 +54,7 @@ class _Log:
 
 
 def drops(times: int = 3, away: float = 3.0, rest: float = 4.0) -> Iterator[dict[str, Any]]:
-    """Yield the events of a stream that drops several times, and the seconds to notice and to return.
+    """Yield the events of a stream that drops several times, and the seconds until each change is noticed.
 
     The stream drops `times` times, alternately silent and disconnected: each time `rest` s after it began or
     came back, and for `away` s, or longer if the loss has not been noticed by then.

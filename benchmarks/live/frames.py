@@ -1,4 +1,4 @@
-"""Sources of frames: synthetic videos with their truth, looped videos, repeated frames."""
+"""Sources of frames: synthetic videos with their ground truth, looped videos, repeated frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEEDS = tuple(range(200, 205))  # of the videos that are reported; nothing was t
 
 
 class SyntheticFrames(Frames):
-    """A synthetic video as a source; `scene` is the truth of the last frame, None after the end."""
+    """A synthetic video as a source; `scene` is the last frame with its ground truth, None after the end."""
 
     def __init__(self, video: videos.Video) -> None:
         self.name = f"{video.kind} {video.seed}"

@@ -1,4 +1,4 @@
-"""The judge: compares the tracks and events of live reading with the truth of a synthetic video."""
+"""The judge: compares the tracks and events of live reading with the ground truth of a synthetic video."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from edge_runtime.live.view import View
 from edge_runtime.results import Box
 from train.synthetic import videos
 
-_LEGIBLE = 0.9  # visible share of a digit's ink from which the digit is judged
-_HIDDEN = 0.05  # visible share up to which nothing of it can be read
-_BORDER = 2  # px between a digit that is completely in view and the border of the frame
-_MIN_IOU = 0.2  # from which a track belongs to a digit
+_LEGIBLE = 0.9  # a digit is legible if at least this share of its ink is visible
+_HIDDEN = 0.05  # a digit is hidden if at most this share of its ink is visible
+_BORDER = 2  # px; a digit closer than this to the border of the frame is not completely in view
+_MIN_IOU = 0.2  # a track that overlaps a digit more than this belongs to it
 
 _TRACK_GRACE = 10  # frames for which a track may show what was true before
 _EVENT_GRACE = 45  # frames for which an event may report what was true before
@@ -31,9 +31,9 @@ _COMPLETE_FRAMES = 2 * videos.FPS  # in a row, after which a number must be repo
 class Judge:
     """Judges the views of one video, frame by frame.
 
-    `wrong_events` describes the events that were never true; `delays` gives for each number (by its number
-    in the video) the frames from when it was complete to its event. A number is complete while all its digits
-    are legible and inside the frame.
+    `wrong_events` describes the events that were never true; `delays` holds, by `LabelledDigit.number`,
+    the frames from when a number was complete to its event. A number is complete while all its digits are
+    legible and inside the frame.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Judge:
             return
         description = f"frame {event.frame}: {event.kind} {event.number.text}"
         if event.kind == "left":
-            # Wrong if the number has been complete for as long as a track may be late.
+            # Wrong if the number was complete in all of the last `_TRACK_GRACE` frames.
             recent = list(self._past)[-_TRACK_GRACE:]
             still_there = (_reported(event, shown, complete=True) is not None for shown in recent)
             if len(recent) == _TRACK_GRACE and all(still_there):

@@ -18,10 +18,10 @@ def live_summary(record: Record) -> str:
     sentences = [
         "Live, on synthetic 640x480 videos at 30 frames per second:",
         f"{p50[0]:.1f} to {p50[-1]:.1f} ms from the arrival of a frame to its result",
-        f"(p50 by video; p99 at most {p99:.1f} ms),",
+        f"(p50 of each video; p99 at most {p99:.1f} ms),",
         f"using {100 * share[0]:.0f} % to {100 * share[-1]:.0f} % of one core.",
         f"Of the confirmed digits, {100 * videos['track_accuracy']:.1f} % are correct;",
-        f"{videos['wrong_events_per_1000_frames']:.2f} events per 1,000 frames are wrong;",
+        f"there are {videos['wrong_events_per_1000_frames']:.2f} wrong events per 1,000 frames;",
         f"a number is reported within {videos['delay_frames']['p90']} frames",
         "of being completely in view (p90).",
         f"While {load['clients']} clients send images to the HTTP API,",

@@ -66,7 +66,7 @@ def _interrupted(options: argparse.Namespace) -> int:
 
 
 def _caused_by_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C caused an error: extension modules that it hits while loading raise their own."""
+    """Whether Ctrl-C caused an error: extension modules interrupted while loading raise their own errors."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True

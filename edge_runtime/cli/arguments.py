@@ -39,7 +39,7 @@ def frame_rate(text: str) -> float:
 
 
 def _number(text: str) -> float:
-    """Parse a number; return 0, which no argument allows, for a text that is not one."""
+    """Parse a number; return 0, which no argument allows, for any other text."""
     try:
         return float(text)
     except ValueError:

@@ -9,7 +9,7 @@ from typing import Any
 from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError
 
-_MIN_AGREEMENT = 0.95  # of INT8 with float; integer kernels that saturate stay below
+_MIN_AGREEMENT = 0.95  # of INT8 with float; with integer kernels that saturate, it is lower
 
 
 def doctor(options: argparse.Namespace) -> int:

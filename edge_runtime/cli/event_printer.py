@@ -20,7 +20,7 @@ def print_json(view: View) -> None:
 
 
 class EventPrinter:
-    """Prints one line of text per event, with the time of day if the source is live, or the video's time."""
+    """Prints one line of text per event, with the time of day, or the time in the video if it is not live."""
 
     def __init__(self, *, live: bool) -> None:
         self._live = live

@@ -1,4 +1,4 @@
-"""The window of `edge-digits camera`: shows views and responds to its keys."""
+"""The window of `edge-digits camera`: shows views and responds to keys."""
 
 from __future__ import annotations
 

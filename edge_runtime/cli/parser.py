@@ -121,7 +121,8 @@ def _add_camera(commands: Commands) -> None:
         "--fps",
         type=arguments.frame_rate,
         metavar="N",
-        help="request N frames per second from the camera",
+        help="request N frames per second from the camera; a folder plays at N images per second "
+        "(default: 10)",
     )
     camera.add_argument(
         "--no-window",
@@ -173,8 +174,8 @@ def _add_profile(commands: Commands) -> None:
         "--model",
         default="int8",
         metavar="NAME",
-        help="model that reads the sample page: int8 (default), float, or the path of an exported .onnx "
-        "file, which is then measured as well",
+        help="model to read the sample page with: int8 (default), float, or the path of an exported .onnx "
+        "file, whose speed is then compared as well",
     )
     profile.add_argument(
         "--seconds",

@@ -42,7 +42,7 @@ def profile(options: argparse.Namespace) -> int:
 
 
 def _print_step(step: str) -> None:
-    """Replace the progress line of a person at a terminal."""
+    """Replace the progress line, if standard error is a terminal."""
     if sys.stderr is not None and sys.stderr.isatty():
         print(f"\r\033[K{step}", end="", file=sys.stderr, flush=True)
 

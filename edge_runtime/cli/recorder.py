@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Recorder:
     """Records views between `start` and `stop`; as a context manager, stops on exit.
 
-    If `raw`, boxes and labels are left out. Set `every_frame` for videos: no frame is dropped then, because
-    the source waits for the disk, which a camera cannot. An error is printed once and ends the recording but
+    If `raw`, boxes and labels are left out. Set `every_frame` for videos: the source then waits for the disk,
+    and no frame is dropped. A camera cannot wait. An error is printed once and ends the recording but
     nothing else; `failed` is then True.
     """
 

@@ -19,7 +19,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 def annotate(image: NDArray[np.uint8], digits: Iterable[Digit], *, tiles: bool = False) -> NDArray[np.uint8]:
     """Draw boxes and labels on a copy of a BGR image `uint8 (H, W, 3)`.
 
-    Images with a longer side below 224 px are enlarged by a whole factor first, so that labels are legible
+    Images with a longer side below 224 px are enlarged by an integer factor first, so that labels are legible
     even on a 28x28 tile. With `tiles`, the classifier's input is inset below each box.
     """
     enlarge = max(1, -(-224 // max(image.shape[:2])))

@@ -1,4 +1,4 @@
-"""Decoding: an image file or an array of any kind to grey or BGR, checked against limits first."""
+"""Decodes image files to grey or BGR, within limits, and converts arrays to grey."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _OUT_OF_MEMORY = -4  # OpenCV's error code
 def decode(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
     """Decode an image file to grey `uint8 (H, W)`, upright.
 
-    Applies the orientation tag, reduces 16 bits to 8, and lays transparent images over white or black,
-    whichever their ink stands out from. The header is checked before anything is decoded. Raises `ImageError`
+    Applies the orientation tag, reduces 16 bits to 8, and places transparent images on white or black,
+    whichever contrasts with their ink. The header is checked before anything is decoded. Raises `ImageError`
     if the data is not an image, is damaged or exceeds the limits.
     """
     return to_grey(_load(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, limits))
@@ -52,21 +52,21 @@ def _load(data: bytes, flags: int, limits: Limits) -> NDArray[Any]:
 
 def _may_have_alpha(data: bytes) -> bool:
     if data.startswith(b"\x89PNG"):
-        # Colour types 4 and 6 have alpha. In the others a chunk ahead of the pixels may add it.
+        # Colour types 4 and 6 have alpha. In the others, a chunk before the pixels may add it.
         return data[25:26] in b"\x04\x06" or 0 < data.find(b"tRNS", 33, 2048) < data.find(b"IDAT", 33)
     return data.startswith(_ALPHA_FORMATS)
 
 
 def _imdecode(data: bytes, flags: int, unmeasured: Limits | None) -> NDArray[Any]:
-    """Decode, and check the size against the limits `unmeasured` if the header did not give it."""
+    """Decode an image file; `unmeasured` are the limits of its size if the header did not give it."""
     try:
         image: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         if error.code == _OUT_OF_MEMORY:
             raise ImageError("too large for this machine's memory; scale it down first") from error
-        raise ImageError("not an image that OpenCV can decode, or a damaged one") from error
+        raise ImageError("damaged, or not an image that OpenCV can decode") from error
     if image is None:
-        raise ImageError("not an image that OpenCV can decode, or a damaged one")
+        raise ImageError("damaged, or not an image that OpenCV can decode")
     if unmeasured is not None:
         check_size(image.shape[1], image.shape[0], unmeasured)
     return image
@@ -117,7 +117,7 @@ def _to_eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _over_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay BGRA over white, or over black if its opaque part is bright: grey `uint8 (H, W)`."""
+    """Place BGRA on white, or on black if its opaque part is bright: grey `uint8 (H, W)`."""
     grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), np.uint8)
     opacity = np.ascontiguousarray(image[:, :, 3])
     # OpenCV computes this in integers. As floats, a large image would not fit into a small board's memory.

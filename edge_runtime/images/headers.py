@@ -1,7 +1,7 @@
 """Headers: what an image file claims to be, checked before anything is decoded.
 
-A few bytes can claim an image that takes gigabytes or hours to decode. `measure` is the only parser of sizes
-and `check` the only guard: files and uploads go through the same code, with different `Limits`.
+A few bytes can claim an image that takes gigabytes or hours to decode. `measure` finds the size, and
+`check` compares it with the limits. Files and uploads are checked by the same code, with different `Limits`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_runtime.images.limits import MAX_NETPBM_HEADER, MAX_SEGMENTS, Limits
 class Header(NamedTuple):
     """What a file claims to be.
 
-    `format` is "JPEG", "PNG", "WebP", "BMP" or "GIF" for ordinary files of these, "arithmetic JPEG",
+    `format` is "JPEG", "PNG", "WebP", "BMP" or "GIF" for ordinary files in these formats, "arithmetic JPEG",
     "lossless JPEG" or "animated WebP" for unusual ones, and "other" for all other formats. `width` and
     `height` are in px, at least 1. `bytes_per_pixel` estimates the memory that decoding takes.
     """
@@ -40,7 +40,7 @@ def check(data: bytes, limits: Limits) -> Header | None:
     if limits.formats is not None and (header is None or header.format not in limits.formats):
         *others, last = limits.formats
         raise ImageError(
-            f"not a plain {', '.join(others)} or {last} image, or a damaged one; "
+            f"damaged, or not a plain {', '.join(others)} or {last} image; "
             "send the bytes of the file unchanged (curl --data-binary @FILE)"
         )
     if header is None:
@@ -76,7 +76,7 @@ def measure(data: bytes) -> Header | None:
     """Parse the header of an image file; None if it is damaged or of an unknown format."""
     try:
         if data.startswith(_PNG):
-            # Small PNG files come by the million: the cached header takes a third of the time of imagesize.
+            # For runs over millions of small PNG files: this cached parser takes a third of imagesize's time.
             return _measure_png(data[12:26])
         for signature, parse in _PARSERS:
             if data.startswith(signature):
@@ -107,7 +107,7 @@ def _measure_png(start: bytes) -> Header | None:
 _next_marker = re.compile(rb"\xff([^\x00\xff])").search  # skips fill bytes and garbage, as libjpeg does
 _JPEG_BARE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 _JPEG_END = {0xD8, 0xD9, 0xDA}  # markers that are errors before the frame header
-_JPEG_NO_FRAME = {0xC4, 0xC8, 0xCC}  # markers in the range of frame headers that are something else
+_JPEG_NO_FRAME = {0xC4, 0xC8, 0xCC}  # markers in the range of frame headers that do not begin a frame
 _JPEG_LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 _JPEG_SEQUENTIAL = {0xC0, 0xC1}  # the decoder keeps the coefficients of the whole image for all others
 
@@ -163,9 +163,9 @@ def _measure_gif(data: bytes) -> Header:
 
 
 def _measure_other(data: bytes) -> Header | None:
-    import imagesize  # 3 ms that the common formats need not pay
+    import imagesize  # takes 3 ms, and the common formats do not need it
 
-    # TIFFs may hold their size at their end. A Netpbm header is searched byte by byte.
+    # A TIFF may have its size at the end of the file. A Netpbm header is searched byte by byte.
     head = data[:MAX_NETPBM_HEADER] if data.startswith(b"P") else data
     try:
         width, height = imagesize.get(io.BytesIO(head))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_BYTES = 1_000_000_000  # larger files are not read: no image within MAX_PIXELS needs as much
-MAX_PIXELS = 200_000_000  # the largest phone cameras; 600 MB in colour, so more would not fit a small board
+MAX_PIXELS = 200_000_000  # the largest phone cameras; 600 MB in colour; a small board cannot hold more
 
 # Bounds on the time that it takes to find the size in a header.
 MAX_SEGMENTS = 1000  # of a JPEG before its size; photographs have dozens

@@ -1,1 +1,1 @@
-"""Live reading: frames are read one by one, digits become tracks, tracks numbers, and numbers events."""
+"""Live reading: digits in frames become tracks, tracks become numbers, and their changes become events."""

@@ -20,7 +20,7 @@ from edge_runtime.reading.reader import DigitReader
 from edge_runtime.reading.switch import SwitchableReader
 from edge_runtime.results import Reading
 
-_FRAME_WAIT_SECONDS = 0.1  # then the last view is repeated, so that a window can process its events
+_FRAME_WAIT_SECONDS = 0.1  # without a frame for this long, the last view is repeated for the window
 _RATE_SECONDS = 2.0  # time over which the frame rate is averaged
 
 # A frame that looks like the one that was read last is not read again, except now and then, because the
@@ -28,7 +28,7 @@ _RATE_SECONDS = 2.0  # time over which the frame rate is averaged
 # read sooner.
 _REREAD_SECONDS = 1.0
 _REREAD_UNCONFIRMED_SECONDS = 0.2
-_THUMBNAIL_SCALE = 8  # at most; a pixel of a thumbnail is the mean of a square with this side, in px
+_THUMBNAIL_SCALE = 8  # px, at most: side of the square whose mean is one pixel of a thumbnail
 _THUMBNAIL_SIDE = 60  # px; small frames are scaled less, so that the shorter side does not fall below this
 _CHANGED_LEVELS = 6  # grey levels by which one pixel must change: more than noise, less than a thin stroke
 
@@ -124,7 +124,7 @@ class Live:
         return (Event(kind, last.seconds, time.time(), last.number, reason=self._problem),)
 
     def _advance_clock(self, frame: Frame, *, standing: bool) -> None:
-        """Advance the trackers' clock to a frame, unless `standing`: no number may leave unseen."""
+        """Advance the trackers' clock to a frame; if `standing`, let it stand, so that no number leaves."""
         if self._last_frame is not None and not standing:
             self._tracked_seconds += max(0.0, frame.seconds - self._last_frame.seconds)
         self._last_frame = frame
@@ -136,7 +136,7 @@ class Live:
         start = time.perf_counter()
         height, width = frame.image.shape[:2]
         if previous is not None and previous.image.shape != frame.image.shape:
-            # Positions in a frame of another size mean nothing.
+            # Positions cannot be compared between frames of different sizes.
             self._tracker.clear()
             self._number_tracker.clear()
         reader, model = self.reader.reader, self.reader.model
@@ -201,5 +201,5 @@ def _make_thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _look_alike(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
-    """Whether two thumbnails have the same shape and nowhere differ by more than noise."""
+    """Whether two thumbnails have the same shape and differ by no more than noise in every pixel."""
     return a.shape == b.shape and cv2.norm(a, b, cv2.NORM_INF) < _CHANGED_LEVELS

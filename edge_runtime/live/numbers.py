@@ -97,7 +97,7 @@ class NumberTracker:
         """Known numbers by the index of the group that continues them.
 
         A group continues the number with which it shares most tracks, or else the one whose place it covers.
-        If two numbers join, the one that has been reported continues.
+        Of two numbers that match equally well, the one that has been reported continues.
         """
         ranked = sorted(
             (
@@ -192,7 +192,7 @@ def _chain(first: int, follower: dict[int, int]) -> Iterator[int]:
 
 
 def _gaps(boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """Gaps `[left, right]` between all pairs of boxes, in heights; infinite unless they are side by side."""
+    """Gaps `[left, right]` between boxes, as shares of the greater height; infinite unless side by side."""
     left, top, right, bottom = corners(boxes).T
     height = bottom - top
     centre_x, centre_y = (left + right) / 2, (top + bottom) / 2

@@ -19,19 +19,19 @@ from edge_runtime.results import OK, Box, Digit
 MEMORY_SECONDS = 0.4  # time in which the weight of an observation falls to 1/e
 
 # When the label of a track is confirmed.
-CONFIRM_SECONDS = 0.3  # the label has been the same for this long if it is likely,
-CONFIRM_UNSURE_SECONDS = 1.0  # and for this long if not: the edge of a hand looks like a 1, but not for long
-MIN_OBSERVATIONS = 4  # the digit was found in this many frames, however slow the source is
+CONFIRM_SECONDS = 0.3  # a likely label must not have changed for this long,
+CONFIRM_UNSURE_SECONDS = 1.0  # any other label for this long: a hand may look like a 1 for a moment
+MIN_OBSERVATIONS = 4  # the digit must have been found in this many frames, however slow the source is
 _LIKELY = 0.9  # a label with at least this probability is likely
 _MIN_PROBABILITY = 0.75  # less probable labels are never confirmed
-_MIN_PRESENCE = 0.6  # share of recent time, later moments weighing more, in which the digit was found
+_MIN_PRESENCE = 0.6  # share of recent time in which the digit was found; later moments weigh more
 
 # How observations are combined.
 _PROBABILITY_FLOOR = 1e-3  # a single frame cannot rule a class out
 _WEIGHT_FLOOR = 0.05  # observations count by their confidence, but never less than this
-_HYSTERESIS = 0.15  # lead in probability that replaces a label: no flicker around the rejection threshold
-_REPLACE_PROBABILITY = 0.9  # another digit with this probability in this many frames in a row has taken
-_REPLACE_FRAMES = 4  # the place of the old one, whose evidence is then dropped
+_HYSTERESIS = 0.15  # a label stays unless it is this much below the rejection threshold, or behind another
+_REPLACE_PROBABILITY = 0.9  # if another digit has this probability
+_REPLACE_FRAMES = 4  # in this many frames in a row, the evidence for the old one is dropped
 
 # When a track is shown and when it ends.
 _SHOW_OBSERVATIONS = 2  # false detections often last for a single frame
@@ -41,12 +41,12 @@ _LOST_FRAMES = 3  # and in this many frames
 # Which digit continues which track.
 _MAX_DISTANCE = 0.7  # between the position and the expected one
 _MAX_RESIZE = 0.35  # change of either side from frame to frame
-_MIN_SIMILARITY = 0.05  # probability of being the same digit: less is a different digit,
+_MIN_SIMILARITY = 0.05  # a less probable match is a different digit,
 _SAME_PLACE = 0.25  # unless it is within this distance, as when a card is swapped
 
 # How positions are smoothed: an alpha-beta filter, close to critical damping.
 _JUMP = 0.15  # a box this far from its expected position has moved, and is followed at once,
-_MIN_GAIN = 0.2  # while one that is closer mostly trembles: only this share of the way is followed
+_MIN_GAIN = 0.2  # while a closer one may only jitter, and is followed at least this share of the way
 _MIN_SIZE_GAIN = 0.3
 
 

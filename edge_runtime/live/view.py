@@ -30,7 +30,7 @@ class View:
     numbers: tuple[Number, ...] = ()  # in reading order
     tracks: tuple[Track, ...] = ()  # in no particular order
     events: tuple[Event, ...] = ()  # what has happened since the previous view
-    stages: dict[str, float] = field(default_factory=dict)  # seconds per stage, "draw" of the previous view
+    stages: dict[str, float] = field(default_factory=dict)  # seconds per stage; "draw": previous view
     rate: float = 0.0  # frames per second
     fresh: bool = True  # whether this frame was read; if not, the reading is that of an earlier frame
     problem: str = ""  # why no new frames come, or ""

@@ -64,7 +64,7 @@ class EventFile:
             self._file.write(b"\n")
 
     def write(self, events: Iterable[Event]) -> None:
-        """Append events: all of them or, when that raises `OutputError`, none."""
+        """Append events: all of them, or none if this raises `OutputError`."""
         rest = memoryview("".join(event.as_json() + "\n" for event in events).encode())
         before = os.fstat(self._file.fileno()).st_size
         try:

@@ -21,13 +21,13 @@ class TableFile:
     """A file of rows that grows by whole images; a context manager.
 
     When a file is resumed, `completed` holds the sources it already contains, except those that failed: they
-    may be readable now. `last` is its last source. A killed process may have written only some of its rows:
-    read it again first, and the new rows replace the old ones.
+    may be readable now. `last` is its last source, of which a killed process may have written only some
+    rows: read that source again first, and the new rows replace the old ones.
     """
 
     header = ""  # first line
     opening = ""  # first characters of every file of this format
-    journal_suffix = ""  # of the file beside it that collects the rows, if that is another file
+    journal_suffix = ""  # of the file beside it that collects the rows; "" if the file itself does
 
     def __init__(self, path: Path, *, overwrite: bool = False, resume: bool = False) -> None:
         self.path = path
@@ -67,7 +67,7 @@ class TableFile:
         raise NotImplementedError
 
     def write(self, readings: list[Reading]) -> None:
-        """Append the rows of readings: all of them or, when that raises `OutputError`, none."""
+        """Append the rows of readings: all of them, or none if this raises `OutputError`."""
         try:
             start = self._file.tell()
             if readings and self.last is not None:

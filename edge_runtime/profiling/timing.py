@@ -29,7 +29,7 @@ class Timing:
 
 
 def alternate(contenders: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, Timing]:
-    """Time contenders in turns within one run, so that other load on the machine slows all of them alike.
+    """Time contenders in turn within one run, so that other load on the machine slows all of them alike.
 
     Each is called `WARM_UP_CALLS` times first. Then slices of `SLICE_SECONDS` alternate until every contender
     has had `seconds`, and at least one slice. Every call counts.

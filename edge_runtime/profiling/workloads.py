@@ -138,7 +138,7 @@ def cold_programs(names: Iterable[str]) -> dict[str, str]:
 
 
 def cold_starts(repeats: int, programs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Run Python programs as whole processes, in turns, `repeats` times each.
+    """Run Python programs as whole processes, in turn, `repeats` times each.
 
     Returns the median wall time `ms` and the peak memory `peak_mb` of each; the latter is None where unknown.
     """

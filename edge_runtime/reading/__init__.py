@@ -1,1 +1,1 @@
-"""From an image to its digits: `reader` is the entry point; `pipeline` runs the stages, a module each."""
+"""From an image to its digits: `reader` is the entry point; `pipeline` runs the stages."""

@@ -18,7 +18,7 @@ _FIT = np.linalg.pinv(_PLANE)
 
 
 def subtract_background(patch: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Difference of every pixel from the paper, in grey levels: float32 `(H, W)`, positive is brighter."""
+    """Difference of every pixel from the paper, in grey levels: float32 `(H, W)`, above 0 where brighter."""
     bright = patch.astype(np.float32)
     paper, level = _fit_paper(bright)
     # In the shade, the same ink differs from the paper by fewer grey levels: scale by the paper's brightness.
@@ -42,7 +42,7 @@ def _fit_paper(bright: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]
     plane = np.array([level, 0, 0], np.float32)
     for _ in range(3):
         guess = _PLANE @ plane
-        # Under ink, assume that the paper is as bright as the previous fit.
+        # Under ink, assume that the paper is as bright as in the previous fit.
         plane = np.asarray(_FIT @ np.where(np.abs(values - guess) < tolerance, values, guess), np.float32)
     level, slope, lean = plane
     paper = np.maximum((slope * down)[:, None] + (lean * across + level), np.float32(1))

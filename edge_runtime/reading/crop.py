@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 _WORKING_SIZE = 2 * INK  # longer side of the box
 _MARGIN = 8  # around the box, where paper, lines and neighbours can be seen
 _SLACK = 4  # boxes are not exact: ink may extend this far beyond the box
-_SAME_THING = 0.4  # share of overlap from which two boxes enclose the same thing
-_SIMILAR = 0.7  # doublings by which the sizes of neighbours may differ
+_SAME_THING = 0.4  # two boxes that overlap by this share enclose the same thing
+_SIMILAR = 0.7  # the sizes of neighbours differ by fewer doublings than this
 _OWNED = 0.8  # a connected component with this share in a neighbour's box belongs to the neighbour
 _LEAST_CONTRAST = 8  # grey levels between ink and paper
 
@@ -96,7 +96,7 @@ def whole_tile(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 @dataclass(frozen=True, slots=True)
 class _Patch:
-    """A box and its margin at working size: `difference` from the paper per pixel, positive is brighter.
+    """A box and its margin at working size: `difference` from the paper, above 0 where brighter.
 
     `inside` is the box within it (left, top, right, bottom); `polarity` is positive for dark ink. The patch
     starts at (x, y) in the image and is enlarged by `scale`.

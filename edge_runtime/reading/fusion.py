@@ -20,8 +20,8 @@ from edge_runtime.contract import BACKGROUND, CLASSES
 from edge_runtime.reading.candidates import Candidates
 
 _NEAR = 4.0  # digit sizes within which another candidate is a neighbour
-_SAME_THING = 0.25  # share of overlap from which two candidates are the same thing
-_PRIOR_COUNT = 2.0  # undecided neighbours added for every candidate, so that a single real one decides little
+_SAME_THING = 0.25  # two candidates that overlap by this share are the same thing
+_PRIOR_COUNT = 2.0  # undecided neighbours added for every candidate: a single real one has little effect
 
 _CONTEXT = slice(4, 7)  # the features that depend on the other candidates
 
@@ -52,9 +52,9 @@ class FusionWeights:
         weights = json.loads(text)
         names = {field.name for field in fields(cls)}
         if not isinstance(weights, dict) or set(weights) != names:
-            raise ValueError(f"fusion weights are {', '.join(sorted(names))}, not {text}")
+            raise ValueError(f"fusion weights must be {', '.join(sorted(names))}, not {text}")
         if not all(isinstance(value, int | float) and math.isfinite(value) for value in weights.values()):
-            raise ValueError(f"fusion weights are finite numbers, not {text}")
+            raise ValueError(f"fusion weights must be finite numbers, not {text}")
         return cls(**{name: float(value) for name, value in weights.items()})
 
     def to_json(self) -> str:
@@ -90,15 +90,15 @@ def features(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Inputs of `scores`: the classifier's log probabilities `[N, 11]`, and the features `[N, 11, 7]`.
 
-    The features of the context are 0 until `set_context` fills them in. Signs are such that a positive weight
-    does what its name says.
+    The features of the context are 0 until `set_context` fills them in. The signs are such that a
+    positive weight has the effect that `FusionWeights` describes.
     """
     base = np.log(np.maximum(probabilities, 1e-7)).astype(np.float32)
     columns = np.zeros((len(base), CLASSES, 7), np.float32)
     columns[:, :BACKGROUND, 0] = log_softmax(candidates.class_logits)
     columns[:, BACKGROUND, 1] = -candidates.objectness
     columns[:, BACKGROUND, 2] = 1
-    # Beyond a tenth, more ink outside the box is no clearer a sign.
+    # More than a tenth of the ink outside the box is no stronger evidence.
     columns[:, BACKGROUND, 3] = np.minimum(10 * overflows, 1)
     return base, columns
 

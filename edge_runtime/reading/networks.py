@@ -90,7 +90,7 @@ class Classifier:
     def probabilities(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated probabilities float32 `[N, 11]` of the ten digits and the background, for each tile.
 
-        They are the softmax of the logits divided by a temperature, which export fits on the validation split
+        They are the softmax of the logits divided by a temperature, which export fits on validation data
         (Guo et al., 2017, "On Calibration of Modern Neural Networks").
         """
         scaled = self.logits(tiles) / np.float32(self.info.temperature)
@@ -168,7 +168,7 @@ def _metadata(session: onnxruntime.InferenceSession, path: Path) -> dict[str, st
 def _check_shapes(
     session: onnxruntime.InferenceSession, path: Path, taken: list[int | None], given: list[int | None]
 ) -> None:
-    """Raise `ModelError` unless input and output have these sides, batch excluded; None is any length."""
+    """Raise `ModelError` unless input and output have these sides after the batch; None means any."""
 
     def agrees(actual: list[object], wanted: list[int | None]) -> bool:
         return len(actual) == len(wanted) and all(

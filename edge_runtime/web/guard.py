@@ -121,8 +121,8 @@ class Guard:
             raise RequestError(429, "rate", "too many requests; slow down", retry_after=1 + int(wait))
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        # DNS rebinding: another site whose name resolves to this machine still sends its own name. With a
-        # token it gains nothing, and a proxy in front of this address may use any name.
+        # DNS rebinding: another site whose name resolves to this machine still sends its own name. If a
+        # token is required, that site gains nothing; and a proxy in front of this address may use any name.
         if self._loopback and not self.token and not _is_loopback(host):
             raise RequestError(
                 403, "host", f"this server answers to localhost only; open http://localhost:{self._port}/"

@@ -38,7 +38,7 @@ class Intake:
 
     @contextlib.asynccontextmanager
     async def body(self, request: Request, limit: int) -> AsyncIterator[bytes]:
-        """Receive a request's body of at most `limit` bytes. It counts as buffered during the block.
+        """Receive a request's body of at most `limit` bytes. It counts as buffered inside the `with` block.
 
         Raises `RequestError` as soon as the body turns out to be too large, too slow or incomplete.
         """

@@ -23,7 +23,7 @@ THREAD_SWITCH_INTERVAL = 0.0005  # s; Python's default of 5 ms would delay the c
 REQUESTS_PER_SECOND = 50.0  # per client address; drawing on the pad sends about 8
 MAX_BURST = 100.0  # requests that a client may send at once after a pause; loading the page takes about 15
 MAX_TRACKED_CLIENTS = 1024  # addresses whose rate is remembered; the least recent is dropped first
-MIN_TOKEN_LENGTH = 12  # characters; too many to guess at `REQUESTS_PER_SECOND`
+MIN_TOKEN_LENGTH = 12  # characters; impossible to guess at `REQUESTS_PER_SECOND`
 COOKIE_SECONDS = 30 * 86_400
 
 # Connections ----------------------------------------------------------------------------------------------

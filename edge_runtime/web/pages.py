@@ -24,7 +24,7 @@ _TYPES = {
 def load(*, live: bool, models: tuple[str, ...]) -> Pages:
     """Return all files of the page.
 
-    `live` shows the live view; `models` are those to choose from.
+    `live` is whether the page shows the live view; `models` are those to choose from.
     """
     files = {
         f"/{path.name}": (path.read_bytes(), _TYPES[path.suffix])

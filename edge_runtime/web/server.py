@@ -90,7 +90,7 @@ class Server:
     def start(self) -> None:
         """Answer requests in a thread of its own, until `close`."""
         if self.live:
-            # This is for the whole process: the camera's thread gets its turn sooner.
+            # This affects the whole process: the camera's thread gets its turn sooner.
             sys.setswitchinterval(limits.THREAD_SWITCH_INTERVAL)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="serve", daemon=True)
         self._thread.start()

@@ -60,8 +60,8 @@ class DeviceState:
         if scale < 1:
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         data = _jpeg(image, limits.LIVE_QUALITY)
-        # The boundary comes after the image: browsers show an image only once they see the boundary behind
-        # it.
+        # The boundary comes after the image: browsers show an image only once they have received the
+        # boundary that ends it.
         header = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
         return header + data + b"\r\n" + self.BOUNDARY
 

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 class Channel:
     """The newest image or event, produced once for all viewers, and only while there are any.
 
-    `produce` runs in `worker`, after each `notify` but at most `max_rate` times a second, and at the latest
+    `produce` runs in `worker`, after each `notify` but at most `max_rate` times a second, and at least
     every `keepalive` seconds. It returns the bytes to send, or b"" when there is nothing yet. All methods
     except `notify` must be called in the event loop's thread.
     """
@@ -74,7 +74,7 @@ class Channel:
 
     @contextlib.contextmanager
     def viewer(self) -> Iterator[None]:
-        """Count a viewer during the block. Raises `RequestError` when there are `MAX_VIEWERS` already."""
+        """Count a viewer inside the `with` block. Raises `RequestError` if `MAX_VIEWERS` are watching."""
         if self.viewers >= limits.MAX_VIEWERS:
             raise RequestError(
                 503,

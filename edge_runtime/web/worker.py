@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Worker:
-    """Runs jobs in their order in one thread. A job that is cancelled before its turn is skipped.
+    """Runs jobs in order in one thread. A job that is cancelled before its turn is skipped.
 
     The thread is a daemon, unlike those of an executor: a long job does not keep the process from exiting.
     """

@@ -1,4 +1,4 @@
-"""The dashboard: the image that the live window shows of a view.
+"""The dashboard: the image of a view that the live window shows.
 
 Nothing is cut off at the edge of the canvas: text that does not fit is shortened, wrapped or made smaller.
 """

@@ -29,7 +29,7 @@ def draw_frame(canvas: Image, rect: Rect, view: View) -> None:
     else:
         image = view.image
         while image.shape[1] >= 2 * rect.width and image.shape[0] >= 2 * rect.height:
-            # Averaging pixels is fast in OpenCV only for halving.
+            # OpenCV averages pixels fast only when it halves an image.
             image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         # Images as small as a tile keep their pixels visible.
         method = cv2.INTER_LINEAR if scale < 8 else cv2.INTER_NEAREST
@@ -41,15 +41,15 @@ def draw_frame(canvas: Image, rect: Rect, view: View) -> None:
 
 
 def _draw_digits(part: Image, digits: Sequence[Digit], scale: tuple[float, float]) -> None:
-    """Draw a box and a label per digit; `scale` is from pixels of the frame to those of `part`."""
+    """Draw a box and a label per digit; `scale` converts pixels of the frame to those of `part`."""
     corners = boxes.corners(digit.box for digit in digits) * (*scale, *scale)
     outlines = _outlines(corners)
     read = np.array([digit.value is not None for digit in digits])
     for chosen, colour in ((~read, DIM), (read, ACCENT)):
         if chosen.any():
             cv2.polylines(part, list(outlines[chosen]), True, colour, 2, cv2.LINE_AA, shift=4)
-    # A label must not hide another box or label. If there is no such place, the digit gets no label: the
-    # panel and the tiles show it too.
+    # A label must not hide another box or label. If no place is free, the digit gets no label: the panel
+    # and the tiles show it too.
     outer = np.rint(corners) + np.array((-1, -1, 1, 1))
     taken = np.concatenate([outer, np.zeros_like(outer)])  # boxes, then labels
     height, width = part.shape[:2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_runtime.window.text import Colour
 
-# BGR. Dark and quiet: one colour marks the digits that were read, another problems and recording.
+# BGR. One colour marks the digits that were read, another marks problems and recording.
 BACKGROUND: Colour = (26, 22, 20)
 RAISED: Colour = (46, 40, 37)
 LINE: Colour = (66, 58, 54)

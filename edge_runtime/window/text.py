@@ -1,6 +1,6 @@
 """Text: draws strings as images.
 
-OpenCV draws text too slowly to do it anew for every frame. Every string has a plain background, so it is
+OpenCV is too slow to draw text anew for every frame. Every string has a plain background, so it is
 drawn once, cached, and pasted from then on: forty strings take a millisecond or two.
 """
 
@@ -65,7 +65,7 @@ def tag(string: str, size: int, colour: Colour, background: Colour) -> Image:
 
 @lru_cache(maxsize=256)
 def shorten(string: str, size: int, width_limit: int, *, bold: bool = False) -> str:
-    """The string in printable ASCII, with its middle as ".." if it is wider than `width_limit` px."""
+    """The string in printable ASCII, its middle replaced by ".." if it is wider than `width_limit` px."""
     string = _printable(string)
     kept = len(string)
     short = string

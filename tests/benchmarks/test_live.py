@@ -264,7 +264,7 @@ def test_live_report_shows_the_record(live_record, capsys):
     assert summary in capsys.readouterr().out
     sentence = " ".join(summary.split())
     assert (
-        "5.5 to 5.5 ms from the arrival of a frame to its result (p50 by video; p99 at most 7.5 ms)"
+        "5.5 to 5.5 ms from the arrival of a frame to its result (p50 of each video; p99 at most 7.5 ms)"
         in sentence
     )
     assert "the camera runs at 29.5 frames per second (30.0 without clients)" in sentence

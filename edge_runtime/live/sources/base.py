@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 OPEN_TIMEOUT = 10.0  # s until the first image; network cameras take several
-FRAME_TIMEOUT = 1.8  # s between two images: a lost source is reported within two seconds
-CLOSE_TIMEOUT = 1.0  # s to wait for a read in progress when closing: the command ends within two seconds
+FRAME_TIMEOUT = 1.8  # s, at most, between two images: a lost source is reported within two seconds
+CLOSE_TIMEOUT = 1.0  # s to wait for a read when closing, so that the command ends within two seconds
 _EXIT_TIMEOUT = 3.0  # s, longer than FFmpeg waits for the next image
 
 

@@ -16,7 +16,7 @@ from edge_runtime.errors import MissingDependencyError, SourceError
 from edge_runtime.live.sources.base import CaptureRequest, stream_timeouts
 
 PICAMERA = "picamera"  # the source's name
-_PICAMERA_SIZE = (640, 480)  # px, and
+_PICAMERA_SIZE = (640, 480)  # px, unless requested otherwise
 _PICAMERA_RATE = 30.0  # frames/s, unless requested otherwise
 _PICAMERA_SETUP = (
     "on Raspberry Pi OS, run sudo apt install python3-picamera2, recreate the virtual environment with "

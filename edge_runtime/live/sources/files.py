@@ -20,7 +20,7 @@ from edge_runtime.live.sources.base import Frame, Frames
 _FOLDER_RATE = 10.0  # images/s, by default
 _VIDEO_RATE = 30.0  # frames/s, where the file gives no plausible one
 _MAX_VIDEO_RATE = 1000.0  # frames/s; a higher rate is an error in the file
-_COMPLETE = 0.9  # share of the claimed frames that must exist: claims are inexact, but seldom by a tenth
+_COMPLETE = 0.9  # a file with less than this share of its claimed frames is damaged; claims are inexact
 
 _Result = TypeVar("_Result")
 

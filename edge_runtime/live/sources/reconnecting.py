@@ -15,8 +15,8 @@ from edge_runtime.errors import MissingDependencyError, SourceError
 from edge_runtime.live.sources import base
 from edge_runtime.live.sources.base import CaptureRequest, Frame, Frames
 
-FIRST_PAUSE = 0.5  # s before a lost source is reopened; doubles after each failure, up to
-LONGEST_PAUSE = 3.0  # s
+FIRST_PAUSE = 0.5  # s before a lost source is reopened; doubles after each failure
+LONGEST_PAUSE = 3.0  # s; the pause does not grow further
 MAX_HANGING = 3  # while a driver blocks this many threads, no more are started
 _STEADY = 5.0  # s; a connection that has delivered images for longer resets the pause
 

@@ -142,7 +142,7 @@ def test_a_jpeg_is_not_searched_beyond_the_limit_of_segments(monkeypatch):
     assert len(calls) == 2 * MAX_SEGMENTS
 
 
-NOT_PLAIN = "not a plain JPEG, PNG, WebP or BMP image, or a damaged one; send the bytes of the file unchanged"
+NOT_PLAIN = "damaged, or not a plain JPEG, PNG, WebP or BMP image; send the bytes of the file unchanged"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from edge_runtime import DigitReader, ImageError
 from tests import drawing
 from tests.image_files import bmp, encode, jpeg, png, tiff, webp
 
-NOT_AN_IMAGE = "not an image that OpenCV can decode, or a damaged one"
+NOT_AN_IMAGE = "damaged, or not an image that OpenCV can decode"
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
 
 

@@ -111,10 +111,10 @@ def test_weights_survive_json():
     [
         pytest.param("", "Expecting value", id="empty"),
         pytest.param("1 2", "Extra data", id="numbers"),
-        pytest.param("[1]", "fusion weights are background, class_logits, ", id="list"),
-        pytest.param('{"objectness": 1}', "fusion weights are background, class_logits, ", id="too few"),
-        pytest.param(FULL.replace("1.0", "NaN"), "fusion weights are finite numbers", id="not a number"),
-        pytest.param(FULL.replace("1.0", '"x"'), "fusion weights are finite numbers", id="text"),
+        pytest.param("[1]", "fusion weights must be background, class_logits, ", id="list"),
+        pytest.param('{"objectness": 1}', "fusion weights must be background, class_logits, ", id="too few"),
+        pytest.param(FULL.replace("1.0", "NaN"), "fusion weights must be finite numbers", id="not a number"),
+        pytest.param(FULL.replace("1.0", '"x"'), "fusion weights must be finite numbers", id="text"),
     ],
 )
 def test_invalid_weights_are_rejected(text, message):
