@@ -12,10 +12,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, cpus, photos, record, robustness, speed
+from benchmarks import accuracy, compare, cpus, pages, record, robustness, speed
 from benchmarks.errors import BenchmarkError
 from benchmarks.live import cost, drops, load, steadiness
 from benchmarks.mnist import load_test_set
+from benchmarks.photos.failures import draw_failures
+from benchmarks.photos.figures import sum_up
+from benchmarks.photos.labels import load_labels
+from benchmarks.photos.report import draw_chart, format_page
+from benchmarks.photos.scoring import read_all
 from benchmarks.report import readme_text, robustness_page, write_report
 from edge_runtime.cli.arguments import seconds, whole_number
 from edge_runtime.errors import EdgeDigitsError
@@ -45,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the released models.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_measurements(commands.add_parser)
+    _add_image_measurements(commands.add_parser)
     _add_record_commands(commands.add_parser)
     return parser
 
@@ -53,17 +59,25 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     run = add("run", help="measure accuracy and speed on this machine; write a record")
     _add_data(run)
     run.add_argument(
-        "--seconds", type=seconds, default=3.0, metavar="S", help="time per latency figure (default: 3)"
+        "--seconds", type=seconds, default=3.0, metavar="S", help="time per latency measurement (default: 3)"
     )
     run.add_argument(
-        "--repeats", type=whole_number, default=7, metavar="N", help="runs of each process (default: 7)"
+        "--repeats",
+        type=whole_number,
+        default=7,
+        metavar="N",
+        help="times to start each process that is timed as a whole (default: 7)",
     )
     _add_out(run, "benchmarks/results/TIME.jsonl")
     run.set_defaults(run=_run)
 
     live = add("live", help="measure live reading on synthetic videos; write a record")
     live.add_argument(
-        "--seconds", type=seconds, default=60.0, metavar="S", help="time under load (default: 60)"
+        "--seconds",
+        type=seconds,
+        default=60.0,
+        metavar="S",
+        help="time under load; each delay measurement takes a third of it (default: 60)",
     )
     live.add_argument(
         "--frames",
@@ -73,29 +87,49 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
         help="frames to measure memory over (default: 20000)",
     )
     live.add_argument(
-        "--clients", type=whole_number, default=50, metavar="N", help="HTTP clients (default: 50)"
+        "--clients", type=whole_number, default=50, metavar="N", help="HTTP clients under load (default: 50)"
     )
     _add_out(live, "benchmarks/results/live/TIME.jsonl")
     live.set_defaults(run=_live)
 
+    disturbed = add(
+        "robustness", help="measure accuracy on corrupted tiles, and how often non-digits are rejected"
+    )
+    _add_data(disturbed)
+    _add_model(disturbed)
+    disturbed.set_defaults(run=_robustness)
+
+
+def _add_image_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     scored = add("photos", help="score the reading of labelled photographs")
     scored.add_argument(
         "folder", type=Path, metavar="DIR", help="contains labels.json, negatives.json or both"
     )
     _add_model(scored)
     scored.add_argument(
+        "--stability",
+        action="store_true",
+        help="also measure how often tiny changes of an image change its text; takes six times as long",
+    )
+    scored.add_argument(
         "--failures",
         type=Path,
         metavar="FILE",
         help="save a contact sheet of the images that were not read perfectly",
     )
+    scored.add_argument(
+        "--chart", type=Path, metavar="FILE", help="save a chart of recall by digit height, and of stability"
+    )
     scored.add_argument("--json", action="store_true", help="print the figures as JSON")
     scored.set_defaults(run=_photos)
 
-    disturbed = add("robustness", help="measure accuracy on disturbed tiles and the rejection of negatives")
-    _add_data(disturbed)
-    _add_model(disturbed)
-    disturbed.set_defaults(run=_robustness)
+    drawn = add("pages", help="time the reading of drawn pages against thresholding; write a record")
+    _add_model(drawn)
+    drawn.add_argument(
+        "--seconds", type=seconds, default=20.0, metavar="S", help="time per page (default: 20)"
+    )
+    _add_out(drawn, "benchmarks/results/pages/TIME.jsonl")
+    drawn.set_defaults(run=_pages)
 
 
 def _add_record_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -175,7 +209,7 @@ def _timed_path(folder: Path) -> Path:
 
 def _reported(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Pass results on; on a terminal, report the progress."""
-    names = ("contender", "cpu", "batch", "images", "disturbance", "negatives", "video")
+    names = ("contender", "cpu", "batch", "images", "disturbance", "negatives", "video", "page")
     for result in results:
         if sys.stderr.isatty():
             name = next((result[key] for key in names if key in result), "")
@@ -184,14 +218,23 @@ def _reported(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _photos(options: argparse.Namespace) -> int:
-    scores = photos.read_all(photos.load(options.folder), options.model)
-    figures = photos.figures(scores)
-    print(json.dumps(figures, indent=2) if options.json else photos.page(figures, scores))
+    scores = read_all(load_labels(options.folder), options.model, stability=options.stability)
+    figures = sum_up(scores)
+    print(json.dumps(figures, indent=2) if options.json else format_page(figures, scores))
     if options.failures:
-        count = photos.draw_failures(scores, options.failures)
+        count = draw_failures(scores, options.failures)
         sheet = f"; see {options.failures}" if count else ""
         print(f"{count} images were not read perfectly{sheet}", file=sys.stderr)
+    if options.chart:
+        draw_chart(figures, options.chart)
     return 0
+
+
+def _pages(options: argparse.Namespace) -> int:
+    results = pages.measure(options.seconds, options.model)
+    done = record.write(options.out or _timed_path(record.PAGES), _reported(results))
+    print(f"{done.path}: {len(done.of_kind('drawn page'))} pages")
+    return _write_report(done)
 
 
 def _robustness(options: argparse.Namespace) -> int:

@@ -173,7 +173,7 @@ def test_records_in_an_old_format_are_reported_in_one_line(tmp_path, capsys):
     assert main(["report", str(path)]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1
-    assert f"cannot report {path}" in errors[0]
+    assert f"cannot make a report of {path}" in errors[0]
     assert not path.with_suffix(".md").exists()
 
 

@@ -1,53 +1,61 @@
 """Scoring of labelled photographs, on images that the project draws."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks import photos
 from benchmarks.__main__ import main
+from benchmarks.photos import figures, report, scoring, stability
+from benchmarks.photos.labels import LabelledImage
 from edge_runtime.results import Box, Digit, Reading
 from tests import drawing
 
 
 def labelled(*digits, ignore=(), negative=False):
-    return photos.LabelledImage("image.png", "somebody", "photo", digits, ignore, negative)
+    return LabelledImage(Path("image.png"), "somebody", "photo", digits, ignore, negative)
 
 
 def reading(*digits):
-    return Reading("", tuple(Digit(value, 0.9, box) for value, box in digits))
+    return Reading("", tuple(Digit(value, 0.9, box) for value, box in digits), seconds={"detect": 0.001})
+
+
+def scored(image, *digits, longer_side=1000, **varied):
+    return scoring.score(image, reading(*digits), longer_side=longer_side, varied=varied)
 
 
 TRUTH = (3, Box(10, 10, 20, 30))
 
 
 @pytest.mark.parametrize(
-    ("found", "correct", "false", "detected"),
+    ("found", "correct", "false", "detected", "read_as"),
     [
-        pytest.param([(3, Box(10, 10, 20, 30))], 1, 0, 1, id="the same box"),
-        pytest.param([(5, Box(10, 10, 20, 30))], 0, 1, 1, id="wrong value"),
-        pytest.param([(3, Box(14, 14, 20, 30))], 1, 0, 1, id="slightly moved"),
-        pytest.param([(3, Box(5, 5, 32, 42))], 1, 0, 1, id="around it, less than three times as large"),
-        pytest.param([(3, Box(0, 0, 100, 100))], 0, 1, 0, id="around it, far too large"),
-        pytest.param([(3, Box(15, 18, 12, 18))], 1, 0, 1, id="inside it, more than a third as large"),
-        pytest.param([(3, Box(28, 36, 8, 8))], 0, 1, 0, id="a small box beside it"),
-        pytest.param([(3, Box(10, 10, 20, 30)), (3, Box(11, 10, 20, 30))], 1, 1, 1, id="detected twice"),
-        pytest.param([(None, Box(10, 10, 20, 30))], 0, 0, 0, id="rejected"),
-        pytest.param([], 0, 0, 0, id="nothing found"),
+        pytest.param([(3, Box(10, 10, 20, 30))], 1, 0, 1, 3, id="the same box"),
+        pytest.param([(5, Box(10, 10, 20, 30))], 0, 1, 1, 5, id="wrong value"),
+        pytest.param([(3, Box(14, 14, 20, 30))], 1, 0, 1, 3, id="slightly moved"),
+        pytest.param([(3, Box(5, 5, 32, 42))], 1, 0, 1, 3, id="around it, less than three times as large"),
+        pytest.param([(3, Box(0, 0, 100, 100))], 0, 1, 0, None, id="around it, far too large"),
+        pytest.param([(3, Box(15, 18, 12, 18))], 1, 0, 1, 3, id="inside it, more than a third as large"),
+        pytest.param([(3, Box(28, 36, 8, 8))], 0, 1, 0, None, id="a small box beside it"),
+        pytest.param([(3, Box(10, 10, 20, 30)), (3, Box(11, 10, 20, 30))], 1, 1, 1, 3, id="detected twice"),
+        pytest.param([(7, Box(10, 10, 20, 30)), (3, Box(12, 12, 20, 30))], 1, 1, 1, 3, id="two values"),
+        pytest.param([(None, Box(10, 10, 20, 30))], 0, 0, 0, None, id="rejected"),
+        pytest.param([], 0, 0, 0, None, id="nothing found"),
     ],
 )
-def test_matching(found, correct, false, detected):
-    score = photos.score(labelled(TRUTH), reading(*found))
+def test_matching(found, correct, false, detected, read_as):
+    score = scored(labelled(TRUTH), *found)
     assert (score.correct, score.false, score.detected) == (correct, false, detected)
+    assert score.read_as == (read_as,)
     assert score.false_detections == sum(value is not None for value, _ in found) - detected
     assert score.perfect == (correct == 1 and false == 0)
 
 
 def test_digits_in_ignored_boxes_do_not_count():
     image = labelled(TRUTH, ignore=(Box(100, 0, 50, 50),))
-    score = photos.score(image, reading((8, Box(110, 10, 20, 30))))
+    score = scored(image, (8, Box(110, 10, 20, 30)))
     assert (score.correct, score.false, score.missed) == (0, 0, 1)
 
 
@@ -96,8 +104,9 @@ def test_command_scores_a_folder(folder, tmp_path, capsys):
     assert "images read perfectly 50.0%" in page
 
 
-def test_unwritable_contact_sheets_are_reported_in_one_line(folder, tmp_path, capsys):
-    assert main(["photos", str(folder), "--failures", str(tmp_path / "sheet.xyz")]) == 2
+@pytest.mark.parametrize("option", ["--failures", "--chart"])
+def test_unwritable_images_are_reported_in_one_line(option, folder, tmp_path, capsys):
+    assert main(["photos", str(folder), option, str(tmp_path / "sheet.xyz")]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1
     assert str(tmp_path / "sheet.xyz") in errors[0]
@@ -106,8 +115,9 @@ def test_unwritable_contact_sheets_are_reported_in_one_line(folder, tmp_path, ca
 def test_digits_and_labels_are_paired_one_to_one():
     boxes = [Box(10, 10, 20, 30), Box(24, 10, 20, 30), Box(60, 10, 20, 30)]
     image = labelled(*zip((1, 1, 2), boxes, strict=True))
-    score = photos.score(image, reading((1, Box(12, 10, 20, 30)), (1, boxes[1]), (7, boxes[2])))
+    score = scored(image, (1, Box(12, 10, 20, 30)), (1, boxes[1]), (7, boxes[2]))
     assert (score.correct, score.false, score.missed) == (2, 1, 1)
+    assert score.read_as == (1, 1, 7)
     assert (score.detected, score.false_detections) == (3, 0)
 
 
@@ -143,3 +153,101 @@ def test_negatives_are_optional(folder, capsys):
     figures = json.loads(capsys.readouterr().out)
     assert figures["images"] == 2
     assert "negatives" not in figures
+
+
+def test_recall_is_split_by_digit_height():
+    heights = (11, 12, 15, 16, 20, 30, 200)  # of 1000 px
+    boxes = [Box(300 * index, 10, 10, height) for index, height in enumerate(heights)]
+    image = labelled(*((1, box) for box in boxes))
+    found = [(7 if box.height in (15, 30) else 1, box) for box in boxes if box.height != 16]
+    result = figures.sum_up([scored(image, *found)])
+    assert result["by_size"] == {
+        "below 1.2 %": {"digits": 1, "recall": 1.0, "misread": 0, "not_found": 0},
+        "1.2 to 1.6 %": {"digits": 2, "recall": 0.5, "misread": 1, "not_found": 0},
+        "1.6 to 2 %": {"digits": 1, "recall": 0.0, "misread": 0, "not_found": 1},
+        "2 to 3 %": {"digits": 1, "recall": 1.0, "misread": 0, "not_found": 0},
+        "from 3 %": {"digits": 2, "recall": 0.5, "misread": 1, "not_found": 0},
+        "1.2 to 3 %": {"digits": 4, "recall": 0.5, "misread": 1, "not_found": 1},
+    }
+    assert result["misread"] == 2
+    assert result["misread_as"] == {"1 read as 7": 2}
+
+
+def test_sizes_without_digits_have_no_recall():
+    result = figures.sum_up([scored(labelled(TRUTH))])
+    assert result["by_size"]["below 1.2 %"]["recall"] is None
+    assert result["by_size"]["from 3 %"] == {"digits": 1, "recall": 0.0, "misread": 0, "not_found": 1}
+
+
+def test_documents_and_groups_of_negatives_are_summed_up_apart():
+    form = LabelledImage(Path("form.png"), "an office", "scan", (TRUTH,), group="form")
+    kana = LabelledImage(Path("kana.png"), "", "letters (scan)", negative=True, group="letters")
+    scores = [scored(labelled(TRUTH), TRUTH), scored(form), scored(kana, TRUTH)]
+    result = figures.sum_up(scores)
+    parts = result["by_document"]
+    assert [(name, part["images"], part["f1"]) for name, part in parts.items()] == [
+        ("documents", 1, 0.0),
+        ("others", 1, 1.0),
+    ]
+    assert result["false_by_group"] == {"letters": {"images": 1, "false_per_image": 1.0}}
+    text = report.format_page(result, scores)
+    assert "documents: 1 images with 1 digits; F1 0.000" in text
+    assert "by group: letters 1.00 (1)" in text
+    assert "by_document" not in figures.sum_up(scores[:1])
+
+
+def test_stability_counts_unchanged_texts_and_accepted_digits():
+    other = (5, Box(10, 10, 20, 30))
+    rejected = (None, Box(40, 10, 20, 30))
+    same, added = reading(TRUTH), reading(TRUTH, rejected)
+    scores = [
+        scored(labelled(TRUTH), TRUTH, right=same, down=same, brighter=same, path=added),
+        scored(labelled(TRUTH), TRUTH, right=same, down=reading(other), brighter=added, path=same),
+    ]
+    shares = figures.sum_up(scores)["stability"]
+    assert shares["text"] == {"right": 1.0, "down": 0.5, "brighter": 0.5, "path": 0.5, "pixels": 0.5}
+    assert shares["digits"] == {"right": 1.0, "down": 0.5, "brighter": 1.0, "path": 1.0, "pixels": 0.5}
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
+def test_changes_move_the_content_by_a_pixel_or_a_grey_level(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    image[0, 0] = 255
+    right, down, brighter = (change(image) for change in stability.CHANGES.values())
+    np.testing.assert_array_equal(right, np.concatenate([image[:, :1], image[:, :-1]], axis=1))
+    np.testing.assert_array_equal(down, np.concatenate([image[:1], image[:-1]]))
+    np.testing.assert_array_equal(brighter, np.clip(image.astype(int) + 1, 0, 255))
+    assert right.dtype == down.dtype == brighter.dtype == np.uint8
+
+
+def test_models_have_twins_in_the_other_precision(tmp_path):
+    assert (stability.find_twin("int8"), stability.find_twin("float")) == ("float", "int8")
+    exported = tmp_path / "int8.onnx"
+    assert stability.find_twin(str(exported)) is None
+    (tmp_path / "float.onnx").touch()
+    assert stability.find_twin(str(exported)) == str(tmp_path / "float.onnx")
+    assert stability.find_twin(str(tmp_path / "mine.onnx")) is None
+
+
+def test_command_measures_stability_and_draws_a_chart(folder, tmp_path, capsys):
+    chart = tmp_path / "chart.png"
+    command = ["photos", str(folder), "--stability", "--chart", str(chart)]
+    assert main([*command, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    for shares in (result["stability"], result["stability_of_negatives"]):
+        # A large digit on clean paper, and nothing on it.
+        assert shares["text"] == dict.fromkeys(
+            ("right", "down", "brighter", "path", "precision", "pixels"), 1.0
+        )
+        assert shares["digits"] == shares["text"]
+    assert cv2.imread(str(chart)).shape[1] > 1000
+    assert main(command) == 0
+    page = capsys.readouterr().out
+    assert "one grey level brighter 100.0% (100.0%)" in page
+    assert "misread digits 1; most often 9 read as 4: 1" in page
+
+
+def test_charts_need_labelled_digits(folder, tmp_path, capsys):
+    (folder / "labels.json").unlink()
+    assert main(["photos", str(folder), "--chart", str(tmp_path / "chart.png")]) == 2
+    assert "no labels.json" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Scores the reading of photographs in which every digit is labelled with a box."""
