@@ -177,7 +177,7 @@ def test_unreadable_images_are_reported_and_skipped(run, scans):
     (scans / "broken.png").write_text("text")
     code, output, errors = run("read", "scans", "--annotate", "drawn")
     assert code == 1
-    assert "error: not an image" in output
+    assert "error: damaged, or not an image that OpenCV can decode" in output
     assert "27" in output
     assert errors == "edge-digits: 4 images, 6 digits, 1 unreadable\n"
     assert not Path("drawn/scans/broken.png").exists()
