@@ -191,15 +191,6 @@ def test_distractors_are_cropped_to_their_ink():
             "needs scikit-image: pip install",
             id="scikit-image",
         ),
-        pytest.param(
-            "PIL", distractors.find_fonts.__wrapped__, "need Pillow and matplotlib: pip install", id="Pillow"
-        ),
-        pytest.param(
-            "matplotlib",
-            distractors.find_fonts.__wrapped__,
-            "need Pillow and matplotlib: pip install",
-            id="matplotlib",
-        ),
     ],
 )
 def test_missing_packages_are_named(package, draw, message, monkeypatch):

@@ -1,12 +1,13 @@
 """Handwriting: images of single digits, letters, symbols and words, written with pens of any width.
 
-An `InkImage` is uint8 `(H, W)`, 0 for paper and 255 for ink, cropped to the ink; a glyph is about
-`GLYPH_HEIGHT` px high. Digits are either MNIST's, redrawn with another pen, or the project's own glyphs.
+A page is written by one of the real writers of `writers`, or by a mixture of MNIST's digits, redrawn with
+another pen, and the project's own glyphs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -14,16 +15,11 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError
 from train.synthetic import glyphs, strokes
+from train.synthetic.ink import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage, crop_to_ink
+from train.synthetic.writers import PenStrokes, Writers
 
-InkImage = NDArray[np.uint8]
+_REAL_WRITERS = 0.55  # share of pages written by one of the real writers, where there are any
 
-GLYPH_HEIGHT = 64  # px
-
-# Labels besides the digits 0..9. A glyph to ignore counts neither as a digit nor as background: it could be
-# read as a digit, or is cut off.
-NOT_A_DIGIT, IGNORE = -2, -1
-
-_INK = 40  # a pixel above this grey level counts as ink when an image is cropped
 _WORD_HEIGHT = 80  # px
 
 _MNIST_SCALE = 3
@@ -38,19 +34,52 @@ _PENS = np.array([0, *np.exp(np.linspace(np.log(0.025), np.log(0.2), 12))])
 _POOL = {"digit": 4000, "letter": 800, "symbol": 400}  # different images per pen
 
 
-class Handwriting:
-    """A source of handwriting, made from MNIST.
+class Writer(Protocol):
+    """Whoever writes a page."""
 
-    `tiles` are uint8 `[N, 28, 28]` and `labels` int64 `[N]`, 0 to 9. Drawing a glyph takes far longer than
+    def digit(self, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
+        """A random digit and its value 0..9.
+
+        `pen` is the width of the strokes as a share of the height, up to 0.2; 0 leaves it to the writer.
+        """
+
+    def letter(self, generator: np.random.Generator, pen: float) -> InkImage:
+        """A random letter that does not look like a digit."""
+
+    def symbol(self, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
+        """A random symbol, such as + - x / =, and its label: `NOT_A_DIGIT` or `IGNORE`."""
+
+    def word(self, generator: np.random.Generator, pen: float, count: int) -> InkImage:
+        """`count` random letters side by side, at least 80 px high. This image is not cropped to the ink."""
+
+
+class Handwriting:
+    """All handwriting of a split of the data: its real writers, and a mixture made from MNIST.
+
+    `tiles` are MNIST's, uint8 `[N, 28, 28]`, and `labels` int64 `[N]`, 0 to 9. As a `Writer` it is the mixture
+    itself; `choose_writer` returns that or one of the real writers of `pens`. Drawing a glyph takes far longer than
     placing it on a page, so images are drawn once and kept: the width of the pen is rounded up to one of
     `_PENS`, and each pen writes the number of images in `_POOL`. An image depends on its index in the pool,
     its pen and `hand` only, so the order of drawing does not matter. Data splits that must not share images
     need different values of `hand`.
     """
 
-    def __init__(self, tiles: NDArray[np.uint8], labels: NDArray[np.int64], hand: Sequence[int]) -> None:
+    def __init__(
+        self,
+        tiles: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        hand: Sequence[int],
+        pens: PenStrokes | None = None,
+    ) -> None:
         self._tiles, self._labels, self._hand = tiles, labels, tuple(hand)
+        self._writers = None if pens is None else Writers(pens)
         self._drawn: dict[tuple[str, int, int], tuple[InkImage, int]] = {}
+
+    def choose_writer(self, generator: np.random.Generator) -> Writer:
+        """The writer of one page."""
+        if self._writers is not None and generator.random() < _REAL_WRITERS:
+            return self._writers.choose(generator)
+        return self
 
     def digit(self, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
         """A random digit and its value 0..9.
@@ -152,8 +181,3 @@ def _widen(line: NDArray[np.uint8], width: float, generator: np.random.Generator
     peak = float(soft.max()) or 1.0
     return np.clip((soft / peak - 0.38) * 700 + 100, 0, 255).astype(np.uint8)
 
-
-def crop_to_ink(image: NDArray[np.uint8]) -> InkImage:
-    """Crop an image, uint8 `(H, W)`, to its ink; without any ink, return a single black pixel."""
-    x, y, width, height = cv2.boundingRect((image > _INK).astype(np.uint8))
-    return image[y : y + height, x : x + width] if width else np.zeros((1, 1), np.uint8)

@@ -1,7 +1,7 @@
 """Negatives: tiles of things that are not digits, drawn without a scene or a detector.
 
 Letters, symbols, scribbles, shapes, textures and noise. The classifier is trained to reject them, because a
-user may pass in a tile of anything, and a benchmark measures how well it does.
+user may pass in a tile of anything, and a benchmark measures how well it does so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from edge_runtime.contract import TILE
 from edge_runtime.reading.tile import make_tile
 from train.synthetic import distractors, surfaces
-from train.synthetic.handwriting import NOT_A_DIGIT, Handwriting, InkImage
+from train.synthetic.handwriting import Handwriting, Writer
+from train.synthetic.ink import NOT_A_DIGIT, InkImage
 
 Tile = NDArray[np.uint8]
 
@@ -26,11 +27,11 @@ def draw(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
     """A tile uint8 `(28, 28)` of one of `KINDS`, chosen at random by their shares."""
     kinds = list(KINDS.values())
     shares = np.array([share for _, share in kinds])
-    return kinds[generator.choice(len(kinds), p=shares / shares.sum())][0](generator, handwriting)
+    return kinds[generator.choice(len(kinds), p=shares / shares.sum())][0](generator, handwriting.choose_writer(generator))
 
 
 def _pen(generator: np.random.Generator) -> float:
-    """The width of a stroke as a share of the height, or 0 for the width that a glyph has by itself."""
+    """The width of a stroke as a share of the height, or 0 for the glyph's own width."""
     return float(np.exp(generator.uniform(np.log(0.04), np.log(0.2)))) if generator.random() < 0.5 else 0.0
 
 
@@ -38,41 +39,41 @@ def _tile(glyph: InkImage) -> Tile:
     return make_tile(glyph) if glyph.max() > 128 else np.zeros((TILE, TILE), np.uint8)
 
 
-def _letter(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
-    return _tile(handwriting.letter(generator, _pen(generator)))
+def _letter(generator: np.random.Generator, writer: Writer) -> Tile:
+    return _tile(writer.letter(generator, _pen(generator)))
 
 
-def _printed(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
+def _printed(generator: np.random.Generator, writer: Writer) -> Tile:
     return _tile(distractors.printed(generator, 1))
 
 
-def _foreign(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
+def _foreign(generator: np.random.Generator, writer: Writer) -> Tile:
     return _tile(distractors.foreign(generator))
 
 
-def _invented(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
+def _invented(generator: np.random.Generator, writer: Writer) -> Tile:
     return _tile(distractors.invented(generator, _pen(generator)))
 
 
-def _scribble(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
+def _scribble(generator: np.random.Generator, writer: Writer) -> Tile:
     return _tile(distractors.scribble(generator, _pen(generator)))
 
 
-def _operator(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
+def _operator(generator: np.random.Generator, writer: Writer) -> Tile:
     while True:
-        glyph, label = handwriting.symbol(generator, _pen(generator))
+        glyph, label = writer.symbol(generator, _pen(generator))
         # An operator that could be read as a slanted 1 is not a clear negative.
         if label == NOT_A_DIGIT:
             return _tile(glyph)
 
 
-def _texture(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
+def _texture(generator: np.random.Generator, writer: Writer) -> Tile:
     """Part of a cluttered surface, neither centred nor scaled."""
     surface = surfaces.clutter(generator, TILE, TILE)
     return np.clip(surface - generator.uniform(0, 120), 0, 255).astype(np.uint8)
 
 
-def _noise(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
+def _noise(generator: np.random.Generator, writer: Writer) -> Tile:
     """White noise, black and white pixels, or, half the time, soft blobs."""
     kind = generator.integers(4)
     if kind == 0:
@@ -85,7 +86,7 @@ def _noise(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
     return np.clip((soft - level) / soft.std() * generator.uniform(40, 200), 0, 255).astype(np.uint8)
 
 
-def _solid(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
+def _solid(generator: np.random.Generator, writer: Writer) -> Tile:
     """Filled shapes, plain or textured, such as clothes, tools and blots."""
     side = _SHAPES_SIDE
     image = np.zeros((side, side), np.uint8)
@@ -106,7 +107,7 @@ def _solid(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
 
 
 # Each kind's function, and its share of the negatives. Benchmark records contain the names.
-KINDS: dict[str, tuple[Callable[[np.random.Generator, Handwriting], Tile], float]] = {
+KINDS: dict[str, tuple[Callable[[np.random.Generator, Writer], Tile], float]] = {
     "letters by hand": (_letter, 0.2),
     "letters in print": (_printed, 0.12),
     "foreign characters": (_foreign, 0.1),

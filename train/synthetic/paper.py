@@ -1,4 +1,4 @@
-"""A page: blank paper, ink on it, a photograph of it. For examples and videos; scenes use `surfaces`."""
+"""Pages for examples and videos: blank paper, ink on it, photographs of it. Scenes use `surfaces`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def blank(
 
 
 def place(page: NDArray[np.float32], ink: NDArray[np.uint8], x: int, y: int, *, shade: float) -> None:
-    """Put ink, uint8 `(H, W)`, on a page in place, its top left corner at (x, y) px.
+    """Put ink, uint8 `(H, W)`, on a page, in place, with its top left corner at (x, y) px.
 
     `shade` is the brightness of the ink relative to the paper: 0.3 for a dark pen, 4 for chalk on a
     blackboard. Ink beyond the right and lower edges of the page is cut off; x and y must not be negative.

@@ -43,7 +43,7 @@ def draw(
             joints.setdefault(point, np.array(point) + 0.018 * variation * generator.normal(size=2))
             for point in stroke
         ]
-        curve = _smooth(np.array(points))
+        curve = smooth(np.array(points))
         x, y = (curve[:, 0] * stretch + slant * (0.5 - curve[:, 1])), curve[:, 1]
         drawn.append(np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], 1))
     low = np.min([stroke.min(axis=0) for stroke in drawn], axis=0)
@@ -59,7 +59,7 @@ def draw(
     return ink
 
 
-def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """A Catmull-Rom spline `[M, 2]` through `points` `[N, 2]`."""
     padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     before, start, end, after = (padded[i : len(padded) - 3 + i, None] for i in range(4))

@@ -1,7 +1,7 @@
 """Simulated photographs of handwriting on paper and boards, with and without digits.
 
-Everything is computed from MNIST's training digits and the project's own stroke patterns; no photograph is
-involved. A scene comes with the box and label of every digit, which is what the detector is trained on.
+Everything is computed from MNIST's training digits, the project's own glyphs and installed fonts, without any
+photograph. A scene comes with the box and label of every digit, which is what the detector is trained on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic import distractors, surfaces
-from train.synthetic.handwriting import IGNORE, Handwriting
+from train.synthetic.handwriting import Handwriting
+from train.synthetic.ink import IGNORE
 from train.synthetic.scenes import layouts
 from train.synthetic.scenes.camera import photograph
 from train.synthetic.scenes.layouts import Layout
@@ -44,7 +45,7 @@ def draw_scene(
         unit = min(shape) * generator.uniform(*layout.fill)
     page = Page(
         generator,
-        handwriting,
+        handwriting.choose_writer(generator),
         surfaces.sheet(generator, *shape),
         unit,
         _random_tilt(generator),
@@ -114,7 +115,7 @@ def _bleed_through(page: Page) -> None:
     for y in np.arange(-2, 2.5, generator.uniform(0.6, 1.4)):
         by_machine = generator.random() < 0.5
         word = (
-            distractors.printed(generator, 6) if by_machine else page.handwriting.word(generator, page.pen, 4)
+            distractors.printed(generator, 6) if by_machine else page.writer.word(generator, page.pen, 4)
         )
         page.stamp(word[:, ::-1].copy(), generator.uniform(-2, 2), float(y), size=generator.uniform(0.3, 0.9))
     page.cover = cv2.GaussianBlur(page.cover, (0, 0), generator.uniform(0.5, 1.5))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic import distractors, surfaces
-from train.synthetic.handwriting import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage
+from train.synthetic.ink import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage
 from train.synthetic.scenes.page import Page, random_contrast, random_pen
 
 
@@ -161,9 +161,9 @@ def _other_glyph(page: Page) -> tuple[InkImage, int]:
     generator = page.generator
     kind = generator.random()
     if kind < 0.5:
-        return page.handwriting.letter(generator, page.pen), NOT_A_DIGIT
+        return page.writer.letter(generator, page.pen), NOT_A_DIGIT
     if kind < 0.8:
-        return page.handwriting.symbol(generator, page.pen)
+        return page.writer.symbol(generator, page.pen)
     if kind < 0.9:
         return distractors.scribble(generator, page.pen), NOT_A_DIGIT
     return distractors.printed(generator, 1), NOT_A_DIGIT
@@ -187,7 +187,7 @@ def _sums(page: Page) -> None:
             if kind < 0.5:
                 page.digit(x, y + 0.05 * generator.normal())
             elif kind < 0.8:
-                glyph, label = page.handwriting.symbol(generator, page.pen)
+                glyph, label = page.writer.symbol(generator, page.pen)
                 page.stamp(glyph, x, y, size=generator.uniform(0.5, 0.8), label=label)
 
 
@@ -227,7 +227,7 @@ def _write_text(page: Page, gap_share: float) -> None:
         while x < across / 2:
             count = int(generator.integers(1, 9))
             if by_hand:
-                word = page.handwriting.word(generator, page.pen, min(count, 5))
+                word = page.writer.word(generator, page.pen, min(count, 5))
             else:
                 word = distractors.printed(generator, count)
             width = word.shape[1] / word.shape[0] * size

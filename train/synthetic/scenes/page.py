@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from train.synthetic.handwriting import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, Handwriting, InkImage
+from train.synthetic.handwriting import Writer
+from train.synthetic.ink import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage
 
 _LABELLED_SHARE = 0.8  # a digit with a smaller share of its ink inside the image loses its label
 
@@ -49,7 +50,7 @@ class Page:
     """
 
     generator: np.random.Generator
-    handwriting: Handwriting
+    writer: Writer
     brightness: NDArray[np.float32]
     unit: float
     tilt: NDArray[np.float64]
@@ -121,7 +122,7 @@ class Page:
 
     def digit(self, x: float, y: float, *, size: float = 1.0) -> None:
         """Write a random digit with its centre at (x, y), about `size` units high."""
-        glyph, value = self.handwriting.digit(self.generator, self.pen)
+        glyph, value = self.writer.digit(self.generator, self.pen)
         self.stamp(glyph, x, y, size=size, label=value)
 
     def lines(self, *paths: list[tuple[float, float]], width: float) -> None:

@@ -1,7 +1,7 @@
 """Synthetic videos of what a webcam sees when somebody shows it handwritten digits, with ground truth.
 
-Everything is computed from a seed; nothing comes from a data set. A video is a stage, flat layers that move
-over a desk, and a camera that records it.
+Everything is computed from a seed; nothing comes from a data set. A video has a stage, on which flat
+layers move over a desk, and a camera that records it.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def _moving(generator: Generator) -> Stage:
 
 
 def _light(generator: Generator) -> Stage:
-    """The lamp dims to half and recovers, a shadow wanders over the sheet, the exposure jumps."""
+    """The lamp dims to half and recovers, a shadow wanders over the sheet, and the exposure jumps."""
     stage = _still(generator)
     lamp = smooth_motion(generator, (0, 1, 0), (40, 1, 0), (90, 0.5, 0), (130, 0.5, 0), (170, 1, 0))
     steps = ((210, 0.78), (235, 1.15), (262, 1.0))
@@ -95,7 +95,7 @@ def _hand(generator: Generator) -> Stage:
 
 
 def _changing(generator: Generator) -> Stage:
-    """Two cards with a number each; one of the numbers is replaced at each frame of `CHANGES`.
+    """Two cards, each with a number; one of the numbers is replaced at each frame of `CHANGES`.
 
     The first three times, a card is flipped, which takes three frames. The last time, the card is moved out
     of the frame and another one is moved in.
@@ -173,7 +173,7 @@ def _drawing_order(glyph: Glyph, points: Points) -> tuple[NDArray[np.float32], P
     """When the ink of a glyph is drawn, and where the pen goes.
 
     `points` are the pixels of the ink, float32 `[N, 2]`. Returns the time 0..1 of each, float32 `[N]`, and
-    points along the way of the pen, float32 `[M, 2]`.
+    points along the path of the pen, float32 `[M, 2]`.
     """
     curve = np.concatenate([np.linspace(a, b, 12) for stroke in glyph for a, b in itertools.pairwise(stroke)])
     low, high = curve.min(axis=0), curve.max(axis=0)
@@ -218,7 +218,7 @@ def _empty(generator: Generator) -> Stage:
 
 
 def _busy(generator: Generator) -> Stage:
-    """A hand moves a card with digits over a coarse table on which things lie about."""
+    """A hand moves a card with digits over a coarse-grained table on which things lie about."""
     writer = Writer(generator, board=False)
     page = writer.blank_page(270, 190)
     lines = _short_lines(generator)

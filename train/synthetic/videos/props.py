@@ -79,7 +79,7 @@ def _shade_round(alpha: Image, colour: Any, generator: Generator, depth: float) 
 
 
 def make_hand(generator: Generator, *, pen: bool = False, thumb: bool = True) -> Layer:
-    """A hand on an arm from below, with or without a pen and a thumb.
+    """A hand and its arm, reaching in from below, with or without a pen and a thumb.
 
     Its pivot is at the finger tips, or at the tip of the pen.
     """

@@ -109,5 +109,5 @@ class Writer:
 
 
 def random_numbers(generator: Generator, *lengths: int) -> list[str]:
-    """Random numbers; `lengths` are their numbers of digits."""
+    """Random numbers as text; `lengths` are their lengths in digits."""
     return ["".join(str(digit) for digit in generator.integers(0, 10, length)) for length in lengths]
