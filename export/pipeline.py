@@ -28,6 +28,8 @@ from train.classifier_samples import draw_classifier_samples, draw_tiles
 from train.data import Digits
 from train.detector_samples import draw_detector_samples
 from train.loop import Config
+from train.recipes import is_unchanged
+from train.sources import Source, load_sources
 
 # Scenes drawn for calibration, for fitting and for parity, as shares of those of the run.
 _CALIBRATION, _FITTING, _PARITY = 0.005, 0.03, 0.03
@@ -48,8 +50,11 @@ def export(run: Path, root: Path) -> tuple[dict[str, Path], Parity]:
             f"continue it with: python -m train --resume {run}"
         )
     config = Config(**state.config)
-    training, validation = data.split(
-        data.load_mnist(root, train=True), validation=config.validation, seed=config.seed
+    training, validation = load_sources(
+        root,
+        validation=config.validation,
+        seed=config.seed,
+        own=Path(config.digits) if config.digits else None,
     )
     # Models that fail the gates never appear in the folder of those that passed.
     folder, rejected = run / "export", run / "export.rejected"
@@ -101,9 +106,9 @@ def _scenes(config: Config, share: float) -> int:
 
 
 def _build_detector(
-    state: Checkpoint, config: Config, digits: tuple[Digits, Digits], paths: dict[str, Path]
+    state: Checkpoint, config: Config, sources: tuple[Source, Source], paths: dict[str, Path]
 ) -> Parity:
-    training, validation = digits
+    training, validation = sources
     network = state.network()
     floating = graph.to_onnx(network)
     seen = draw_detector_samples(_scenes(config, _CALIBRATION), training, (config.seed, 5)).grey.numpy()
@@ -117,13 +122,14 @@ def _build_detector(
 
 
 def _build_classifier(
-    state: Checkpoint, config: Config, digits: tuple[Digits, Digits], paths: dict[str, Path]
+    state: Checkpoint, config: Config, sources: tuple[Source, Source], paths: dict[str, Path]
 ) -> Parity:
-    training, validation = digits
+    training, validation = sources
     network = state.network()
-    per_class = min(quantize.CALIBRATION_PER_CLASS, int(torch.bincount(training.labels, minlength=10).min()))
-    chosen = data.balanced_indices(training.labels, per_class, config.seed)
-    seen, judged = [training.tiles[chosen]], validation
+    digits, held_out = training.digits, validation.digits
+    per_class = min(quantize.CALIBRATION_PER_CLASS, int(torch.bincount(digits.labels, minlength=10).min()))
+    chosen = data.balanced_indices(digits.labels, per_class, config.seed)
+    seen, judged = [digits.tiles[chosen]], held_out
     if config.scenes:
         seen.append(draw_tiles(_scenes(config, _CALIBRATION), training, (config.seed, 5)).tiles)
         drawn = draw_tiles(_scenes(config, _FITTING), validation, (config.seed, 6))
@@ -146,14 +152,14 @@ def _build_classifier(
         logits = saved(entries).logits(judged.tiles.numpy())
         entries["temperature"] = round(calibration.fit_temperature(logits, judged.labels.numpy()), 4)
         classifier = saved(entries)
-        values, confidences = classifier.classify(validation.tiles.numpy())
-        correct = values == validation.labels.numpy()
+        values, confidences = classifier.classify(held_out.tiles.numpy())
+        correct = values == held_out.labels.numpy()
         entries["rejection_threshold"] = round(calibration.choose_threshold(confidences[correct]), 4)
         if config.scenes:
             entries["fusion"] = _fit_fusion(classifier, precision, config, validation).to_json()
             entries["detector"] = Detector(precision).run_id
         saved(entries)
-    return parity.compare_classifier(network, paths["float"], paths["int8"], validation)
+    return parity.compare_classifier(network, paths["float"], paths["int8"], held_out)
 
 
 def _metadata(state: Checkpoint, precision: str) -> dict[str, Any]:
@@ -162,13 +168,15 @@ def _metadata(state: Checkpoint, precision: str) -> dict[str, Any]:
         "architecture": state.config["arch"],
         "precision": precision,
         "run_id": state.run_id,
+        "recipe": state.config["recipe"] + " (changed)" * (not is_unchanged(Config(**state.config))),
+        **state.origin,
     }
 
 
-def _fit_fusion(classifier: Classifier, detector: str, config: Config, digits: Digits) -> FusionWeights:
+def _fit_fusion(classifier: Classifier, detector: str, config: Config, source: Source) -> FusionWeights:
     """Fit the fusion weights of a classifier and the released detector on simulated validation scenes."""
     drawn = draw_classifier_samples(
-        _scenes(config, _FITTING), digits, (config.seed, 7), detector, side=_PAGE_SIDE, negatives_per_scene=0
+        _scenes(config, _FITTING), source, (config.seed, 7), detector, side=_PAGE_SIDE, negatives_per_scene=0
     )
     scenes = []
     for samples in drawn:

@@ -11,18 +11,22 @@ from datetime import datetime
 from pathlib import Path
 
 try:
+    import numpy as np
     import torch
 
     from edge_runtime.errors import EdgeDigitsError
-    from train import checkpoint, data, loop, report
+    from train import checkpoint, data, loop, origin, report, sources
     from train.classifier import ClassifierTask
     from train.detector import DetectorTask
-    from train.loop import ARCH_DEFAULTS, Config
-    from train.networks import ARCHITECTURES
+    from train.loop import Config
+    from train.recipes import RECIPES
 except KeyboardInterrupt:
     sys.exit(130)
 except ModuleNotFoundError as missing:
     sys.exit(f"train: {missing.name} is missing; in the checkout: pip install -e '.[train]'")
+
+
+_RECIPE = "classifier"  # the default
 
 
 class RunError(Exception):
@@ -38,22 +42,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if config.initial:
             _check_initial(config)
         device = _open_device(options.device)
-        digits = data.split(data.load_mnist(options.data, train=True), config.validation, config.seed)
-        task = (DetectorTask if config.arch == "detector" else ClassifierTask)(config, digits, device)
+        both = sources.load_sources(
+            options.data,
+            validation=config.validation,
+            seed=config.seed,
+            own=Path(config.digits) if config.digits else None,
+        )
+        task = (DetectorTask if config.arch == "detector" else ClassifierTask)(config, both, device)
     except (data.DataError, checkpoint.CheckpointError, RunError, EdgeDigitsError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("train: stopped before the first epoch", file=sys.stderr)
         return 130
-    training, validation = digits
+    training, validation = both
     print(
-        f"{run}: {config.arch}, {config.epochs} epochs on {device}, {len(training)} training and "
-        f"{len(validation)} validation images, {config.scenes} scenes",
+        f"{run}: {config.recipe}, {config.epochs} epochs on {device}, {len(training.digits)} training and "
+        f"{len(validation.digits)} validation images, {config.scenes} scenes{_writers(training)}",
         flush=True,
     )
     try:
-        state = loop.train(config, task, run, device, resume=options.resume is not None)
+        state = loop.train(
+            config, task, run, device, origin=origin.describe(training), resume=options.resume is not None
+        )
         last = state.metrics[-1]
         print(f"validation accuracy {last['validation_accuracy']:.2%}, loss {last['validation_loss']:.4f}")
         if isinstance(task, DetectorTask):
@@ -75,13 +86,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _writers(source: sources.Source) -> str:
+    if source.pens is None:
+        return "; no pen strokes found, so MNIST and drawn glyphs alone (see docs/data.md)"
+    return f", {len(np.unique(source.pens.writers))} writers"
+
+
 def _check_initial(config: Config) -> None:
     """Raise `RunError` when `config.initial` has another network or has seen this run's validation data."""
     initial = checkpoint.load(Path(config.initial)).config
     if initial["arch"] != config.arch:
         raise RunError(
             f"{config.initial} is a run of {initial['arch']}, which cannot start one of {config.arch}; "
-            f"use --arch {initial['arch']}"
+            "use the recipe of that run"
         )
     if (initial["seed"], initial["validation"]) != (config.seed, config.validation):
         raise RunError(
@@ -102,13 +119,15 @@ def _open_device(name: str | None) -> torch.device:
 
 
 def _parser() -> argparse.ArgumentParser:
-    default = Config()
     parser = argparse.ArgumentParser(
         prog="python -m train", description="Train a network on MNIST and simulated photographs."
     )
     settings = parser.add_argument_group("settings of a new run")
     settings.add_argument(
-        "--arch", choices=sorted(ARCHITECTURES), help=f"network to train (default: {default.arch})"
+        "--recipe",
+        choices=list(RECIPES),
+        default=None,
+        help=f"settings to start from; the options below change single ones (default: {_RECIPE})",
     )
     settings.add_argument("--epochs", type=_integer(1), metavar="N", help=_default("epochs"))
     settings.add_argument("--batch-size", type=_integer(1), metavar="N", help=_default("batch_size"))
@@ -130,6 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     settings.add_argument(
         "--from", dest="initial", metavar="RUN", help="start from the weights of the run in this folder"
+    )
+    settings.add_argument(
+        "--digits",
+        metavar="DIR",
+        help="also train on your own digits: a folder for each label, 0 to 9, with an image of each digit",
     )
     settings.add_argument("--seed", type=_integer(0, below=2**31), metavar="N", help=_default("seed"))
     settings.add_argument(
@@ -157,10 +181,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _default(field: str) -> str:
     """The default of a field of `Config`, for help texts."""
-    others = [
-        f"{values[field]} for --arch {arch}" for arch, values in ARCH_DEFAULTS.items() if field in values
-    ]
-    return f"default: {', or '.join([str(getattr(Config(), field)), *others])}"
+    values = {name: getattr(recipe, field) for name, recipe in RECIPES.items()}
+    if len(set(values.values())) == 1:
+        return f"default: {values[_RECIPE]}"
+    return "default: " + ", ".join(f"{value} for {name}" for name, value in values.items())
 
 
 def _integer(least: int, *, below: int | None = None, multiple: int = 1) -> Callable[[str], int]:
@@ -198,10 +222,10 @@ def _choose_run(options: argparse.Namespace, parser: argparse.ArgumentParser) ->
         if getattr(options, field.name, None) is not None
     }
     if options.resume is None:
-        config = Config(**(ARCH_DEFAULTS.get(given.get("arch", ""), {}) | given))
+        config = dataclasses.replace(RECIPES[given.get("recipe", _RECIPE)], **given)
         if config.arch == "detector" and config.scenes == 0:
             parser.error("the detector learns from scenes alone: --scenes must be at least 1")
-        name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.arch}-s{config.seed}"
+        name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.recipe}-s{config.seed}"
         return options.runs / name, config
     if given:
         spelt = {"initial": "--from", "augment": "--no-augment"}

@@ -24,13 +24,14 @@ class CheckpointError(Exception):
 class Checkpoint:
     """The state of a run after `epoch` epochs.
 
-    `config` are the fields of `loop.Config`; `metrics` has one entry per epoch; `weights` is the averaged
-    network, which is the result; `training` is the state of network, average, optimiser and schedule, from
-    which the run can be resumed.
+    `config` are the fields of `loop.Config`; `origin` says which code and data the run used; `metrics` has
+    one entry per epoch; `weights` is the averaged network, which is the result; `training` is the state of
+    network, average, optimiser and schedule, from which the run can be resumed.
     """
 
     run_id: str
     config: dict[str, Any]
+    origin: dict[str, str]
     epoch: int
     metrics: list[dict[str, float]]
     weights: dict[str, Any]
@@ -76,6 +77,6 @@ def load(run: Path) -> Checkpoint:
     # A damaged file fails in zipfile, pickle or torch itself, each with errors of its own.
     except Exception as error:
         raise CheckpointError(f"{path} cannot be read ({type(error).__name__}); train again") from error
-    if "scenes" not in loaded.config or loaded.config.get("arch") not in ARCHITECTURES:
+    if "recipe" not in loaded.config or loaded.config.get("arch") not in ARCHITECTURES:
         raise CheckpointError(f"{path} was made by another version; train again")
     return loaded

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge_runtime.contract import BACKGROUND
+from train import data
 from train.augment import augment, corrupt
 from train.classifier_samples import draw_tiles
 from train.data import Digits
 from train.loop import Config
+from train.sources import Source
 
 LABEL_SMOOTHING = 0.05
 VALIDATION_SHARE = 0.05  # validation scenes, drawn with held-out digits, per training scene
@@ -31,19 +33,18 @@ class ClassifierTask:
     None for a run without scenes.
     """
 
-    def __init__(self, config: Config, digits: tuple[Digits, Digits], device: torch.device) -> None:
+    def __init__(self, config: Config, sources: tuple[Source, Source], device: torch.device) -> None:
         self._config = config
-        training, validation = digits
+        source, held_out_source = sources
+        training, validation = source.digits, held_out_source.digits
         self.mnist = validation.to(device)
         self.scenes: Digits | None = None
         if config.scenes:
-            drawn = draw_tiles(config.scenes, training, (config.seed, 3))
+            drawn = draw_tiles(config.scenes, source, (config.seed, 3))
             parts = [training] * config.repeats + [drawn]
-            training = Digits(
-                torch.cat([part.tiles for part in parts]), torch.cat([part.labels for part in parts])
-            )
+            training = data.join(parts)
             held_out = max(_MIN_VALIDATION, round(VALIDATION_SHARE * config.scenes))
-            self.scenes = draw_tiles(held_out, validation, (config.seed, 4)).to(device)
+            self.scenes = draw_tiles(held_out, held_out_source, (config.seed, 4)).to(device)
         self._training = training.to(device)
 
     @property

@@ -22,6 +22,7 @@ from edge_runtime.reading.detector import detect
 from edge_runtime.reading.networks import Detector
 from train import workers
 from train.data import Digits
+from train.sources import Source
 from train.synthetic import negatives
 from train.synthetic.handwriting import Handwriting
 from train.synthetic.scenes import IGNORE, Scene, draw_scene
@@ -114,20 +115,20 @@ def _is_slender(tile: Tile) -> bool:
 
 def draw_classifier_samples(
     count: int,
-    digits: Digits,
+    source: Source,
     seed: tuple[int, ...],
     model: str = "int8",
     *,
     side: int = _SIDE,
     negatives_per_scene: int = _NEGATIVES,
 ) -> list[list[Sample]]:
-    """Draw `count` scenes with the handwriting of `digits`, on all cores; return the samples of each.
+    """Draw `count` scenes with the handwriting of `source`, on all cores; return the samples of each.
 
     Scenes are `side` x `side` px; `model` names the released detector. Each scene adds
     `negatives_per_scene` negatives; with 0, all candidates are returned (see `sample_scene`). The same seed
     gives the same samples. Raises `ModelError` when the detector cannot be loaded.
     """
-    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
+    handwriting = source.handwriting(seed)
     # If workers fail to start, a pool restarts them for ever, so an unusable model must fail here.
     Detector(model)
     arguments = (handwriting, model, seed, side, negatives_per_scene)
@@ -149,9 +150,9 @@ def _prepare(
     return draw
 
 
-def draw_tiles(count: int, digits: Digits, seed: tuple[int, ...], model: str = "int8") -> Digits:
+def draw_tiles(count: int, source: Source, seed: tuple[int, ...], model: str = "int8") -> Digits:
     """The tiles and labels, 0..9 or `BACKGROUND`, of `draw_classifier_samples` as tensors."""
-    samples = [sample for scene in draw_classifier_samples(count, digits, seed, model) for sample in scene]
+    samples = [sample for scene in draw_classifier_samples(count, source, seed, model) for sample in scene]
     return Digits(
         torch.from_numpy(np.stack([sample.tile for sample in samples])),
         torch.tensor([sample.label for sample in samples], dtype=torch.int64),

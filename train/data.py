@@ -1,4 +1,4 @@
-"""MNIST as tensors, and seeded, disjoint splits.
+"""MNIST and one's own digits as tensors, and seeded, disjoint splits.
 
 Training, validation and calibration images all come from MNIST's training set. Only the report of a finished
 run, a release and the benchmarks use the test set, and no choice may depend on its results.
@@ -6,11 +6,16 @@ run, a release and the benchmarks use the test set, and no choice may depend on 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from edge_runtime.errors import ImageError
+from edge_runtime.images import decode, paths
+from edge_runtime.reading.crop import whole_tile
 
 DEFAULT_ROOT = Path("data")
 
@@ -69,6 +74,33 @@ def load_mnist(root: Path, *, train: bool, download: bool = True) -> Digits:
             f"Delete {root / 'MNIST'} and run again to download it"
         )
     return Digits(tiles, labels)
+
+
+def load_folder(root: Path) -> Digits:
+    """Load one's own digits: a folder for each label 0 to 9, with images of single digits of any size.
+
+    The runtime makes tiles of them, as it does of small images. Raises `DataError` when there is no image, or
+    when one cannot be read or shows no digit.
+    """
+    tiles, labels = [], []
+    for label in range(10):
+        for path in sorted(file for file in (root / str(label)).glob("*") if file.is_file()):
+            try:
+                tile = whole_tile(decode.decode(paths.read_file(path)))
+            except ImageError as error:
+                raise DataError(f"{path}: {error}; remove it, or leave out --digits") from error
+            if tile is None:
+                raise DataError(f"{path}: no ink found; remove it, or replace it by an image of a digit")
+            tiles.append(torch.from_numpy(tile))
+            labels.append(label)
+    if not tiles:
+        raise DataError(f"no images in {root / '0'} to {root / '9'}: --digits needs a folder for each label")
+    return Digits(torch.stack(tiles), torch.tensor(labels, dtype=torch.int64))
+
+
+def join(parts: Sequence[Digits]) -> Digits:
+    """All digits of several parts, in the order of the parts."""
+    return Digits(torch.cat([part.tiles for part in parts]), torch.cat([part.labels for part in parts]))
 
 
 def balanced_indices(labels: Tensor, per_class: int, seed: int) -> Tensor:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge_runtime.contract import BOX_SCALE
-from train.data import Digits
 from train.detector_samples import UNJUDGED, DetectorSamples, draw_detector_samples
 from train.loop import Config
+from train.sources import Source
 
 VALIDATION_SHARE = 0.04  # validation samples, drawn with held-out digits, per training sample
 _MIN_VALIDATION = 20  # samples
@@ -24,9 +24,9 @@ _WEIGHTS = {"objectness": 4.0, "gate": 1.0, "class": 0.5, "box": 2.0}  # of the 
 class DetectorTask:
     """Trains the detector on `config.scenes` simulated scenes, which are drawn at construction."""
 
-    def __init__(self, config: Config, digits: tuple[Digits, Digits], device: torch.device) -> None:
+    def __init__(self, config: Config, sources: tuple[Source, Source], device: torch.device) -> None:
         self._config = config
-        training, validation = digits
+        training, validation = sources
         self._training = draw_detector_samples(config.scenes, training, (config.seed, 1)).to(device)
         held_out = max(_MIN_VALIDATION, round(VALIDATION_SHARE * config.scenes))
         self._validation = draw_detector_samples(held_out, validation, (config.seed, 2)).to(device)

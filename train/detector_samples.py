@@ -14,7 +14,7 @@ from torch import Tensor
 
 from edge_runtime.contract import DIGIT_SIZES, STRIDE
 from train import workers
-from train.data import Digits
+from train.sources import Source
 from train.synthetic.handwriting import Handwriting
 from train.synthetic.scenes import IGNORE, Scene, draw_scene
 
@@ -120,13 +120,13 @@ def _within(
 
 
 def draw_detector_samples(
-    count: int, digits: Digits, seed: tuple[int, ...], processes: int | None = None
+    count: int, source: Source, seed: tuple[int, ...], processes: int | None = None
 ) -> DetectorSamples:
-    """Draw `count` samples with the handwriting of `digits`, by default on all cores.
+    """Draw `count` samples with the handwriting of `source`, by default on all cores.
 
     The same seed gives the same samples, whatever the number of processes.
     """
-    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
+    handwriting = source.handwriting(seed)
     cells = SIDE // STRIDE
     grey = np.empty((count, SIDE, SIDE), np.uint8)
     digit, gate = np.empty((count, cells, cells), np.int8), np.empty((count, cells, cells), np.int8)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,12 +30,14 @@ WARM_UP_SHARE = 0.1  # of all steps
 class Config:
     """The settings of a run.
 
-    `validation` images of MNIST's training set are held out, chosen by `seed`. `scenes` simulated photographs
-    are drawn with the digits of the rest. A classifier's epoch consists of their tiles and `repeats` passes
-    over MNIST. `average_decay` is the weight of the past in the moving average of the weights. `initial` is
-    the folder of a run whose weights training starts from, or "".
+    `recipe` names the entry of `recipes.RECIPES` that it started from. `validation` images of MNIST's
+    training set are held out, chosen by `seed`. `scenes` simulated photographs are drawn with the digits of
+    the rest. A classifier's epoch consists of their tiles and `repeats` passes over MNIST. `average_decay` is
+    the weight of the past in the moving average of the weights. `initial` is the folder of a run whose
+    weights training starts from, and `digits` a folder of one's own digits, or "".
     """
 
+    recipe: str = ""
     arch: str = "cnn"
     epochs: int = 120
     batch_size: int = 128
@@ -47,13 +49,8 @@ class Config:
     scenes: int = 20_000
     repeats: int = 1
     initial: str = ""
+    digits: str = ""
     seed: int = 0
-
-
-# Defaults of architectures that need other settings than those above.
-ARCH_DEFAULTS: dict[str, dict[str, Any]] = {
-    "detector": {"epochs": 14, "batch_size": 64, "scenes": 100_000},
-}
 
 
 class Task(Protocol):
@@ -82,26 +79,36 @@ def pick_device(name: str | None = None) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def train(config: Config, task: Task, run: Path, device: torch.device, *, resume: bool = False) -> Checkpoint:
+def train(
+    config: Config,
+    task: Task,
+    run: Path,
+    device: torch.device,
+    *,
+    origin: Mapping[str, str] | None = None,
+    resume: bool = False,
+) -> Checkpoint:
     """Train on `task` and write configuration, metrics and checkpoint to the folder `run`.
 
-    With `resume`, continue from the checkpoint in `run`. Returns the checkpoint of the last epoch. Raises
-    `CheckpointError` when the checkpoint to resume from, or that of `config.initial`, cannot be used.
+    `origin` is recorded with the run (see `origin.describe`). With `resume`, continue from the checkpoint in
+    `run`. Returns the checkpoint of the last epoch. Raises `CheckpointError` when the checkpoint to resume
+    from, or that of `config.initial`, cannot be used.
     """
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True  # otherwise, equal seeds would give different runs on a GPU
     state = _build(config, task.steps, device)
     metrics: list[dict[str, float]] = []
+    origin = dict(origin or {})
     if resume:
         saved = checkpoint.load(run)
-        metrics = saved.metrics
+        metrics, origin = saved.metrics, saved.origin
         for name, part in state.items():
             part.load_state_dict(saved.training[name])
     else:
         run.mkdir(parents=True, exist_ok=True)
-        (run / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n")
+        (run / "config.json").write_text(json.dumps(asdict(config) | origin, indent=2) + "\n")
         # A run that is stopped in its first epoch can be resumed too.
-        _save(config, metrics, state, run)
+        _save(config, origin, metrics, state, run)
     for epoch in range(len(metrics), config.epochs):
         training = _train_epoch(config, task, state, epoch, device)
         validated = task.validate(state["average"].module)
@@ -109,7 +116,7 @@ def train(config: Config, task: Task, run: Path, device: torch.device, *, resume
         learning_rate = state["schedule"].get_last_lr()[0]
         metrics.append({"epoch": epoch + 1, **training, **validation, "learning_rate": learning_rate})
         _write_metrics(metrics, run)
-        _save(config, metrics, state, run)
+        _save(config, origin, metrics, state, run)
         if sys.stderr.isatty():
             shown = "  ".join(f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics[-1].items())
             tqdm.write(shown, file=sys.stderr)
@@ -133,11 +140,14 @@ def _build(config: Config, steps: int, device: torch.device) -> dict[str, Any]:
     }
 
 
-def _save(config: Config, metrics: list[dict[str, float]], state: dict[str, Any], run: Path) -> None:
+def _save(
+    config: Config, origin: dict[str, str], metrics: list[dict[str, float]], state: dict[str, Any], run: Path
+) -> None:
     checkpoint.save(
         Checkpoint(
             run_id=run.name,
             config=asdict(config),
+            origin=origin,
             epoch=len(metrics),
             metrics=metrics,
             weights=state["average"].module.state_dict(),

@@ -18,7 +18,7 @@ from train.checkpoint import Checkpoint
 from train.classifier import predict
 from train.data import Digits
 from train.detector_samples import draw_sample
-from train.synthetic.handwriting import Handwriting
+from train.sources import Source
 
 FILE_NAME = "report.json"
 
@@ -31,11 +31,11 @@ _COLUMNS = 12
 _ACCURACIES = ["accuracy", "scene_accuracy", "background_accuracy", "precision", "recall"]
 
 
-def write_classifier_report(state: Checkpoint, test: Digits, training: Digits, run: Path) -> dict[str, float]:
+def write_classifier_report(state: Checkpoint, test: Digits, training: Source, run: Path) -> dict[str, float]:
     """Evaluate a finished run on the test set, once, and write `report.json` and its images to `run`.
 
-    The sheet of scenes is drawn with the digits of `training`. Returns the metrics: accuracy 0..1, loss, and
-    the numbers of images and mistakes.
+    The sheet of scenes is drawn with the handwriting of `training`. Returns the metrics: accuracy 0..1, loss,
+    and the numbers of images and mistakes.
     """
     mpl.use("agg")  # needs no display, whatever the user's settings are
     with torch.inference_mode():
@@ -67,10 +67,11 @@ def write_classifier_report(state: Checkpoint, test: Digits, training: Digits, r
     return metrics
 
 
-def write_detector_report(state: Checkpoint, training: Digits, run: Path) -> dict[str, float]:
+def write_detector_report(state: Checkpoint, training: Source, run: Path) -> dict[str, float]:
     """Write `report.json`, curves and a sheet of scenes to `run`; return the last validation metrics.
 
-    The scenes are the first ones that the detector was trained on, drawn again with the digits of `training`.
+    The scenes are the first ones that the detector was trained on, drawn again with the handwriting of
+    `training`.
     """
     mpl.use("agg")
     metrics = {name: value for name, value in state.metrics[-1].items() if name.startswith("validation")}
@@ -80,9 +81,9 @@ def write_detector_report(state: Checkpoint, training: Digits, run: Path) -> dic
     return metrics
 
 
-def _draw_scenes(digits: Digits, seed: tuple[int, ...], path: Path) -> None:
-    """Write a sheet of the detector's samples with boxes: green for digits, red for ignored marks."""
-    handwriting = Handwriting(digits.tiles.numpy(), digits.labels.numpy(), seed)
+def _draw_scenes(source: Source, seed: tuple[int, ...], path: Path) -> None:
+    """Write a sheet of the detector's samples with boxes: green for digits, red for ignored glyphs."""
+    handwriting = source.handwriting(seed)
     cells = []
     for index in range(_SCENES):
         scene = draw_sample((*seed, index), handwriting)

@@ -24,6 +24,7 @@ from tests import drawing
 from train import checkpoint, data, loop
 from train.classifier import ClassifierTask
 from train.detector import DetectorTask
+from train.sources import Source
 
 DEVICE = torch.device("cpu")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_torch_thread")]
@@ -40,7 +41,7 @@ def train_run(one_torch_thread, mnist_root, tmp_path_factory):
         folder = tmp_path_factory.mktemp("runs") / f"tiny-{arch}"
         config = loop.Config(arch=arch, epochs=4, batch_size=32, validation=200, scenes=0)
         digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
-        loop.train(config, ClassifierTask(config, digits, DEVICE), folder, DEVICE)
+        loop.train(config, ClassifierTask(config, tuple(map(Source, digits)), DEVICE), folder, DEVICE)
         return folder
 
     return train
@@ -69,7 +70,7 @@ def detector_run(one_torch_thread, mnist_root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "tiny-detector"
     config = loop.Config(arch="detector", epochs=1, batch_size=16, validation=200, scenes=48)
     digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
-    loop.train(config, DetectorTask(config, digits, DEVICE), folder, DEVICE)
+    loop.train(config, DetectorTask(config, tuple(map(Source, digits)), DEVICE), folder, DEVICE)
     return folder
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests import drawing
+from train.synthetic.glyph_images import IGNORE
 from train.synthetic.handwriting import Handwriting
-from train.synthetic.ink import IGNORE
 from train.synthetic.scenes import documents, printing, rules, writing
 from train.synthetic.scenes.page import Page
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge_runtime.errors import MissingDependencyError
 from train.synthetic import distractors, fonts, skeletons, vocabulary
-from train.synthetic.ink import GLYPH_HEIGHT, crop_to_ink
+from train.synthetic.glyph_images import GLYPH_HEIGHT, crop_to_ink
 
 
 @pytest.mark.parametrize("font", fonts.latin(), ids=lambda font: Path(font).stem)

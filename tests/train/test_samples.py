@@ -14,6 +14,7 @@ from tests import drawing
 from train import classifier_samples, detector_samples
 from train.data import Digits
 from train.detector_samples import EMPTY, UNJUDGED
+from train.sources import Source
 from train.synthetic import negatives, scenes
 from train.synthetic.handwriting import Handwriting
 from train.synthetic.scenes import IGNORE, Scene
@@ -97,7 +98,7 @@ def test_cells_of_ignored_digits_are_unjudged():
 @pytest.mark.slow  # starts processes that import torch
 def test_samples_do_not_depend_on_the_number_of_processes(digits, monkeypatch):
     monkeypatch.setattr(detector_samples, "_CHUNK", 4)
-    one, two = (detector_samples.draw_detector_samples(12, digits, (3, 1), count) for count in (1, 2))
+    one, two = (detector_samples.draw_detector_samples(12, Source(digits), (3, 1), count) for count in (1, 2))
     for name in ("grey", "digit", "gate", "sides"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
     assert (one.digit >= 0).any()
@@ -105,13 +106,14 @@ def test_samples_do_not_depend_on_the_number_of_processes(digits, monkeypatch):
 
 def test_detector_samples_depend_on_their_seed(digits):
     one, again, other = (
-        detector_samples.draw_detector_samples(4, digits, (3, seed), 1).grey for seed in (1, 1, 2)
+        detector_samples.draw_detector_samples(4, Source(digits), (3, seed), 1).grey for seed in (1, 1, 2)
     )
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
 
 
-def test_classifier_samples_show_the_digits_that_they_are_labelled_with(handwriting):
+def test_classifier_samples_show_the_digits_that_they_are_labelled_with(handwriting, monkeypatch):
+    monkeypatch.setattr(scenes, "_DOCUMENT_SHARE", 0)  # in documents, digits touch and overlap
     detector, classifier = Detector("int8"), Classifier("int8")
     tiles, labels = [], []
     for seed in range(20):
@@ -146,14 +148,16 @@ def test_all_candidates_of_a_scene_can_be_sampled(handwriting):
 
 
 def test_scenes_come_with_negatives(digits):
-    (samples,) = classifier_samples.draw_classifier_samples(1, digits, (1, 3), negatives_per_scene=40)
+    (samples,) = classifier_samples.draw_classifier_samples(1, Source(digits), (1, 3), negatives_per_scene=40)
     added = [sample for sample in samples if sample.candidate is None and sample.label == BACKGROUND]
     # Those that look like a 1 are left out.
     assert 20 < len(added) <= 40
-    (candidates,) = classifier_samples.draw_classifier_samples(1, digits, (1, 3), negatives_per_scene=0)
+    (candidates,) = classifier_samples.draw_classifier_samples(
+        1, Source(digits), (1, 3), negatives_per_scene=0
+    )
     assert all(sample.candidate is not None for sample in candidates)
 
 
 def test_an_unknown_detector_is_reported_before_processes_start(digits):
     with pytest.raises(ModelError, match="unknown"):
-        classifier_samples.draw_classifier_samples(1000, digits, (1, 3), "unknown")
+        classifier_samples.draw_classifier_samples(1000, Source(digits), (1, 3), "unknown")

@@ -10,8 +10,9 @@ import pytest
 from edge_runtime.errors import MissingDependencyError
 from tests import drawing
 from train.synthetic import distractors, glyphs, scenes, strokes, surfaces
-from train.synthetic.handwriting import IGNORE, NOT_A_DIGIT, Handwriting, crop_to_ink, redraw_tile
-from train.synthetic.scenes import layouts
+from train.synthetic.glyph_images import IGNORE, NOT_A_DIGIT, crop_to_ink
+from train.synthetic.handwriting import Handwriting, redraw_tile
+from train.synthetic.scenes import documents, layouts
 from train.synthetic.scenes.page import Page
 
 SIDE = 96
@@ -36,6 +37,7 @@ def draw_scene(seed, handwriting, **options):
 @pytest.mark.parametrize("name", WITH_DIGITS + WITHOUT_DIGITS)
 def test_boxes_and_labels_of_every_layout_are_valid(name, handwriting, monkeypatch):
     chosen = tuple(each for each in layouts.WITH_DIGITS + layouts.WITHOUT_DIGITS if each.name == name)
+    monkeypatch.setattr(scenes, "_DOCUMENT_SHARE", 0)
     monkeypatch.setattr(layouts, "WITH_DIGITS", chosen)
     monkeypatch.setattr(layouts, "WITHOUT_DIGITS", chosen)
     found = 0
@@ -55,11 +57,14 @@ def test_boxes_and_labels_of_every_layout_are_valid(name, handwriting, monkeypat
     assert bool(found) == (name in WITH_DIGITS)
 
 
-@pytest.mark.parametrize(("digits", "names"), [(True, WITH_DIGITS), (False, WITHOUT_DIGITS)])
-def test_digits_can_be_required_or_excluded(digits, names, handwriting):
-    drawn = {draw_scene(seed, handwriting, digits=digits).kind for seed in range(20)}
-    assert len(drawn) > 2
-    assert drawn <= set(names)
+@pytest.mark.parametrize("kinds", ["WITH_DIGITS", "WITHOUT_DIGITS"])
+def test_digits_can_be_required_or_excluded(kinds, handwriting):
+    """Half of the scenes are documents, of either kind."""
+    drawn = {draw_scene(seed, handwriting, digits=kinds == "WITH_DIGITS").kind for seed in range(20)}
+    names, papers = ({each.name for each in getattr(module, kinds)} for module in (layouts, documents))
+    assert drawn <= names | papers
+    assert len(drawn & names) > 2
+    assert len(drawn & papers) > 2
 
 
 def blank_page(handwriting, seed=0):

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic import fonts, skeletons, strokes
+from train.synthetic.glyph_images import GLYPH_HEIGHT, InkImage, crop_to_ink
 from train.synthetic.handwriting import draw_glyph
-from train.synthetic.ink import GLYPH_HEIGHT, InkImage, crop_to_ink
 
 _PRINT_HEIGHT = 48  # px, of a digit
 

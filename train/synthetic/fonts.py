@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.errors import MissingDependencyError
-from train.synthetic.ink import InkImage
+from train.synthetic.glyph_images import InkImage
 
 # Heights of a digit in px that text is printed at: larger or smaller text is resized.
 _LEVELS = (12, 24, 48, 96)

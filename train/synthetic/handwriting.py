@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError
 from train.synthetic import glyphs, strokes
-from train.synthetic.ink import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage, crop_to_ink
+from train.synthetic.glyph_images import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage, crop_to_ink
 from train.synthetic.writers import PenStrokes, Writers
 
 _REAL_WRITERS = 0.55  # share of pages written by one of the real writers, where there are any
@@ -31,7 +31,7 @@ _LIKE_A_ONE = ("/", "(", ")", "!")  # symbols that a slanted 1 looks like
 # Widths of the pens, as shares of the height; 0 keeps an MNIST digit as it was written.
 _PENS = np.array([0, *np.exp(np.linspace(np.log(0.025), np.log(0.2), 12))])
 
-_POOL = {"digit": 4000, "letter": 800, "symbol": 400}  # different images per pen
+_POOL = {"digit": 2000, "letter": 800, "symbol": 400}  # different images per pen
 
 
 class Writer(Protocol):
@@ -56,12 +56,12 @@ class Writer(Protocol):
 class Handwriting:
     """All handwriting of a split of the data: its real writers, and a mixture made from MNIST.
 
-    `tiles` are MNIST's, uint8 `[N, 28, 28]`, and `labels` int64 `[N]`, 0 to 9. As a `Writer` it is the mixture
-    itself; `choose_writer` returns that or one of the real writers of `pens`. Drawing a glyph takes far longer than
-    placing it on a page, so images are drawn once and kept: the width of the pen is rounded up to one of
-    `_PENS`, and each pen writes the number of images in `_POOL`. An image depends on its index in the pool,
-    its pen and `hand` only, so the order of drawing does not matter. Data splits that must not share images
-    need different values of `hand`.
+    `tiles` are MNIST's, uint8 `[N, 28, 28]`, and `labels` int64 `[N]`, 0 to 9. As a `Writer` it is the
+    mixture itself; `choose_writer` returns that or one of the real writers of `pens`. Drawing a glyph takes
+    far longer than placing it on a page, so images are drawn once and kept: the width of the pen is rounded
+    up to one of `_PENS`, and each pen writes the number of images in `_POOL`. An image depends on its index
+    in the pool, its pen and `hand` only, so the order of drawing does not matter. Data splits that must not
+    share images need different values of `hand`.
     """
 
     def __init__(
@@ -180,4 +180,3 @@ def _widen(line: NDArray[np.uint8], width: float, generator: np.random.Generator
     soft = cv2.GaussianBlur(wide, (0, 0), 0.8 + 0.06 * size).astype(np.float32)
     peak = float(soft.max()) or 1.0
     return np.clip((soft / peak - 0.38) * 700 + 100, 0, 255).astype(np.uint8)
-

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from edge_runtime.contract import TILE
 from edge_runtime.reading.tile import make_tile
 from train.synthetic import distractors, surfaces
+from train.synthetic.glyph_images import NOT_A_DIGIT, InkImage
 from train.synthetic.handwriting import Handwriting, Writer
-from train.synthetic.ink import NOT_A_DIGIT, InkImage
 
 Tile = NDArray[np.uint8]
 
@@ -27,7 +27,9 @@ def draw(generator: np.random.Generator, handwriting: Handwriting) -> Tile:
     """A tile uint8 `(28, 28)` of one of `KINDS`, chosen at random by their shares."""
     kinds = list(KINDS.values())
     shares = np.array([share for _, share in kinds])
-    return kinds[generator.choice(len(kinds), p=shares / shares.sum())][0](generator, handwriting.choose_writer(generator))
+    return kinds[generator.choice(len(kinds), p=shares / shares.sum())][0](
+        generator, handwriting.choose_writer(generator)
+    )
 
 
 def _pen(generator: np.random.Generator) -> float:

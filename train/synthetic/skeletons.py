@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError
+from train.synthetic.glyph_images import InkImage
 from train.synthetic.glyphs import Glyph, Stroke
-from train.synthetic.ink import InkImage
 
 _STEP = 18  # px between two points of a stroke
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from train.synthetic.ink import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage, crop_to_ink
+from train.synthetic.glyph_images import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage, crop_to_ink
 
 DIGITS = "0123456789"
-AMBIGUOUS = frozenset("OoIlSsZzBbqg/\\()|![]{}',`")  # alone, each may be read as a digit; in a word it may not
+AMBIGUOUS = frozenset(
+    "OoIlSsZzBbqg/\\()|![]{}',`"
+)  # alone, each may be read as a digit; in a word it may not
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 _SUBPIXEL = 4  # fractional bits of the coordinates that OpenCV draws
@@ -25,7 +28,7 @@ class PenStrokes:
     """N characters by several writers, as the paths of their pens.
 
     Attributes:
-        points: float32 `[P, 2]`, x to the right and y down; the longer side of a character's ink is 0 to 1000.
+        points: float32 `[P, 2]`, x to the right and y down; the longer side of a character is 0 to 1000.
         stroke_offsets: int64 `[S + 1]`; stroke s is `points[stroke_offsets[s]:stroke_offsets[s + 1]]`.
         character_offsets: int64 `[N + 1]`; character i is strokes `character_offsets[i]` to
             `character_offsets[i + 1]`, without the last.
@@ -49,7 +52,7 @@ class PenStrokes:
         """The strokes of a character, each float32 `[M, 2]`."""
         first, last = self.character_offsets[index], self.character_offsets[index + 1]
         offsets = self.stroke_offsets[first : last + 1]
-        return [self.points[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        return [self.points[a:b] for a, b in itertools.pairwise(offsets)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,23 +77,24 @@ class Writers:
         self._with_symbols = [writer for writer in writers if writer.has_clear_symbol]
 
     def choose(self, generator: np.random.Generator) -> PageWriter:
-        """A random writer, all equally likely, with a random slant."""
+        """A random writer, all equally likely, with a random slant and pen."""
         digits = self._with_digits[generator.integers(len(self._with_digits))]
         # Few writers wrote both digits and letters: a writer without letters borrows another's.
         letters, symbols = (
             digits if digits in candidates else candidates[generator.integers(len(candidates))]
             for candidates in (self._with_letters, self._with_symbols)
         )
-        return PageWriter(self.pens, digits, letters, symbols, slant=float(0.12 * generator.normal()))
+        slant, pen = float(0.12 * generator.normal()), float(generator.uniform(0.06, 0.14))
+        return PageWriter(self.pens, digits, letters, symbols, slant, pen)
 
 
 class PageWriter:
-    """One writer, who writes all of a page with one slant."""
+    """One writer, who writes all of a page with one slant, and with one pen unless another is given."""
 
     def __init__(
-        self, pens: PenStrokes, digits: _Writer, letters: _Writer, symbols: _Writer, slant: float
+        self, pens: PenStrokes, digits: _Writer, letters: _Writer, symbols: _Writer, slant: float, pen: float
     ) -> None:
-        self._pens, self._slant = pens, slant
+        self._pens, self._slant, self._pen = pens, slant, pen
         self._digits, self._letters, self._symbols = digits, letters, symbols
 
     def digit(self, generator: np.random.Generator, pen: float) -> tuple[InkImage, int]:
@@ -128,7 +132,7 @@ class PageWriter:
         if not np.isfinite(size):
             size = _SIZES.get(label, 0.65 if label in _SMALL_LETTERS else 1.0)
         height = GLYPH_HEIGHT * min(max(size, 0.1), 1.6)
-        width = max(1.5, (pen or generator.uniform(0.06, 0.14)) * GLYPH_HEIGHT)
+        width = max(1.5, (pen or self._pen) * GLYPH_HEIGHT)
         return draw_strokes(self._pens.strokes(index), generator, height=height, pen=width, slant=self._slant)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic import distractors, surfaces
+from train.synthetic.glyph_images import IGNORE
 from train.synthetic.handwriting import Handwriting
-from train.synthetic.ink import IGNORE
-from train.synthetic.scenes import layouts
+from train.synthetic.scenes import documents, layouts
 from train.synthetic.scenes.camera import photograph
 from train.synthetic.scenes.layouts import Layout
 from train.synthetic.scenes.page import Page, Scene, random_contrast, random_pen
@@ -21,6 +21,7 @@ from train.synthetic.scenes.page import Page, Scene, random_contrast, random_pen
 __all__ = ["IGNORE", "Scene", "draw_scene"]
 
 _DIGIT_SHARE = 0.63
+_DOCUMENT_SHARE = 0.5
 
 
 def draw_scene(
@@ -38,7 +39,8 @@ def draw_scene(
     """
     if digits is None:
         digits = generator.random() < _DIGIT_SHARE
-    layout = _choose_layout(generator, layouts.WITH_DIGITS if digits else layouts.WITHOUT_DIGITS)
+    kinds = documents if generator.random() < _DOCUMENT_SHARE else layouts
+    layout = _choose_layout(generator, kinds.WITH_DIGITS if digits else kinds.WITHOUT_DIGITS)
     shape = _visible_shape(generator, side, layout)
     unit = float(np.exp(generator.uniform(*np.log(heights))))
     if layout.fill:
@@ -114,9 +116,7 @@ def _bleed_through(page: Page) -> None:
     generator = page.generator
     for y in np.arange(-2, 2.5, generator.uniform(0.6, 1.4)):
         by_machine = generator.random() < 0.5
-        word = (
-            distractors.printed(generator, 6) if by_machine else page.writer.word(generator, page.pen, 4)
-        )
+        word = distractors.printed(generator, 6) if by_machine else page.writer.word(generator, page.pen, 4)
         page.stamp(word[:, ::-1].copy(), generator.uniform(-2, 2), float(y), size=generator.uniform(0.3, 0.9))
     page.cover = cv2.GaussianBlur(page.cover, (0, 0), generator.uniform(0.5, 1.5))
     page.apply_ink(1 - generator.uniform(0.02, 0.15))

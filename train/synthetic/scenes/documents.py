@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from train.synthetic import surfaces
-from train.synthetic.scenes import forms, marks, tables, texts
+from train.synthetic.scenes import forms, graphics, tables, texts
 from train.synthetic.scenes.layouts import Layout
 from train.synthetic.scenes.page import Page
 
@@ -25,7 +25,7 @@ def _document(name: str, draw: Callable[[Page], None], weight: float) -> Layout:
         if generator.random() < _CLEAN:
             _lay_clean_sheet(page)
         if generator.random() < _MARKED:
-            marks.add_marks(page)
+            graphics.add_graphics(page)
         draw(page)
 
     return Layout(name, draw_on_paper, weight)
@@ -59,7 +59,7 @@ WITHOUT_DIGITS = (
     _document("foreign", texts.draw_foreign, 0.18),
     _document("blank form", forms.draw_blank_form, 0.18),
     _document("blank table", tables.draw_blank_table, 0.08),
-    _document("checks", marks.draw_checks, 0.06),
-    _document("music", marks.draw_music, 0.05),
-    _document("chart", marks.draw_chart, 0.07),
+    _document("checks", graphics.draw_checks, 0.06),
+    _document("music", graphics.draw_music, 0.05),
+    _document("chart", graphics.draw_chart, 0.07),
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic import distractors, surfaces
-from train.synthetic.ink import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage
+from train.synthetic.glyph_images import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage
 from train.synthetic.scenes.page import Page, random_contrast, random_pen
 
 

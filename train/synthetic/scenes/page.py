@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from train.synthetic.glyph_images import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage
 from train.synthetic.handwriting import Writer
-from train.synthetic.ink import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage
 
 _LABELLED_SHARE = 0.8  # a digit with a smaller share of its ink inside the image loses its label
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic import fonts
-from train.synthetic.ink import IGNORE, NOT_A_DIGIT, InkImage
+from train.synthetic.glyph_images import IGNORE, NOT_A_DIGIT, InkImage
 from train.synthetic.scenes.page import Page
 from train.synthetic.writers import AMBIGUOUS
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from train.synthetic import distractors, vocabulary
-from train.synthetic.ink import GLYPH_HEIGHT
+from train.synthetic.glyph_images import GLYPH_HEIGHT
 from train.synthetic.scenes import printing
-from train.synthetic.scenes.marks import ignore
+from train.synthetic.scenes.graphics import ignore
 from train.synthetic.scenes.page import Page, random_contrast
 from train.synthetic.scenes.rules import draw_rules
 from train.synthetic.scenes.tables import extent

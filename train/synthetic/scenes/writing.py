@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic import distractors, glyphs, strokes
-from train.synthetic.ink import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage, crop_to_ink
+from train.synthetic.glyph_images import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage, crop_to_ink
 from train.synthetic.scenes.page import Page
 from train.synthetic.scenes.printing import is_visible, place_rigid
 from train.synthetic.scenes.rules import draw_paths

@@ -1,11 +1,11 @@
-"""Marks: what else is on documents. Stamps, barcodes, holes, ticks, tallies, music and flow charts."""
+"""Graphics: what else is on documents. Stamps, barcodes, holes, ticks, tallies, music and flow charts."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from train.synthetic import fonts, strokes, surfaces, vocabulary
-from train.synthetic.ink import IGNORE
+from train.synthetic.glyph_images import IGNORE
 from train.synthetic.scenes import printing
 from train.synthetic.scenes.page import Page, random_contrast
 from train.synthetic.scenes.rules import Path, Segment, draw_paths, draw_rules, fill, fill_polygons, rectangle
@@ -13,7 +13,7 @@ from train.synthetic.scenes.tables import extent
 from train.synthetic.scenes.writing import Words
 
 
-def add_marks(page: Page) -> None:
+def add_graphics(page: Page) -> None:
     """Add one or two things that are often on documents before anybody writes on them."""
     generator = page.generator
     for _ in range(int(generator.integers(1, 3))):
