@@ -50,12 +50,7 @@ def export(run: Path, root: Path) -> tuple[dict[str, Path], Parity]:
             f"continue it with: python -m train --resume {run}"
         )
     config = Config(**state.config)
-    training, validation = load_sources(
-        root,
-        validation=config.validation,
-        seed=config.seed,
-        own=Path(config.digits) if config.digits else None,
-    )
+    training, validation = load_sources(root, config)
     # Models that fail the gates never appear in the folder of those that passed.
     folder, rejected = run / "export", run / "export.rejected"
     shutil.rmtree(rejected, ignore_errors=True)

@@ -97,16 +97,14 @@ def _output_float(model: ModelProto) -> None:
     """Do not quantise the output: with 8 bits, close scores tie and confidences suffer."""
     graph = model.graph
     producers = {name: node for node in graph.node for name in node.output}
-    name = graph.output[0].name
-    while producers[name].op_type == "DepthToSpace":  # which only moves values
-        name = producers[name].input[0]
-    decoded = producers[name]
+    result = graph.output[0].name
+    decoded = producers[result]
     if decoded.op_type == "DequantizeLinear":
         encoded = producers[decoded.input[0]]
         last = producers[encoded.input[0]]
         graph.node.remove(decoded)
         graph.node.remove(encoded)
-        last.output[0] = name
+        last.output[0] = result
 
 
 def _consumers(graph: GraphProto, node: NodeProto) -> list[NodeProto]:

@@ -42,20 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if config.initial:
             _check_initial(config)
         device = _open_device(options.device)
-        both = sources.load_sources(
-            options.data,
-            validation=config.validation,
-            seed=config.seed,
-            own=Path(config.digits) if config.digits else None,
-        )
-        task = (DetectorTask if config.arch == "detector" else ClassifierTask)(config, both, device)
+        splits = sources.load_sources(options.data, config)
+        task = (DetectorTask if config.arch == "detector" else ClassifierTask)(config, splits, device)
     except (data.DataError, checkpoint.CheckpointError, RunError, EdgeDigitsError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("train: stopped before the first epoch", file=sys.stderr)
         return 130
-    training, validation = both
+    training, validation = splits
     print(
         f"{run}: {config.recipe}, {config.epochs} epochs on {device}, {len(training.digits)} training and "
         f"{len(validation.digits)} validation images, {config.scenes} scenes{_writers(training)}",
@@ -100,11 +95,12 @@ def _check_initial(config: Config) -> None:
             f"{config.initial} is a run of {initial['arch']}, which cannot start one of {config.arch}; "
             "use the recipe of that run"
         )
-    if (initial["seed"], initial["validation"]) != (config.seed, config.validation):
-        raise RunError(
-            f"{config.initial} held out other images for validation; "
-            f"use --seed {initial['seed']} --validation {initial['validation']}"
-        )
+    # One's own digits change which images are held out.
+    settings = ("seed", "validation", "digits")
+    if any(initial[name] != getattr(config, name) for name in settings):
+        used = " ".join(f"--{name} {initial[name]}" for name in settings if initial[name] != "")
+        advice = f"use {used}" + " and no --digits" * (initial["digits"] == "")
+        raise RunError(f"{config.initial} held out other images for validation; {advice}")
 
 
 def _open_device(name: str | None) -> torch.device:

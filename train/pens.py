@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.outputs.whole_file import whole_file
 from train.data import DataError
 from train.synthetic.writers import DIGITS, PenStrokes
 from train.unipen import ARCHIVES, Character, read_pendigits, read_unipen
@@ -109,7 +110,6 @@ def _convert(sources: list[Path], folder: Path) -> Path:
     except OSError:
         pass  # the folder is read-only
     try:
-        fallback.mkdir(parents=True, exist_ok=True)
         _write(characters, fallback)
     except OSError as error:
         raise DataError(
@@ -180,14 +180,10 @@ def _write(characters: list[Character], folder: Path) -> None:
         names = {"writer_names": np.array(writers), "contributor_names": np.array(contributors)}
         arrays = _pack(chosen, kinds, writers, contributors, medians)
         np.savez_compressed(packed, **arrays, **names, **extra)
-        _replace(folder / name, packed.getvalue())
-    _replace(folder / CACHE[2], json.dumps({"seed": _SEED, **_split(writers)}, indent=0).encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+        with whole_file(folder / name) as partial:
+            partial.write_bytes(packed.getvalue())
+    with whole_file(folder / CACHE[2]) as partial:
+        partial.write_text(json.dumps({"seed": _SEED, **_split(writers)}, indent=0))
 
 
 def _split(writers: list[str]) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from train import data, pens
 from train.data import Digits
+from train.loop import Config
 from train.synthetic.handwriting import Handwriting
 from train.synthetic.writers import PenStrokes
 
@@ -24,17 +25,18 @@ class Source:
         return Handwriting(self.digits.tiles.numpy(), self.digits.labels.numpy(), hand, self.pens)
 
 
-def load_sources(root: Path, *, validation: int, seed: int, own: Path | None = None) -> tuple[Source, Source]:
-    """Load the training and the validation source from the data folder `root`.
+def load_sources(root: Path, config: Config) -> tuple[Source, Source]:
+    """Load the training and the validation source of a run from the data folder `root`.
 
-    `own` is a folder of one's own digits (see `data.load_folder`), which are added to MNIST's. `validation`
-    images of these are held out, chosen by `seed`; the writers are split once and for all. Raises `DataError`
-    when MNIST is missing or a file is damaged.
+    One's own digits in the folder `config.digits`, if any, are added to MNIST's (see `data.load_folder`).
+    `config.validation` images of both are held out, chosen by `config.seed`; the writers are split once and
+    for all. Raises `DataError` when MNIST is missing or a file is damaged.
     """
     digits = data.load_mnist(root, train=True)
-    if own is not None:
-        digits = data.join([digits, data.load_folder(own)])
-    training, held_out = data.split(digits, validation, seed)
-    return Source(training, pens.load_pens(root, "train")), Source(
-        held_out, pens.load_pens(root, "validation")
+    if config.digits:
+        digits = data.join([digits, data.load_folder(Path(config.digits))])
+    training, validation = data.split(digits, config.validation, config.seed)
+    return (
+        Source(training, pens.load_pens(root, "train")),
+        Source(validation, pens.load_pens(root, "validation")),
     )

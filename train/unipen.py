@@ -163,7 +163,7 @@ def read_pendigits(source: Path) -> list[Character]:
 
 
 def _load(source: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
-    """The wanted files by their names from `data/` or `include/` on, sorted."""
+    """Contents of the wanted files, sorted by name; names begin with `data/` or `include/`."""
     files = {}
     if source.is_dir():
         for path in source.rglob("*"):

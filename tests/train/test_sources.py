@@ -12,6 +12,7 @@ import torch
 from tests import drawing
 from train import data, origin
 from train.data import DataError, Digits
+from train.loop import Config
 from train.recipes import RECIPES, is_unchanged
 from train.sources import Source, load_sources
 
@@ -59,8 +60,8 @@ def test_a_folder_without_digits_is_reported(tmp_path):
 
 
 def test_own_digits_are_added_to_mnist(mnist_root, own_digits):
-    without, _ = load_sources(mnist_root, validation=200, seed=0)
-    training, validation = load_sources(mnist_root, validation=200, seed=0, own=own_digits)
+    without, _ = load_sources(mnist_root, Config(validation=200))
+    training, validation = load_sources(mnist_root, Config(validation=200, digits=str(own_digits)))
     assert len(training.digits) == len(without.digits) + 20
     assert len(validation.digits) == 200
     assert training.pens is None  # no pen strokes beside this MNIST

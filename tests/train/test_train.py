@@ -395,6 +395,7 @@ def test_a_run_starts_from_the_weights_of_another(few_digits, mnist_root, tmp_pa
     for harm, advice in (
         (["--recipe", "classifier"], "the recipe of that run"),
         (["--seed", "5"], "--seed 0 --validation 200"),
+        (["--digits", "mine"], "--seed 0 --validation 200 and no --digits"),
     ):
         assert main([*usual, *harm]) == 1
         assert advice in capsys.readouterr().err

@@ -5,6 +5,8 @@ Nothing here comes from a data set, and only numpy and OpenCV are needed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -49,12 +51,21 @@ def draw(
     low = np.min([stroke.min(axis=0) for stroke in drawn], axis=0)
     high = np.max([stroke.max(axis=0) for stroke in drawn], axis=0)
     extent = high[1] - low[1] if high[1] - low[1] > _FLAT else max(high - low)
-    scale = max(1.0, height - pen) / extent
+    return render(drawn, max(1.0, height - pen) / extent, pen)
+
+
+def render(paths: Sequence[NDArray[np.float64]], scale: float, pen: float) -> NDArray[np.uint8]:
+    """Draw paths, each `[N, 2]`, with a pen `pen` px wide: uint8 `(H, W)`, just large enough for the ink.
+
+    `scale` is the number of pixels per unit of the paths.
+    """
+    low = np.min([path.min(axis=0) for path in paths], axis=0)
+    high = np.max([path.max(axis=0) for path in paths], axis=0)
     margin = pen / 2 + 2
     size = np.ceil((high - low) * scale + 2 * margin).astype(int)
     ink = np.zeros((size[1], size[0]), np.uint8)
-    for curve in drawn:
-        pixels = np.rint(((curve - low) * scale + margin) * (1 << _SUBPIXEL)).astype(np.int32)
+    for path in paths:
+        pixels = np.rint(((path - low) * scale + margin) * (1 << _SUBPIXEL)).astype(np.int32)
         cv2.polylines(ink, [pixels], False, 255, max(1, round(pen)), cv2.LINE_AA, _SUBPIXEL)
     return ink
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from train.synthetic.glyph_images import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage, crop_to_ink
+from train.synthetic.strokes import render
 
 DIGITS = "0123456789"
-AMBIGUOUS = frozenset(
-    "OoIlSsZzBbqg/\\()|![]{}',`"
-)  # alone, each may be read as a digit; in a word it may not
+AMBIGUOUS = frozenset("OoIlSsZzBbqg/\\()|![]{}',`")  # alone, each may be read as a digit; in a word, not
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
-_SUBPIXEL = 4  # fractional bits of the coordinates that OpenCV draws
 _LONGER_SIDE = 1000.0  # of the ink, in the units of `PenStrokes.points`
 _SIZES = {"-": 0.45, "_": 0.6, "~": 0.6, "=": 0.5, "+": 0.6, ".": 0.12, ",": 0.25, "'": 0.25, ":": 0.45}
 _SMALL_LETTERS = frozenset("acemnorsuvwxz")
@@ -148,7 +145,6 @@ def draw_strokes(
 
     `height` of the character's longer side and `pen`, the width of its strokes, are in px.
     """
-    scale = max(1.0, height - pen) / _LONGER_SIDE
     shear = slant + 0.04 * generator.normal()
     turn = 0.03 * generator.normal()
     linear = np.array([[1.0, turn - shear], [-turn, 1.0]]) @ np.diag(1 + 0.05 * generator.normal(size=2))
@@ -158,16 +154,8 @@ def draw_strokes(
     for stroke in strokes:
         path = _smooth(stroke)
         path = path + bend * np.sin(path[:, ::-1] * wave + phase)
-        paths.append((path @ linear.T) * scale)
-    low = np.min([path.min(axis=0) for path in paths], axis=0)
-    high = np.max([path.max(axis=0) for path in paths], axis=0)
-    margin = pen / 2 + 2
-    size = np.ceil(high - low + 2 * margin).astype(int)
-    ink = np.zeros((size[1], size[0]), np.uint8)
-    for path in paths:
-        pixels = np.rint((path - low + margin) * (1 << _SUBPIXEL)).astype(np.int32)
-        cv2.polylines(ink, [pixels], False, 255, max(1, round(pen)), cv2.LINE_AA, _SUBPIXEL)
-    return crop_to_ink(ink)
+        paths.append(path @ linear.T)
+    return crop_to_ink(render(paths, max(1.0, height - pen) / _LONGER_SIDE, pen))
 
 
 def _smooth(stroke: NDArray[np.float32]) -> NDArray[np.float64]:

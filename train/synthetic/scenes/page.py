@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from train.synthetic.glyph_images import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkImage
 from train.synthetic.handwriting import Writer
 
-_LABELLED_SHARE = 0.8  # a digit with a smaller share of its ink inside the image loses its label
+LABELLED_SHARE = 0.8  # a glyph with a smaller share of its ink inside the image loses its label
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Page:
         if width == 0:
             return
         ink = float(whole.sum(dtype=np.int64))
-        cut_off = float(inside.sum(dtype=np.int64)) < _LABELLED_SHARE * ink
+        cut_off = float(inside.sum(dtype=np.int64)) < LABELLED_SHARE * ink
         self.boxes.append((left + x, top + y, width, height))
         self.labels.append(IGNORE if cut_off else label)
 

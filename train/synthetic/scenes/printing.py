@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from train.synthetic import fonts
 from train.synthetic.glyph_images import IGNORE, NOT_A_DIGIT, InkImage
-from train.synthetic.scenes.page import Page
+from train.synthetic.scenes.page import LABELLED_SHARE, Page
 from train.synthetic.writers import AMBIGUOUS
 
 _AMBIGUOUS = AMBIGUOUS - frozenset("',`")  # too small to be read as digits
-_LABELLED_SHARE = 0.8  # a character with a smaller share of its ink inside the image loses its label
 _INK = 90  # a pixel above this grey level belongs to the box of a character
 
 
@@ -123,6 +122,6 @@ def place_rigid(
     if not box_width:
         return
     whole = float(cv2.sumElems(ink)[0]) * abs(a * d - b * c)
-    cut_off = float(cv2.sumElems(inside)[0]) < _LABELLED_SHARE * whole
+    cut_off = float(cv2.sumElems(inside)[0]) < LABELLED_SHARE * whole
     page.boxes.append((left + box_x, top + box_y, box_width, box_height))
     page.labels.append(IGNORE if cut_off else label)
