@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 OK = "ok"
 NOTHING_FOUND = "no digit found"
+INCOMPLETE = "incomplete: too much writing for one image; split it into parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,9 @@ class Digit:
 class Reading:
     """What was read in one image: its digits in reading order, line by line, from left to right.
 
-    `source` is the path of the image, or "" for an array; `status` is "ok", "no digit found", or "error: "
-    and the reason; `seconds` is the time that each stage took ("preprocess", "detect", "crop", "classify");
-    images that were classified together share the time of that stage evenly.
+    `source` is the path of the image, or "" for an array; `status` is "ok", "no digit found", "incomplete: "
+    or "error: " and the reason; `seconds` is the time that each stage took ("preprocess", "detect", "crop",
+    "classify"); images that were classified together share the time of that stage evenly.
     """
 
     source: str

@@ -97,14 +97,16 @@ def _output_float(model: ModelProto) -> None:
     """Do not quantise the output: with 8 bits, close scores tie and confidences suffer."""
     graph = model.graph
     producers = {name: node for node in graph.node for name in node.output}
-    result = graph.output[0].name
-    decoded = producers[result]
+    name = graph.output[0].name
+    while producers[name].op_type == "DepthToSpace":  # which only moves values
+        name = producers[name].input[0]
+    decoded = producers[name]
     if decoded.op_type == "DequantizeLinear":
         encoded = producers[decoded.input[0]]
         last = producers[encoded.input[0]]
         graph.node.remove(decoded)
         graph.node.remove(encoded)
-        last.output[0] = result
+        last.output[0] = name
 
 
 def _consumers(graph: GraphProto, node: NodeProto) -> list[NodeProto]:

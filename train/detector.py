@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge_runtime.contract import BOX_SCALE
+from edge_runtime.contract import BOX_SCALE, CLASS_LOGITS, SIDES
 from train.detector_samples import UNJUDGED, DetectorSamples, draw_detector_samples
 from train.loop import Config
 from train.sources import Source
@@ -18,7 +18,7 @@ VALIDATION_SHARE = 0.04  # validation samples, drawn with held-out digits, per t
 _MIN_VALIDATION = 20  # samples
 _EVALUATION_BATCH = 250
 _FOCUS = 2.0  # exponent of the focal loss (Lin et al., 2017, "Focal Loss for Dense Object Detection")
-_WEIGHTS = {"objectness": 4.0, "gate": 1.0, "class": 0.5, "box": 2.0}  # of the parts of the loss
+_WEIGHTS = {"objectness": 4.0, "class": 0.5, "box": 2.0}  # of the parts of the loss
 
 
 class DetectorTask:
@@ -42,7 +42,7 @@ class DetectorTask:
         for index in order.to(self._training.grey.device).split(self._config.batch_size):
             batch = self._training[index]
             grey = _augment(batch.grey, generator) if self._config.augment else batch.grey
-            yield DetectorSamples(grey, batch.digit, batch.gate, batch.sides)
+            yield DetectorSamples(grey, batch.digit, batch.sides)
 
     def loss(self, network: nn.Module, batch: DetectorSamples) -> tuple[Tensor, dict[str, float]]:
         """The weighted loss of a batch; no further metrics."""
@@ -69,7 +69,7 @@ class DetectorTask:
             correct = (detected & present).sum()
             metrics["recall"] = float(correct / present.sum().clamp(min=1))
             metrics["precision"] = float(correct / detected.sum().clamp(min=1))
-            classified = output[:, 2:12].argmax(1) == batch.digit
+            classified = output[:, CLASS_LOGITS].argmax(1) == batch.digit
             metrics["accuracy"] = float((classified & present).sum() / present.sum().clamp(min=1))
             for name, value in metrics.items():
                 sums[name] = sums.get(name, 0.0) + value * len(batch)
@@ -79,20 +79,18 @@ class DetectorTask:
 def losses(output: Tensor, samples: DetectorSamples) -> dict[str, Tensor]:
     """The parts of the loss, unweighted scalars, for `output` float32 `[N, DETECTOR_CHANNELS, C, C]`.
 
-    "objectness" and "gate" are the focal loss of all judged cells, divided by the number of positive ones.
+    "objectness" is the focal loss of all judged cells, divided by the number of positive ones.
     "class" and "box" are means over the cells with a digit.
     """
     digit = samples.digit.long()
     present = digit >= 0
     count = present.sum().clamp(min=1)
-    open_gate = samples.gate == 1
     chosen = output.permute(0, 2, 3, 1)[present]
     sides = samples.sides.permute(0, 2, 3, 1)[present].float()
     return {
         "objectness": _focal_loss(output[:, 0], present, digit != UNJUDGED) / count,
-        "gate": _focal_loss(output[:, 1], open_gate, samples.gate != UNJUDGED) / open_gate.sum().clamp(min=1),
-        "class": functional.cross_entropy(chosen[:, 2:12], digit[present], reduction="sum") / count,
-        "box": _box_loss(chosen[:, 12:] * BOX_SCALE, sides) / count,
+        "class": functional.cross_entropy(chosen[:, CLASS_LOGITS], digit[present], reduction="sum") / count,
+        "box": _box_loss(chosen[:, SIDES] * BOX_SCALE, sides) / count,
     }
 
 

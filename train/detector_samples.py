@@ -23,14 +23,12 @@ SIDE = 96  # px, side of a sample
 EMPTY, UNJUDGED = -1, -2  # targets of cells without a digit, and of cells that the loss leaves out
 
 # Ranges of digit heights in px, and the share of samples drawn from each: digits for this level of the
-# pyramid, for the next finer level, and for coarser levels.
-_HEIGHTS = (((10.0, 31.0), 0.62), ((5.0, 11.0), 0.13), ((28.0, 90.0), 0.25))
+# pyramid, for finer and for coarser levels.
+_HEIGHTS = (((10.0, 31.0), 0.7), ((4.0, 11.0), 0.1), ((28.0, 200.0), 0.2))
 
 _TOLERANCE = 0.16  # digits outside `DIGIT_SIZES` by up to this share may be detected, but need not be
 _CENTRE = 0.27  # cells this close to a digit's centre, as a share of its sides, must detect it
 _UNJUDGED_REACH = 0.5  # the same, for the cells around those, which may or may not detect it
-_GATE_REACH = 0.7  # the same, for the cells where a small digit opens the gate
-_MIN_GATE_SIZE = 4.5  # px; smaller digits are unreadable on the next finer level too
 _CHUNK = 64  # samples that a worker process draws at a time
 
 
@@ -38,26 +36,24 @@ _CHUNK = 64  # samples that a worker process draws at a time
 class DetectorSamples:
     """N samples of `SIDE` x `SIDE` px, with C x C cells each, and their targets.
 
-    `grey` is uint8 `[N, SIDE, SIDE]`. `digit` is int8 `[N, C, C]`: 0..9, `EMPTY` or `UNJUDGED`. `gate` is
-    int8 `[N, C, C]`: 1 where there are digits for the next finer level, 0 or `UNJUDGED`. `sides` is float16
-    `[N, 4, C, C]`: distances in px from the centre of a cell with a digit to the left, top, right and bottom
-    of the digit's box, and 0 elsewhere.
+    `grey` is uint8 `[N, SIDE, SIDE]`. `digit` is int8 `[N, C, C]`: 0..9, `EMPTY` or `UNJUDGED`. `sides` is
+    float16 `[N, 4, C, C]`: distances in px from the centre of a cell with a digit to the left, top, right and
+    bottom of the digit's box, and 0 elsewhere.
     """
 
     grey: Tensor
     digit: Tensor
-    gate: Tensor
     sides: Tensor
 
     def __len__(self) -> int:
         return len(self.grey)
 
     def __getitem__(self, index: Tensor | slice) -> DetectorSamples:
-        return DetectorSamples(self.grey[index], self.digit[index], self.gate[index], self.sides[index])
+        return DetectorSamples(self.grey[index], self.digit[index], self.sides[index])
 
     def to(self, device: torch.device) -> DetectorSamples:
         """Copy to `device`."""
-        return DetectorSamples(*(part.to(device) for part in (self.grey, self.digit, self.gate, self.sides)))
+        return DetectorSamples(*(part.to(device) for part in (self.grey, self.digit, self.sides)))
 
 
 def draw_sample(seed: tuple[int, ...], handwriting: Handwriting) -> Scene:
@@ -67,12 +63,11 @@ def draw_sample(seed: tuple[int, ...], handwriting: Handwriting) -> Scene:
     return draw_scene(generator, handwriting, SIDE, _HEIGHTS[index][0])
 
 
-def targets(scene: Scene) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.float16]]:
-    """The targets of a square scene: `digit`, `gate` and `sides` of `DetectorSamples`, for one sample."""
+def targets(scene: Scene) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
+    """The targets of a square scene: `digit` and `sides` of `DetectorSamples`, for one sample."""
     cells = scene.grey.shape[0] // STRIDE
     centres = (np.arange(cells) + 0.5) * STRIDE
     digit = np.full((cells, cells), EMPTY, np.int8)
-    gate = np.zeros((cells, cells), np.int8)
     sides = np.zeros((4, cells, cells), np.float16)
     nearest = np.full((cells, cells), np.inf)
     smallest, largest = DIGIT_SIZES
@@ -80,10 +75,6 @@ def targets(scene: Scene) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[n
         size = max(width, height)
         across, down = centres - (x + width / 2), centres - (y + height / 2)
         within = partial(_within, across, down, width, height)
-        if _MIN_GATE_SIZE <= size < smallest * 1.05:
-            gate[within(_GATE_REACH)] = 1
-        elif size < smallest * 1.3:
-            gate[within(_GATE_REACH) & (gate == 0)] = UNJUDGED
         if size < smallest * (1 - _TOLERANCE) or size > largest * (1 + _TOLERANCE):
             continue
         if label == IGNORE or not smallest <= size <= largest:
@@ -104,7 +95,7 @@ def targets(scene: Scene) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[n
             x + width - centres[columns],
             y + height - centres[rows],
         )
-    return digit, gate, sides
+    return digit, sides
 
 
 def _within(
@@ -129,12 +120,12 @@ def draw_detector_samples(
     handwriting = source.handwriting(seed)
     cells = SIDE // STRIDE
     grey = np.empty((count, SIDE, SIDE), np.uint8)
-    digit, gate = np.empty((count, cells, cells), np.int8), np.empty((count, cells, cells), np.int8)
+    digit = np.empty((count, cells, cells), np.int8)
     sides = np.empty((count, 4, cells, cells), np.float16)
     drawn = workers.draw_all(_prepare, (handwriting, seed), count, chunk=_CHUNK, processes=processes)
     for index, parts in enumerate(drawn):
-        grey[index], digit[index], gate[index], sides[index] = parts
-    return DetectorSamples(*(torch.from_numpy(part) for part in (grey, digit, gate, sides)))
+        grey[index], digit[index], sides[index] = parts
+    return DetectorSamples(*(torch.from_numpy(part) for part in (grey, digit, sides)))
 
 
 def _prepare(handwriting: Handwriting, seed: tuple[int, ...]) -> Callable[[int], tuple[NDArray[Any], ...]]:

@@ -15,18 +15,21 @@ class Candidates:
 
     `boxes` float32 `[N, 4]` are left, top, right, bottom in pixels of the image, `objectness` float32 `[N]`
     is the logit of being a digit, and `class_logits` float32 `[N, 10]` are the detector's own scores of the
-    digits.
+    digits. `complete` is False where there were more candidates than the detector returns.
     """
 
     boxes: NDArray[np.float32]
     objectness: NDArray[np.float32]
     class_logits: NDArray[np.float32]
+    complete: bool = True
 
     def __len__(self) -> int:
         return len(self.objectness)
 
     def __getitem__(self, chosen: list[int]) -> Candidates:
-        return Candidates(self.boxes[chosen], self.objectness[chosen], self.class_logits[chosen])
+        return Candidates(
+            self.boxes[chosen], self.objectness[chosen], self.class_logits[chosen], self.complete
+        )
 
     def with_boxes(self, boxes: Sequence[Sequence[float]]) -> Candidates:
         """The same candidates with other boxes."""

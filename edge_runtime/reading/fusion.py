@@ -1,6 +1,6 @@
 """Score fusion: both networks' scores of a candidate, and its context, as one probability.
 
-A linear model over the classifier's log probabilities and seven features, followed by a softmax: a product of
+A linear model over the classifier's log probabilities and eight features, followed by a softmax: a product of
 experts (Hinton, 1999, "Products of Experts"). Export fits the weights on simulated validation scenes with the
 same functions that run here.
 """
@@ -23,7 +23,7 @@ _NEAR = 4.0  # digit sizes within which another candidate is a neighbour
 _SAME_THING = 0.25  # two candidates that overlap by this share are the same thing
 _PRIOR_COUNT = 2.0  # undecided neighbours added for every candidate: a single real one has little effect
 
-_CONTEXT = slice(4, 7)  # the features that depend on the other candidates
+_CONTEXT = slice(5, 8)  # the features that depend on the other candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,17 @@ class FusionWeights:
     """Weights of the features, and the sharpness of the softmax.
 
     The score of digit d is log P(d) of the classifier + `class_logits` * log P(d) of the detector. The score
-    of the background is the classifier's log P(background) - `objectness` * objectness logit + `background`
-    (a bias) + `overflow` * how clearly ink continues outside the box - `neighbours` * log-odds that the
-    neighbours are digits + `faintness` * how much fainter the candidate is than the other digits of the image
-    + `size_mismatch` * how much its size differs from theirs. All scores are multiplied by `sharpness`.
+    of the background is `classifier_background` * log P(background) of the classifier - `objectness` *
+    objectness logit + `background` (a bias) + `overflow` * how clearly ink continues outside the box -
+    `neighbours` * log-odds that the neighbours are digits + `faintness` * how much fainter the candidate is
+    than the other digits of the image + `size_mismatch` * how much its size differs from theirs. All scores
+    are multiplied by `sharpness`.
     """
 
     class_logits: float = 0.0
     objectness: float = 0.0
     background: float = 0.0
+    classifier_background: float = 1.0
     overflow: float = 0.0
     neighbours: float = 0.0
     faintness: float = 0.0
@@ -88,18 +90,22 @@ def fuse(
 def features(
     probabilities: NDArray[np.float32], candidates: Candidates, overflows: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Inputs of `scores`: the classifier's log probabilities `[N, 11]`, and the features `[N, 11, 7]`.
+    """Inputs of `scores`: the classifier's log probabilities `[N, 11]`, and the features `[N, 11, 8]`.
+
+    The log probability of the background is a feature with a weight of its own, and 0 in the former.
 
     The features of the context are 0 until `set_context` fills them in. The signs are such that a
     positive weight has the effect that `FusionWeights` describes.
     """
     base = np.log(np.maximum(probabilities, 1e-7)).astype(np.float32)
-    columns = np.zeros((len(base), CLASSES, 7), np.float32)
+    columns = np.zeros((len(base), CLASSES, 8), np.float32)
     columns[:, :BACKGROUND, 0] = log_softmax(candidates.class_logits)
     columns[:, BACKGROUND, 1] = -candidates.objectness
     columns[:, BACKGROUND, 2] = 1
+    columns[:, BACKGROUND, 3] = base[:, BACKGROUND]
+    base[:, BACKGROUND] = 0
     # More than a tenth of the ink outside the box is no stronger evidence.
-    columns[:, BACKGROUND, 3] = np.minimum(10 * overflows, 1)
+    columns[:, BACKGROUND, 4] = np.minimum(10 * overflows, 1)
     return base, columns
 
 

@@ -130,7 +130,7 @@ class Detector:
         self.run_id = metadata.get("run_id", "")
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run the network: grey uint8 `[N, H, W]`, sides multiples of 4, to float32 `[N, 16, H/4, W/4]`."""
+        """Run the network: grey uint8 `[N, H, W]`, sides multiples of 8, to float32 `[N, 15, H/4, W/4]`."""
         scores: NDArray[np.float32] = self._session.run(None, {self._input: images})[0]
         return scores
 

@@ -27,7 +27,7 @@ from edge_runtime.reading.detector import detect
 from edge_runtime.reading.layout import reading_order
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.tile import recognise_tiles
-from edge_runtime.results import NOTHING_FOUND, OK, Box, Digit, Reading
+from edge_runtime.results import INCOMPLETE, NOTHING_FOUND, OK, Box, Digit, Reading
 
 Image: TypeAlias = "str | Path | NDArray[Any]"
 
@@ -99,6 +99,8 @@ class Pipeline:
             if error.code == _OUT_OF_MEMORY:
                 raise ImageError("too large for this machine's memory") from error
             raise ImageError(f"OpenCV failed: {error.err}") from error
+        if not page.candidates.complete:
+            page.status = INCOMPLETE
         page.seconds["detect"] = time.perf_counter() - start
 
     def crop(self, page: Page) -> None:

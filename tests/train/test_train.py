@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from edge_runtime.boxes import iou
-from edge_runtime.contract import BOX_SCALE, CLASSES, DETECTOR_CHANNELS, STRIDE
+from edge_runtime.contract import BOX_SCALE, CLASS_LOGITS, CLASSES, DETECTOR_CHANNELS, SIDES, STRIDE
 from edge_runtime.reading.detector import detect
 from tests import drawing
 from train import checkpoint, classifier, data, detector, loop, report
@@ -304,7 +304,7 @@ def test_the_command_trains_a_detector(mnist_root, tmp_path, monkeypatch, capsys
     state = checkpoint.load(run)
     assert state.config["batch_size"] == RECIPES["detector"].batch_size
     assert [entry["epoch"] for entry in state.metrics] == [1, 2]
-    parts = {"objectness", "gate", "class", "box"}
+    parts = {"objectness", "class", "box"}
     assert state.metrics[-1].keys() > {f"validation_{name}_loss" for name in parts}
     assert "recall" in capsys.readouterr().out
 
@@ -313,18 +313,16 @@ def test_a_perfect_prediction_has_nearly_no_detector_loss():
     cells = 6
     digit = torch.full((1, cells, cells), EMPTY, dtype=torch.int8)
     digit[0, 2, 3], digit[0, 2, 4] = 7, UNJUDGED
-    gate = torch.zeros_like(digit)
-    gate[0, 5, 5] = 1
     sides = torch.zeros(1, 4, cells, cells, dtype=torch.float16)
     sides[0, :, 2, 3] = torch.tensor([6.0, 9.0, 8.0, 11.0])
-    samples = DetectorSamples(torch.zeros(1, 24, 24, dtype=torch.uint8), digit, gate, sides)
+    samples = DetectorSamples(torch.zeros(1, 24, 24, dtype=torch.uint8), digit, sides)
     output = torch.full((1, DETECTOR_CHANNELS, cells, cells), -20.0)
-    output[0, 0, 2, 3] = output[0, 1, 5, 5] = output[0, 2 + 7, 2, 3] = 20
+    output[0, 0, 2, 3] = output[0, CLASS_LOGITS, 2, 3][7] = 20
     output[0, 0, 2, 4] = 20  # a cell that is not judged may detect the digit as well
-    output[0, 12:, 2, 3] = sides[0, :, 2, 3].float() / BOX_SCALE
+    output[0, SIDES, 2, 3] = sides[0, :, 2, 3].float() / BOX_SCALE
     parts = detector.losses(output, samples)
     assert all(float(part) < 1e-4 for part in parts.values())
-    for name, channel in {"objectness": 0, "gate": 1, "class": 2, "box": 13}.items():
+    for name, channel in {"objectness": 0, "class": CLASS_LOGITS.start, "box": SIDES.start + 1}.items():
         wrong = output.clone()
         wrong[0, channel] = 25
         worse = detector.losses(wrong, samples)

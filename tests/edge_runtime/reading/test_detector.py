@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ def network_that_detects(*places):
         scores = np.full((len(images), contract.DETECTOR_CHANNELS, *cells), -9.0, np.float32)
         for x, y, logit in places:
             scores[0, 0, y // contract.STRIDE, x // contract.STRIDE] = logit
-            scores[0, 12:, y // contract.STRIDE, x // contract.STRIDE] = 10 / contract.BOX_SCALE
+            scores[0, contract.SIDES, y // contract.STRIDE, x // contract.STRIDE] = 10 / contract.BOX_SCALE
         return scores
 
     return network
@@ -27,7 +28,7 @@ NOTHING = network_that_detects()
 
 
 def test_boxes_lie_where_the_network_detects_a_digit():
-    grey = np.full((84, 84), 200, np.uint8)  # the finest level has the same size, and is padded to 100 px
+    grey = np.full((84, 84), 200, np.uint8)  # the finest level has the same size, and is padded by 8 px
     found = detector.detect(grey, network_that_detects((50, 50, 3.0)))
     # The coarser levels are searched as well, and there the same place is another one of the image.
     assert found.objectness[0] == 3.0
@@ -52,6 +53,16 @@ def test_the_best_candidates_come_first():
     assert set(found.objectness.tolist()) == {1.0, 2.0, 3.0}
 
 
+def test_too_many_candidates_are_not_dropped_in_silence(monkeypatch):
+    grey = np.full((84, 84), 200, np.uint8)
+    network = network_that_detects((14, 14, 1.0), (50, 50, 3.0), (50, 14, 2.0))
+    assert detector.detect(grey, network).complete
+    monkeypatch.setattr(detector, "MAX_CANDIDATES", 2)
+    found = detector.detect(grey, network)
+    assert len(found) == 2
+    assert not found.complete
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (28, 28), (37, 41), (480, 640), (1200, 90)])
 def test_levels_of_any_image_consist_of_whole_cells(shape):
     seen = []
@@ -62,56 +73,79 @@ def test_levels_of_any_image_consist_of_whole_cells(shape):
 
     assert len(detector.detect(np.zeros(shape, np.uint8), network)) == 0
     assert seen
-    assert all(height % contract.STRIDE == width % contract.STRIDE == 0 for _, height, width in seen)
+    assert all(height % contract.GRID == width % contract.GRID == 0 for _, height, width in seen)
 
 
-def levels(shape, gate=None):
-    """Sizes of the levels that are searched in an image, if the first one opens its gate in a cell."""
-    seen = []
-
-    def network(images):
-        seen.append(images.shape[1:])
-        scores = NOTHING(images)
-        if gate and len(seen) == 1:
-            scores[0, 1][gate] = 5
-        return scores
-
-    detector.detect(np.zeros(shape, np.uint8), network)
-    return seen
-
-
-def test_finer_levels_are_searched_only_where_a_gate_opens():
-    closed, opened = levels((2000, 3000)), levels((2000, 3000), gate=(20, 30))
-    assert max(max(level) for level in closed) <= detector.START_SIDE + 32
-    # One more level, and of it little more than the cell and its context.
-    assert opened[: len(closed)] == closed
-    (finer,) = opened[len(closed) :]
-    assert max(finer) <= 8 + 2 * detector._CONTEXT + 32
-
-
-@pytest.mark.parametrize("shape", [(3, 5000), (20, 1000), (60, 1500), (2000, 40), (1200, 90)])
-def test_gates_in_the_padding_are_ignored(shape):
-    searched = []
+@pytest.mark.parametrize(
+    ("size", "searched"),
+    [
+        pytest.param(14, {1}, id="the image's own pixels"),
+        pytest.param(40, {1, 2}, id="half the resolution"),
+    ],
+)
+def test_small_writing_in_a_large_image_is_searched_at_its_own_size(size, searched):
+    """A stroke of the thickness of a digit of `size` px, in the corner of a large page."""
+    grey = np.full((1500, 2100), 230, np.uint8)
+    cv2.line(grey, (1900, 1300), (1900, 1300 + size), 60, max(1, size // 8))
+    shapes = []
 
     def network(images):
-        searched.append(images.shape)
-        scores = NOTHING(images)
-        scores[0, 1, :2] = scores[0, 1, -2:] = scores[0, 1, :, :2] = scores[0, 1, :, -2:] = 9
-        return scores
+        shapes.append(images.shape[1:])
+        return NOTHING(images)
 
-    assert len(detector.detect(np.zeros(shape, np.uint8), network)) == 0
-    assert searched
+    detector.detect(grey, network)
+    # The levels up to 96 px are searched completely; the others only close to the stroke.
+    close = [shape for shape in shapes if max(shape) <= size + 2 * detector._CONTEXT + 64]
+    assert len(close) == len(shapes)
+    assert len(shapes) >= len(searched) + 2
 
 
-def test_a_finer_level_is_searched_in_blocks_of_bounded_size():
+def test_an_empty_page_is_not_searched():
+    shapes = []
+
+    def network(images):
+        shapes.append(images.shape[1:])
+        return NOTHING(images)
+
+    noise = np.random.default_rng(1).normal(0, 3, (1200, 900))
+    detector.detect((230 + noise).astype(np.uint8), network)
+    assert all(max(shape) <= 128 for shape in shapes)
+
+
+def test_digits_are_found_where_the_network_sees_them_whole():
+    """A part begins above its region; what lies there belongs to the region above."""
+    grey = np.full((1000, 400), 230, np.uint8)
+    grey[:, ::12] = 60
+    found = detector.detect(grey, network_that_detects((50, 20, 3.0)))
+    sizes = found.boxes[:, 2] - found.boxes[:, 0]
+    assert (sizes == 20).sum() == 1  # in the first part of the image's own level only
+
+
+def test_a_page_full_of_writing_is_searched_in_parts_of_bounded_size():
     sizes = []
 
     def network(images):
         sizes.append(images.size)
-        scores = NOTHING(images)
-        scores[0, 1] = 9
-        return scores
+        return NOTHING(images)
 
-    detector.detect(np.zeros((2600, 3400), np.uint8), network)
-    assert max(sizes) <= (detector._BLOCK + 2 * detector._CONTEXT + 32) ** 2
+    grey = np.full((2600, 3400), 230, np.uint8)
+    grey[:, ::12] = grey[::12] = 60
+    detector.detect(grey, network)
+    assert max(sizes) <= 600 * 280
     assert sum(sizes) > 2600 * 3400
+
+
+def test_the_network_sees_a_digit_alike_wherever_it_stands_on_its_grid():
+    def first_part(x):
+        seen = []
+
+        def network(images):
+            seen.append(images[0])
+            return NOTHING(images)
+
+        grey = np.full((300, 600), 230, np.uint8)
+        cv2.circle(grey, (x, 150), 8, 60, 2)
+        detector.detect(grey, network)
+        return seen[0]
+
+    assert np.array_equal(first_part(200), first_part(200 + 5 * contract.GRID))

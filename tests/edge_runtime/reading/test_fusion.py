@@ -77,8 +77,10 @@ def test_class_logits_of_the_detector_decide_between_digits():
         (FusionWeights(background=2.0), [1, 1]),
         (FusionWeights(background=-2.0), [-1, -1]),
         (FusionWeights(overflow=2.0), [0, 1]),
+        # The logarithm of a probability is negative: half of it speaks less against the background.
+        (FusionWeights(classifier_background=0.5), [1, 1]),
     ],
-    ids=["background", "less background", "overflow"],
+    ids=["background", "less background", "overflow", "classifier background"],
 )
 def test_each_weight_does_what_its_name_says(weights, change):
     background = fused(weights, UNDECIDED, overflows=(0, 0.1))[:, BACKGROUND]
@@ -96,14 +98,14 @@ FULL = FusionWeights().to_json()
 
 
 def test_weights_survive_json():
-    weights = FusionWeights(0.5, 1.25, -0.75, 2.0, 0.3, 0.1234, 0.0, 0.9)
+    weights = FusionWeights(0.5, 1.25, -0.75, 0.4, 2.0, 0.3, 0.1234, 0.0, 0.9)
     assert FusionWeights.from_json(weights.to_json()) == weights
     assert json.loads(weights.to_json())["faintness"] == 0.1234
     assert "\n" not in weights.to_json()
     assert FusionWeights.from_json(FULL) == FusionWeights()
     # Integers are numbers, too.
     assert FusionWeights.from_json(FULL.replace("1.0", "1")) == FusionWeights()
-    assert weights.vector() == [0.5, 1.25, -0.75, 2.0, 0.3, 0.1234, 0.0]
+    assert weights.vector() == [0.5, 1.25, -0.75, 0.4, 2.0, 0.3, 0.1234, 0.0]
 
 
 @pytest.mark.parametrize(

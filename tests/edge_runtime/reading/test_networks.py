@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Classifier, ModelError
-from edge_runtime.contract import DETECTOR_CHANNELS
+from edge_runtime.contract import DETECTOR_CHANNELS, GRID
 from edge_runtime.models import manifest
 from edge_runtime.reading.networks import Detector
 from tests.drawing import drawn_tiles, page
@@ -60,7 +60,7 @@ def test_several_threads_give_the_same_logits(classifier):
 @pytest.mark.parametrize("model", ["int8", "float"])
 def test_the_detector_scores_every_cell(model):
     grey = page("4", height=24)
-    grey = grey[: grey.shape[0] // 4 * 4, : grey.shape[1] // 4 * 4]
+    grey = grey[: grey.shape[0] // GRID * GRID, : grey.shape[1] // GRID * GRID]
     scores = Detector(model).scores(grey[None])
     assert scores.shape == (1, DETECTOR_CHANNELS, grey.shape[0] // 4, grey.shape[1] // 4)
     assert scores.dtype == np.float32

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Box, DigitReader, ImageError, boxes
-from edge_runtime.reading import pipeline
+from edge_runtime.reading import detector, pipeline
 from tests import drawing
 
 
@@ -160,6 +160,15 @@ def test_a_28x28_tile_is_classified_without_detection(reader):
         (digit,) = reader.read(image).digits
         assert (digit.value, digit.box) == (labels[4], Box(0, 0, 28, 28))
         assert (digit.tile == tiles[4]).all()
+
+
+def test_a_page_with_too_much_writing_is_incomplete(default_reader, monkeypatch):
+    grey, _ = write([(40 + 90 * index, 60, "5") for index in range(4)], (420, 220))
+    assert default_reader.read(grey).status == "ok"
+    monkeypatch.setattr(detector, "MAX_CANDIDATES", 2)
+    reading = default_reader.read(grey)
+    assert reading.status == "incomplete: too much writing for one image; split it into parts"
+    assert 0 < len(reading.digits) <= 2
 
 
 def test_a_confidence_below_the_threshold_is_rejected(monkeypatch):

@@ -20,7 +20,7 @@ from train.synthetic.scenes.page import Page, Scene, random_contrast, random_pen
 
 __all__ = ["IGNORE", "Scene", "draw_scene"]
 
-_DIGIT_SHARE = 0.63
+_DIGIT_SHARE = 0.72
 _DOCUMENT_SHARE = 0.5
 
 

@@ -41,7 +41,7 @@ def _lay_clean_sheet(page: Page) -> None:
 
 
 WITH_DIGITS = (
-    _document("filled form", forms.draw_form, 0.2),
+    _document("filled form", forms.draw_form, 0.26),
     _document("filled blanks", forms.draw_blanks, 0.07),
     _document("ledger", tables.draw_table, 0.15),
     _document("amounts", tables.draw_amounts, 0.15),
@@ -57,7 +57,7 @@ WITHOUT_DIGITS = (
     _document("handwriting", texts.draw_handwriting, 0.2),
     _document("print", texts.draw_print, 0.18),
     _document("foreign", texts.draw_foreign, 0.18),
-    _document("blank form", forms.draw_blank_form, 0.18),
+    _document("blank form", forms.draw_blank_form, 0.24),
     _document("blank table", tables.draw_blank_table, 0.08),
     _document("checks", graphics.draw_checks, 0.06),
     _document("music", graphics.draw_music, 0.05),

@@ -36,7 +36,7 @@ _SIGNS = {
     ",": [[(0.1, 0.0), (0.1, 0.12), (0.0, 0.3)]],
 }  # fmt: skip
 _HEIGHTS = {"x": 0.5, "+": 0.55, "=": 0.5, "-": 0.45, ":": 0.6, "$": 1.15, ".": 0.1, ",": 0.26}
-_LIKE_A_ONE = "()"  # a slash between two numbers is longer than they are, and slanted
+_LIKE_A_ONE = "()/"
 
 
 @dataclass(frozen=True)
