@@ -128,7 +128,8 @@ def _build(config: Config, steps: int, device: torch.device) -> dict[str, Any]:
     network = ARCHITECTURES[config.arch]()
     if config.initial:
         network.load_state_dict(checkpoint.load(Path(config.initial)).network().state_dict())
-    network = network.to(device)
+    # On a CPU, channels last are a fifth faster.
+    network = network.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )

@@ -75,17 +75,18 @@ class DetectorNetwork(TileNetwork):
 
 
 def detector() -> DetectorNetwork:
-    """The released detector: fully convolutional, with a receptive field of 47x47 px.
+    """The released detector: fully convolutional, with a receptive field of 63x63 px.
 
     The layers work at an eighth of the resolution, where they are cheap, and the last one predicts four cells
     of 4 x 4 px at once (Shi et al., 2016, "Real-Time Single Image and Video Super-Resolution Using an
-    Efficient Sub-Pixel Convolutional Neural Network"). 93,476 parameters once export has folded batch
+    Efficient Sub-Pixel Convolutional Neural Network"). 130,404 parameters once export has folded batch
     normalisation.
     """
     layers = [
         *_convolution(1, 8, kernel=3, stride=2, padding=1),
         *_convolution(8, 24, kernel=3, stride=2, padding=1),
         *_convolution(24, 64, kernel=3, stride=2, padding=1),
+        *_convolution(64, 64, kernel=3, stride=1, padding=1),
         *_convolution(64, 64, kernel=3, stride=1, padding=1),
         *_convolution(64, 64, kernel=3, stride=1, padding=1),
     ]

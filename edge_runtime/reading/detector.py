@@ -27,7 +27,7 @@ SMALLEST_SIDE = 24  # px, of the coarsest level: a digit that fills the image is
 _WHOLE_SIDE = 96  # px; a level up to this side is searched completely
 _LEAST_SIDE = 64  # px; smaller levels are padded to this side by repeating their border
 _PADDING = GRID  # px; every part is padded at least this much
-_CONTEXT = 24  # px around a region that the network sees with it: half of its receptive field
+_CONTEXT = 32  # px around a region that the network sees with it: half of its receptive field
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 

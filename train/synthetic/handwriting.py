@@ -26,7 +26,7 @@ _MNIST_SCALE = 3
 _OWN_GLYPHS = 0.35  # share of digits that are the project's own glyphs, not MNIST's
 _RARE_STYLES = 0.7  # of those, the share in a style that is rare in MNIST
 
-_LIKE_A_ONE = ("/", "(", ")", "!")  # symbols that a slanted 1 looks like
+_LIKE_A_ONE = ("/", "!")  # symbols that a slanted 1 looks like
 
 # Widths of the pens, as shares of the height; 0 keeps an MNIST digit as it was written.
 _PENS = np.array([0, *np.exp(np.linspace(np.log(0.025), np.log(0.2), 12))])

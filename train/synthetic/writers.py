@@ -12,7 +12,7 @@ from train.synthetic.glyph_images import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT, InkI
 from train.synthetic.strokes import render
 
 DIGITS = "0123456789"
-AMBIGUOUS = frozenset("OoIlSsZzBbqg/\\()|![]{}',`")  # alone, each may be read as a digit; in a word, not
+AMBIGUOUS = frozenset("OoIlSsZzBbqg/\\|!',`")  # alone, each may be read as a digit; in a word, not
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 _LONGER_SIDE = 1000.0  # of the ink, in the units of `PenStrokes.points`

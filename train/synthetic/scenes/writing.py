@@ -36,7 +36,6 @@ _SIGNS = {
     ",": [[(0.1, 0.0), (0.1, 0.12), (0.0, 0.3)]],
 }  # fmt: skip
 _HEIGHTS = {"x": 0.5, "+": 0.55, "=": 0.5, "-": 0.45, ":": 0.6, "$": 1.15, ".": 0.1, ",": 0.26}
-_LIKE_A_ONE = "()/"
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Numbers:
             return self._digit()
         if character == "0":
             return self._zero()
-        label = IGNORE if character in _LIKE_A_ONE else NOT_A_DIGIT
+        label = IGNORE if character == "/" else NOT_A_DIGIT
         return self._fit(_sign(character, _level(self._pen), int(self._page.generator.integers(8))), label)
 
     def _fit(self, ink: InkImage, label: int) -> _Glyph:
@@ -212,7 +211,7 @@ def write_row(page: Page, row: list[tuple[InkImage, float, float]], y: float, *,
 
 def sign(page: Page, character: str, x: float, y: float, *, size: float = 1.0) -> None:
     """Write one of the signs + - x = / ( ) $ % with its centre at (x, y)."""
-    label = IGNORE if character in _LIKE_A_ONE else NOT_A_DIGIT
+    label = IGNORE if character == "/" else NOT_A_DIGIT
     glyph = _sign(character, _level(page.pen), int(page.generator.integers(8)))
     page.stamp(glyph, x, y, size=size, label=label)
 
