@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, cpus, pages, record, robustness, speed
+from benchmarks import accuracy, compare, cpus, pages, record, robustness, speed, writers
 from benchmarks.errors import BenchmarkError
 from benchmarks.live import cost, drops, load, steadiness
 from benchmarks.mnist import load_test_set
@@ -98,6 +98,12 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_data(disturbed)
     _add_model(disturbed)
     disturbed.set_defaults(run=_robustness)
+
+    hands = add("writers", help="measure accuracy on the digits of people from whom nothing was learned")
+    _add_data(hands)
+    _add_model(hands)
+    hands.add_argument("--json", action="store_true", help="print the figures as JSON")
+    hands.set_defaults(run=_writers)
 
 
 def _add_image_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -240,6 +246,12 @@ def _pages(options: argparse.Namespace) -> int:
 def _robustness(options: argparse.Namespace) -> int:
     results = list(_reported(robustness.measure(options.data, options.model)))
     print(robustness_page(results, options.model))
+    return 0
+
+
+def _writers(options: argparse.Namespace) -> int:
+    figures = writers.measure(options.data, options.model)
+    print(json.dumps(figures, indent=2) if options.json else writers.format_page(figures))
     return 0
 
 

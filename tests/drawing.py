@@ -55,9 +55,8 @@ def draw(
 
     `height` and `pen` (the width of the stroke) are in px; `unrest` scales how much drawings differ.
     """
-    strokes = _LETTERS[character] if isinstance(character, str) else _DIGITS[character]
     shear = np.array([[1 + 0.08 * unrest * generator.normal(), -0.12 * unrest * generator.normal()], [0, 1]])
-    curves = [_smooth(np.array(stroke, float)) @ shear.T / 100 for stroke in strokes]
+    curves = [curve @ shear.T for curve in strokes(character)]
     low = np.min([curve.min(axis=0) for curve in curves], axis=0)
     span = np.max([curve.max(axis=0) for curve in curves], axis=0) - low
     scale, margin = max(1.0, height - pen) / span[1], pen / 2 + 2
@@ -67,6 +66,12 @@ def draw(
         points = np.rint(((curve - low) * scale + margin) * 16).astype(np.int32)
         cv2.polylines(ink, [points], False, 255, max(1, round(pen)), cv2.LINE_AA, 4)
     return ink
+
+
+def strokes(character: int | str) -> list[NDArray[np.float64]]:
+    """The strokes of a digit or letter, each float64 `[N, 2]`: x to the right and y down, 0 to 1."""
+    paths = _LETTERS[character] if isinstance(character, str) else _DIGITS[character]
+    return [_smooth(np.array(path, float)) / 100 for path in paths]
 
 
 def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:

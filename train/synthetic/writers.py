@@ -15,7 +15,7 @@ DIGITS = "0123456789"
 AMBIGUOUS = frozenset("OoIlSsZzBbqg/\\|!',`")  # alone, each may be read as a digit; in a word, not
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
-_LONGER_SIDE = 1000.0  # of the ink, in the units of `PenStrokes.points`
+LONGER_SIDE = 1000.0  # of the ink, in the units of `PenStrokes.points`
 _SIZES = {"-": 0.45, "_": 0.6, "~": 0.6, "=": 0.5, "+": 0.6, ".": 0.12, ",": 0.25, "'": 0.25, ":": 0.45}
 _SMALL_LETTERS = frozenset("acemnorsuvwxz")
 
@@ -148,14 +148,14 @@ def draw_strokes(
     shear = slant + 0.04 * generator.normal()
     turn = 0.03 * generator.normal()
     linear = np.array([[1.0, turn - shear], [-turn, 1.0]]) @ np.diag(1 + 0.05 * generator.normal(size=2))
-    wave, phase = generator.uniform(4, 12) / _LONGER_SIDE, generator.uniform(0, 2 * np.pi, 2)
+    wave, phase = generator.uniform(4, 12) / LONGER_SIDE, generator.uniform(0, 2 * np.pi, 2)
     bend = 14 * generator.normal(size=2)  # a smooth displacement: nobody writes a digit twice alike
     paths = []
     for stroke in strokes:
         path = _smooth(stroke)
         path = path + bend * np.sin(path[:, ::-1] * wave + phase)
         paths.append(path @ linear.T)
-    return crop_to_ink(render(paths, max(1.0, height - pen) / _LONGER_SIDE, pen))
+    return crop_to_ink(render(paths, max(1.0, height - pen) / LONGER_SIDE, pen))
 
 
 def _smooth(stroke: NDArray[np.float32]) -> NDArray[np.float64]:
