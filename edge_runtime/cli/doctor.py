@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from edge_runtime.cli.terminal import print_message
-from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.errors import EdgeDigitsError, ModelError
 
 _MIN_AGREEMENT = 0.95  # of INT8 with float; with integer kernels that saturate, it is lower
 
@@ -44,9 +44,14 @@ def _check_models(report: dict[str, Any]) -> list[str]:
     problems = []
     try:
         for entry in manifest.entries():
-            report[f"{entry.task} {entry.name}"] = "intact" if entry.intact() else "DAMAGED"
-            if not entry.intact():
-                problems.append(f"{entry.file} is damaged; install edge-digits again")
+            try:
+                entry.check()
+                report[f"{entry.task} {entry.name}"] = "intact"
+            except ModelError as error:
+                report[f"{entry.task} {entry.name}"] = "DAMAGED"
+                problems.append(str(error))
+        if problems:
+            return problems
         agreement = workloads.agreement("int8")
         report["INT8 agrees with float"] = f"{agreement:.1%} of drawn tiles"
         if agreement < _MIN_AGREEMENT:

@@ -8,7 +8,6 @@ same functions that run here.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -21,6 +20,7 @@ from edge_runtime.reading.candidates import Candidates
 
 _NEAR = 4.0  # digit sizes within which another candidate is a neighbour
 _SAME_THING = 0.25  # two candidates that overlap by this share are the same thing
+_LARGEST = 1000  # weights beyond this are no result of fitting, and their products overflow
 _PRIOR_COUNT = 2.0  # undecided neighbours added for every candidate: a single real one has little effect
 
 _CONTEXT = slice(5, 8)  # the features that depend on the other candidates
@@ -54,9 +54,11 @@ class FusionWeights:
         weights = json.loads(text)
         names = {field.name for field in fields(cls)}
         if not isinstance(weights, dict) or set(weights) != names:
-            raise ValueError(f"fusion weights must be {', '.join(sorted(names))}, not {text}")
-        if not all(isinstance(value, int | float) and math.isfinite(value) for value in weights.values()):
-            raise ValueError(f"fusion weights must be finite numbers, not {text}")
+            raise ValueError(f"fusion weights must be {', '.join(sorted(names))}, not {text[:200]!r}")
+        if not all(type(value) in (int, float) and abs(value) <= _LARGEST for value in weights.values()):
+            raise ValueError(f"fusion weights must be numbers from -{_LARGEST} to {_LARGEST}, not {text[:200]!r}")
+        if weights["sharpness"] <= 0:
+            raise ValueError(f"the sharpness must be positive, not {weights['sharpness']}")
         return cls(**{name: float(value) for name, value in weights.items()})
 
     def to_json(self) -> str:

@@ -17,6 +17,9 @@ from edge_runtime.reading.fusion import FusionWeights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_TEMPERATURES = (0.01, 100.0)  # export fits values from 0.25 to 4
+_LARGEST_SCORE = 1e6  # a trained network's are below 100
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
@@ -48,7 +51,6 @@ class Classifier:
     def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
         self.path = manifest.find(model)
         self._session = _open_session(self.path, threads)
-        self._input = self._session.get_inputs()[0].name
         metadata = _metadata(self._session, self.path)
         _check_shapes(self._session, self.path, [TILE, TILE], [CLASSES])
         try:
@@ -61,11 +63,11 @@ class Classifier:
                 fusion=FusionWeights.from_json(metadata["fusion"]),
                 run_id=metadata["run_id"],
             )
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, RecursionError) as error:
             raise ModelError(
                 f"{self.path}: missing or damaged metadata ({error}); export it again"
             ) from error
-        if not self.info.temperature > 0:
+        if not _TEMPERATURES[0] <= self.info.temperature <= _TEMPERATURES[1]:
             raise ModelError(f"{self.path}: invalid temperature {self.info.temperature}; export it again")
         if not 0 <= self.info.rejection_threshold <= 1:
             threshold = self.info.rejection_threshold
@@ -74,7 +76,8 @@ class Classifier:
     def logits(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network: tiles uint8 `[N, 28, 28]` to logits float32 `[N, 11]`, for any N.
 
-        The last class is `BACKGROUND`. Raises `ValueError` for another shape or dtype.
+        The last class is `BACKGROUND`. Raises `ValueError` for another shape or dtype, and `ModelError` when
+        the network fails or gives no valid scores.
         """
         if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != (TILE, TILE):
             raise ValueError(
@@ -104,8 +107,7 @@ class Classifier:
         return values, probabilities[np.arange(len(values)), values]
 
     def _run(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = self._session.run(None, {self._input: tiles})[0]
-        return logits
+        return _run(self._session, self.path, tiles, (len(tiles), CLASSES))
 
 
 class Detector:
@@ -117,7 +119,6 @@ class Detector:
     def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
         self.path = manifest.find(model, manifest.DETECTOR)
         self._session = _open_session(self.path, threads)
-        self._input = self._session.get_inputs()[0].name
         metadata = _metadata(self._session, self.path)
         expected = {"stride": str(STRIDE), "sizes": " ".join(f"{size:g}" for size in DIGIT_SIZES)}
         for name, value in expected.items():
@@ -130,9 +131,13 @@ class Detector:
         self.run_id = metadata.get("run_id", "")
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run the network: grey uint8 `[N, H, W]`, sides multiples of 8, to float32 `[N, 15, H/4, W/4]`."""
-        scores: NDArray[np.float32] = self._session.run(None, {self._input: images})[0]
-        return scores
+        """Run the network: grey uint8 `[N, H, W]`, sides multiples of 8, to float32 `[N, 15, H/4, W/4]`.
+
+        Raises `ModelError` as `Classifier.logits` does.
+        """
+        count, height, width = images.shape
+        cells = (count, DETECTOR_CHANNELS, height // STRIDE, width // STRIDE)
+        return _run(self._session, self.path, images, cells)
 
 
 def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -144,16 +149,42 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # Its fallback would print to standard output and try the same once more.
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     # onnxruntime's errors have no base class of their own.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: onnxruntime cannot load this model: {reason}") from error
+        raise ModelError(f"{path}: onnxruntime cannot load this model: {_reason(error)}") from error
+
+
+def _run(
+    session: onnxruntime.InferenceSession, path: Path, images: NDArray[np.uint8], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Run a network whose output must have this shape. Raises `ModelError` unless its scores are valid."""
+    try:
+        scores: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: images})[0]
+    except Exception as error:
+        raise ModelError(f"{path}: onnxruntime cannot run this model: {_reason(error)}") from error
+    if scores.shape != shape:
+        raise ModelError(f"{path}: gives scores {list(scores.shape)} instead of {list(shape)}; export it again")
+    # Both comparisons are false for NaN.
+    if scores.size and not (scores.max() <= _LARGEST_SCORE and scores.min() >= -_LARGEST_SCORE):
+        raise ModelError(f"{path}: gives invalid scores (NaN, infinite or huge); export it again")
+    return scores
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error of onnxruntime."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _metadata(session: onnxruntime.InferenceSession, path: Path) -> dict[str, str]:
     """A model's metadata. Raises `ModelError` unless the model has this version's input specification."""
-    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    try:
+        metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: damaged metadata ({error}); export it again") from error
     contract = metadata.get("contract")
     if contract is None:
         raise ModelError(f"{path}: not exported by edge-digits (no contract version in its metadata)")

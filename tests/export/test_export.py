@@ -173,7 +173,8 @@ def test_release_copies_models_and_writes_the_manifest(
     detectors = release_run(detector_run, exported_detector[0], mnist_root, tmp_path)
     monkeypatch.setattr(manifest, "FOLDER", tmp_path)
     assert list(manifest.entries()) == detectors + released
-    assert all(entry.intact() for entry in released + detectors)
+    for entry in released + detectors:
+        entry.check()
     assert {(entry.task, entry.name) for entry in released + detectors} == {
         (task, name) for task in ("classifier", "detector") for name in ("float", "int8")
     }

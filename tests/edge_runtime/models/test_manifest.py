@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
 import pytest
 
 from edge_runtime import Classifier, ModelError
@@ -21,7 +26,7 @@ def test_every_task_has_a_model_of_either_precision():
 
 @pytest.mark.parametrize("entry", manifest.entries(), ids=lambda entry: entry.file)
 def test_the_manifest_agrees_with_the_models(entry):
-    assert entry.intact()
+    entry.check()
     assert entry.bytes == entry.path.stat().st_size
     assert manifest.find(entry.name, entry.task) == entry.path
     if entry.task == manifest.DETECTOR:
@@ -41,12 +46,52 @@ def test_released_models_are_accurate_and_small():
     assert sum(entry.bytes for entry in int8.values()) <= 150_000
 
 
-def test_a_damaged_model_is_noticed(monkeypatch, tmp_path):
-    entry = manifest.entries()[0]
-    monkeypatch.setattr(manifest, "FOLDER", tmp_path)
-    assert not entry.intact()
-    (tmp_path / entry.file).write_bytes(b"something else")
-    assert not entry.intact()
+@pytest.fixture
+def installed(monkeypatch, tmp_path):
+    """A copy of the installed models, to be damaged."""
+    folder = tmp_path / "models"
+    shutil.copytree(manifest.FOLDER, folder)
+    monkeypatch.setattr(manifest, "FOLDER", folder)
+    return folder
+
+
+def _flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4  # one of the weights: the model would still run
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("network", [Classifier, Detector])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        pytest.param(_flip_a_bit, "damaged (its SHA-256 is not the one in the manifest)", id="one bit"),
+        pytest.param(lambda path: path.write_bytes(b""), "damaged (its SHA-256", id="empty"),
+        pytest.param(Path.unlink, "cannot be read (No such file or directory)", id="missing"),
+    ],
+)
+def test_a_damaged_model_is_not_loaded(installed, network, damage, message):
+    task = manifest.CLASSIFIER if network is Classifier else manifest.DETECTOR
+    path = installed / f"{task}-int8.onnx"
+    damage(path)
+    with pytest.raises(ModelError) as caught:
+        network("int8")
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert str(caught.value).endswith("; install edge-digits again")
+    network("float")  # the others are still there
+
+
+def test_a_path_is_not_compared_with_the_manifest(installed, tmp_path):
+    """Somebody's own model has no entry, even if it takes the place of a released one."""
+    shutil.copy(installed / "classifier-float.onnx", installed / "classifier-int8.onnx")
+    assert Classifier(installed / "classifier-int8.onnx").info.precision == "float"
+
+
+def test_models_are_hashed_without_the_fast_module_of_python(monkeypatch):
+    expected = manifest._sha256(b"digits")
+    monkeypatch.setitem(sys.modules, "_sha2", None)
+    monkeypatch.setitem(sys.modules, "_sha256", None)
+    assert manifest._sha256(b"digits") == expected == hashlib.sha256(b"digits").hexdigest()
 
 
 @pytest.mark.parametrize(

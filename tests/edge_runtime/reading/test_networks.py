@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import types
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from edge_runtime import Classifier, ModelError
 from edge_runtime.contract import DETECTOR_CHANNELS, GRID
 from edge_runtime.models import manifest
 from edge_runtime.reading.networks import Detector
+from tests import model_files
 from tests.drawing import drawn_tiles, page
 
 
@@ -98,3 +102,110 @@ def test_a_model_of_the_other_task_is_rejected(precision):
         Classifier(manifest.find(precision, manifest.DETECTOR))
     with pytest.raises(ModelError, match=r"classifier-.*\.onnx: a detector with stride None, but"):
         Detector(manifest.find(precision))
+
+
+def _fusion(**weights):
+    return json.dumps(json.loads(model_files.METADATA["fusion"]) | weights)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        pytest.param({"temperature": "1e-300"}, "invalid temperature 1e-300", id="tiny temperature"),
+        pytest.param({"temperature": "-1"}, "invalid temperature -1.0", id="negative temperature"),
+        pytest.param({"temperature": "inf"}, "invalid temperature inf", id="infinite temperature"),
+        pytest.param({"temperature": "nan"}, "invalid temperature nan", id="temperature NaN"),
+        pytest.param({"temperature": "warm"}, "missing or damaged metadata (could not", id="temperature text"),
+        pytest.param({"rejection_threshold": "1.1"}, "invalid rejection threshold 1.1", id="threshold above 1"),
+        pytest.param({"rejection_threshold": "nan"}, "invalid rejection threshold nan", id="threshold NaN"),
+        pytest.param({"fusion": "[]"}, "missing or damaged metadata (fusion weights must be ", id="no weights"),
+        pytest.param({"fusion": "[" * 100_000}, "missing or damaged metadata (", id="deeply nested weights"),
+        pytest.param(
+            {"fusion": _fusion(objectness=float("nan"))},
+            "missing or damaged metadata (fusion weights must be numbers",
+            id="weight NaN",
+        ),
+        pytest.param(
+            {"fusion": _fusion(objectness=10**400)},
+            "missing or damaged metadata (fusion weights must be numbers",
+            id="huge weight",
+        ),
+        pytest.param(
+            {"fusion": _fusion(sharpness=0)},
+            "missing or damaged metadata (the sharpness must be positive",
+            id="no sharpness",
+        ),
+    ],
+)
+def test_damaged_metadata_are_reported(metadata, message, tmp_path):
+    path = model_files.classifier(tmp_path / "own.onnx", **metadata)
+    with pytest.raises(ModelError) as caught:
+        Classifier(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert str(caught.value).endswith("; export it again")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"weight": float("nan")}, "gives invalid scores (NaN, infinite or huge)", id="NaN"),
+        pytest.param({"weight": float("-inf")}, "gives invalid scores", id="infinite"),
+        pytest.param({"weight": 1e30}, "gives invalid scores", id="huge"),
+        pytest.param({"width": 392}, "gives scores [6, 11] instead of [3, 11]", id="too many rows"),
+        pytest.param({"width": 5}, "onnxruntime cannot run this model: ", id="failing"),
+    ],
+)
+def test_models_that_do_not_work_are_reported(options, message, tmp_path):
+    classifier = Classifier(model_files.classifier(tmp_path / "own.onnx", **options))
+    with pytest.raises(ModelError) as caught:
+        classifier.classify(drawn_tiles(3, seed=1)[0])
+    assert str(caught.value).startswith(f"{classifier.path}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_ones_own_works(tmp_path):
+    """As the models above would, if they were not broken."""
+    classifier = Classifier(model_files.classifier(tmp_path / "own.onnx"))
+    assert classifier.probabilities(drawn_tiles(3, seed=1)[0]) == pytest.approx(np.full((3, 11), 1 / 11))
+
+
+class _Session:
+    """A session of onnxruntime whose network gives these scores, or this error."""
+
+    def __init__(self, result):
+        self._result = result
+
+    def get_inputs(self):
+        return [types.SimpleNamespace(name="images")]
+
+    def run(self, outputs, inputs):
+        if isinstance(self._result, Exception):
+            raise self._result
+        return [self._result]
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        pytest.param(np.full((1, 16, 4, 6), np.nan, np.float32), "gives invalid scores", id="NaN"),
+        pytest.param(np.zeros((1, 16, 4, 4), np.float32), "gives scores [1, 16, 4, 4] instead of", id="shape"),
+        pytest.param(RuntimeError("no\nmemory"), "onnxruntime cannot run this model: no", id="failing"),
+    ],
+)
+def test_a_detector_that_does_not_work_is_reported(monkeypatch, result, message):
+    detector = Detector()
+    monkeypatch.setattr(detector, "_session", _Session(result))
+    with pytest.raises(ModelError) as caught:
+        detector.scores(np.zeros((1, 16, 24), np.uint8))
+    assert str(caught.value).startswith(f"{detector.path}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_onnxruntime_prints_nothing_about_a_damaged_model(tmp_path, capfd):
+    """Standard output may be a table. onnxruntime prints when a name in the model is not UTF-8."""
+    path = model_files.classifier(tmp_path / "own.onnx")
+    path.write_bytes(path.read_bytes().replace(b"MatMul", b"MatM\xfcl"))
+    with pytest.raises(ModelError, match="onnxruntime cannot load this model: "):
+        Classifier(path)
+    assert capfd.readouterr() == ("", "")
