@@ -38,12 +38,15 @@ def serve(options: argparse.Namespace) -> int:
 def start_server(
     stack: contextlib.ExitStack, reader: SwitchableReader, address: str, *, live: bool
 ) -> Server:
-    """Start a server, which `stack` closes, and print its URL."""
+    """Start a server, which `stack` closes, and print its URL, but no token that the operator has chosen."""
+    from edge_runtime.web.guard import TOKEN_VARIABLE
     from edge_runtime.web.server import Server
 
     server = stack.enter_context(Server(reader, address, live=live, models=models_to_switch(reader.model)))
     server.start()
-    print_message(f"serving at {server.url}")
+    has_own_token = server.token and server.token not in server.url
+    hint = f"; requests need the token in {TOKEN_VARIABLE}" if has_own_token else ""
+    print_message(f"serving at {server.url}{hint}")
     return server
 
 

@@ -55,7 +55,7 @@ class ModelEntry:
             raise ModelError(f"{self.path}: cannot be read ({reason}); install edge-digits again") from error
         if _sha256(content) != self.sha256:
             raise ModelError(
-                f"{self.path}: damaged (its SHA-256 is not the one in the manifest); install edge-digits again"
+                f"{self.path}: damaged (its SHA-256 is not that of the manifest); install edge-digits again"
             )
 
 

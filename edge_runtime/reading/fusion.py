@@ -56,7 +56,7 @@ class FusionWeights:
         if not isinstance(weights, dict) or set(weights) != names:
             raise ValueError(f"fusion weights must be {', '.join(sorted(names))}, not {text[:200]!r}")
         if not all(type(value) in (int, float) and abs(value) <= _LARGEST for value in weights.values()):
-            raise ValueError(f"fusion weights must be numbers from -{_LARGEST} to {_LARGEST}, not {text[:200]!r}")
+            raise ValueError(f"fusion weights must be within {-_LARGEST}..{_LARGEST}, not {text[:200]!r}")
         if weights["sharpness"] <= 0:
             raise ValueError(f"the sharpness must be positive, not {weights['sharpness']}")
         return cls(**{name: float(value) for name, value in weights.items()})

@@ -167,7 +167,9 @@ def _run(
     except Exception as error:
         raise ModelError(f"{path}: onnxruntime cannot run this model: {_reason(error)}") from error
     if scores.shape != shape:
-        raise ModelError(f"{path}: gives scores {list(scores.shape)} instead of {list(shape)}; export it again")
+        raise ModelError(
+            f"{path}: gives scores {list(scores.shape)} instead of {list(shape)}; export it again"
+        )
     # Both comparisons are false for NaN.
     if scores.size and not (scores.max() <= _LARGEST_SCORE and scores.min() >= -_LARGEST_SCORE):
         raise ModelError(f"{path}: gives invalid scores (NaN, infinite or huge); export it again")

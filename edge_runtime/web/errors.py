@@ -14,11 +14,12 @@ _DESCRIPTIONS = {
     400: "The body is incomplete",
     401: "The token is missing or wrong",
     403: "The origin or the host name is not allowed",
-    408: f"The body did not arrive within {limits.BODY_TIMEOUT} s",
+    408: f"The body arrived too slowly, or not within {limits.BODY_TIMEOUT} s",
     413: "The body is too large",
     415: "The body is a form; send the image's bytes",
     422: "The body or a parameter is invalid",
     429: "Too many requests; see Retry-After",
+    500: "The model failed",
     503: "Busy or not ready; see Retry-After",
 }
 

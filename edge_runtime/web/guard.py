@@ -7,15 +7,16 @@ import hmac
 import ipaddress
 import logging
 import os
+import re
 from collections.abc import Callable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edge_runtime.errors import SourceError
-from edge_runtime.web import limits
+from edge_runtime.web import clients, limits
 from edge_runtime.web.errors import RequestError
 from edge_runtime.web.pages import Pages
 from edge_runtime.web.rate_limit import RateLimit
@@ -37,6 +38,9 @@ _SECURITY_HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
+
+# A name or an IPv4 address, or an IPv6 address in brackets, and a port: nothing else that URLs may contain.
+_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 
 _log = logging.getLogger(__name__)
 
@@ -116,18 +120,20 @@ class Guard:
             return error.response()
 
     def _check_rate_and_origin(self, scope: Scope) -> None:
-        wait = self._rate_limit.take(scope["client"][0] if scope["client"] else "")
+        wait = self._rate_limit.take(clients.identify(scope["client"]))
         if wait:
             raise RequestError(429, "rate", "too many requests; slow down", retry_after=1 + int(wait))
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        host = headers.get("host", "")
+        host = "".join(_values(scope, b"host")).lower()  # h11 rejects requests with several
+        name = _host_name(host)
         # DNS rebinding: another site whose name resolves to this machine still sends its own name. If a
         # token is required, that site gains nothing; and a proxy in front of this address may use any name.
-        if self._loopback and not self.token and not _is_loopback(host):
+        if self._loopback and not self.token and not _is_loopback(name):
             raise RequestError(
                 403, "host", f"this server answers to localhost only; open http://localhost:{self._port}/"
             )
-        if _is_cross_origin(scope["method"], headers, host):
+        if host and not name:
+            raise RequestError(400, "host", "the Host header is invalid; send HOST or HOST:PORT")
+        if _is_cross_origin(scope, host):
             raise RequestError(
                 403,
                 "origin",
@@ -147,7 +153,8 @@ class Guard:
         raise RequestError(
             401,
             "token",
-            "send the token that the server printed when it started: Authorization: Bearer TOKEN",
+            f"send the token that the server printed when it started, or that {TOKEN_VARIABLE} contains: "
+            "Authorization: Bearer TOKEN",
             headers={"www-authenticate": "Bearer"},
         )
 
@@ -177,21 +184,36 @@ class Guard:
         return Response(page, 401, media_type="text/html", headers={"www-authenticate": "Bearer"})
 
 
-def _is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine: localhost, 127.0.0.1 or [::1], with any port."""
+def _values(scope: Scope, header: bytes) -> list[str]:
+    """All values of a header, which may occur more than once."""
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == header]
+
+
+def _host_name(host: str) -> str:
+    """The name or address in a Host header in lower case, without the port; "" if the header is invalid."""
+    match = _HOST.fullmatch(host)
+    return match[1] if match and int(match[2] or 0) <= 65535 else ""
+
+
+def _is_loopback(name: str) -> bool:
+    """Whether a host is this machine: localhost, 127.0.0.1 or [::1]."""
+    if name in ("localhost", "[::1]"):
+        return True
     try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+        return ipaddress.IPv4Address(name).is_loopback
     except ValueError:
         return False
 
 
-def _is_cross_origin(method: str, headers: dict[str, str], host: str) -> bool:
+def _is_cross_origin(scope: Scope, host: str) -> bool:
     """Whether a browser sent this for a page of another origin. Following a link to this origin is fine."""
-    origin, site = headers.get("origin", ""), headers.get("sec-fetch-site", "none")
-    if method == "GET" and headers.get("sec-fetch-mode") == "navigate":
+    if scope["method"] == "GET" and _values(scope, b"sec-fetch-mode") == ["navigate"]:
         return False
-    return (origin != "" and origin.partition("://")[2] != host) or site not in ("none", "same-origin")
+    own = (f"http://{host}", f"https://{host}")  # a proxy may add encryption
+    return not (
+        all(origin.lower() in own for origin in _values(scope, b"origin"))
+        and all(site in ("none", "same-origin") for site in _values(scope, b"sec-fetch-site"))
+    )
 
 
 def _equal(one: str, other: str) -> bool:

@@ -15,6 +15,8 @@ IMAGE = Limits(
     formats=("JPEG", "PNG", "WebP", "BMP"),
 )
 BODY_TIMEOUT = 20  # s; enough for the largest body at 7 Mbit/s
+MIN_BODY_RATE = 2**14  # bytes/s; the slowest mobile networks are faster
+PACE_INTERVAL = 5  # s over which the rate is measured: a connection may stall for a moment
 MAX_QUEUED = 2  # images waiting for the reading thread: about half a second of work on a small device
 READ_PAUSE = 0.5  # pause after a reading, as a share of its time; it leaves the CPU to the camera
 THREAD_SWITCH_INTERVAL = 0.0005  # s; Python's default of 5 ms would delay the camera's thread
@@ -27,8 +29,11 @@ MIN_TOKEN_LENGTH = 12  # characters; impossible to guess at `REQUESTS_PER_SECOND
 COOKIE_SECONDS = 30 * 86_400
 
 # Connections ----------------------------------------------------------------------------------------------
-MAX_CONNECTIONS = 64  # in all
-MAX_CONNECTIONS_PER_CLIENT = 24  # a browser opens 6
+MAX_CONNECTIONS = 128  # in all; fewer where the system allows fewer than 290 open files
+MAX_CONNECTIONS_PER_CLIENT = 64  # a browser opens 6, but a proxy is the client for all browsers behind it
+MODEST_CONNECTIONS = 8  # of a client; those of a client that has more are closed first
+BACKLOG = 256  # connections that wait to be accepted; if there are more, clients try again after a second
+ACCEPT_PAUSE = 0.1  # s to wait after a connection could not be accepted
 MAX_BUSY_REPLIES = 16  # rejected connections that get a reply at one time; any more are dropped without one
 HEADER_TIMEOUT = 10  # s for a client to send its request headers
 WRITE_TIMEOUT = 10  # s for a client to accept data before it is disconnected

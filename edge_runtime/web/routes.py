@@ -92,7 +92,7 @@ def _body(media_type: str, schema: dict[str, str]) -> dict[str, Any]:
     "/read",
     response_model=ReadResult,
     response_description="The digits of the image",
-    responses=openapi_errors(400, 401, 408, 413, 415, 422, 503),
+    responses=openapi_errors(400, 401, 408, 413, 415, 422, 500, 503),
     openapi_extra=_body("image/*", {"type": "string", "format": "binary"}),
 )
 async def read(request: Request, tiles: bool = False) -> Response:
@@ -108,7 +108,7 @@ async def read(request: Request, tiles: bool = False) -> Response:
             f"curl --data-binary @photo.jpg {_base(request)}/read",
         )
     intake = _services(request).intake
-    async with intake.body(request, limits.MAX_BODY_BYTES) as data:
+    async with intake.body(request, limits.MAX_BODY_BYTES, "send a smaller image") as data:
         return JSONResponse(await intake.run(request, lambda: intake.read(data, tiles=tiles)))
 
 
@@ -123,14 +123,14 @@ async def switch_model(request: Request) -> Response:
     """Switch to another model, for the live view and for uploaded images."""
     services = _services(request)
     intake = services.intake
+    advice = "send " + " or ".join(json.dumps({"model": model}) for model in services.models)
     try:
-        async with intake.body(request, limits.MAX_COMMAND_BYTES) as data:
+        async with intake.body(request, limits.MAX_COMMAND_BYTES, advice) as data:
             name = json.loads(data)["model"]
     except (ValueError, TypeError, KeyError, RecursionError):
         name = None
     if name not in services.models:
-        choice = " or ".join(json.dumps({"model": model}) for model in services.models)
-        raise RequestError(422, "model", f"unknown model; send {choice}")
+        raise RequestError(422, "model", f"unknown model; {advice}")
     try:
         await intake.run(request, lambda: intake.readers.switch(name))
     except EdgeDigitsError as error:

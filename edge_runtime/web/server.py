@@ -9,7 +9,6 @@ import sys
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,9 +16,9 @@ from starlette.types import ASGIApp
 from edge_runtime.reading.switch import SwitchableReader
 from edge_runtime.web import limits, pages
 from edge_runtime.web.address import listen, parse, reachable_host
-from edge_runtime.web.connections import Connection
 from edge_runtime.web.guard import Guard, token_from_environment
 from edge_runtime.web.intake import Intake
+from edge_runtime.web.listener import Listener
 from edge_runtime.web.metrics import Metrics
 from edge_runtime.web.routes import Services, create_app
 from edge_runtime.web.state import DeviceState
@@ -34,8 +33,9 @@ class Server:
     """The web page and the HTTP API on one address.
 
     `address` is "8000", "0.0.0.0:8000", "[::1]:8000" or, for all interfaces, ":8000". It is bound at once;
-    requests are answered from `start` to `close`. `url` opens the page. It contains the token, if there is
-    one: that of the environment variable EDGE_DIGITS_TOKEN, or a random one unless the address is loopback.
+    requests are answered from `start` to `close`. Requests must carry `token`, if there is one: that of the
+    environment variable EDGE_DIGITS_TOKEN, or a random one unless the address is loopback. `url` opens the
+    page. It contains a random token, but not the operator's, since URLs end up in logs.
 
     `readers` read the uploads, and `models` are those to switch between. With `live` there is a source whose
     views are published, and its live loop must use the same readers. Raises `SourceError` when the address or
@@ -55,10 +55,11 @@ class Server:
         self._socket = listen(host, port, address)
         bound, self.port = self._socket.getsockname()[:2]
         loopback = ipaddress.ip_address(bound).is_loopback
-        self.token = token or ("" if loopback else secrets.token_urlsafe(16))
         self.url = f"http://{reachable_host(host)}:{self.port}/"
-        if self.token:
-            self.url += f"?token={quote(self.token, safe='')}"
+        if not (token or loopback):
+            token = secrets.token_urlsafe(16)
+            self.url += f"?token={token}"
+        self.token = token
 
         self.live = live
         self.state = DeviceState(readers, live=live)
@@ -144,10 +145,12 @@ class Server:
     async def _serve(self) -> None:
         channels = (self.images, self.events)
         tasks = [asyncio.create_task(channel.run()) for channel in channels]
+        accepting = asyncio.create_task(Listener(self._socket, self._uvicorn).run())
         self._started.set()
-        serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._socket]))
+        serving = asyncio.create_task(self._uvicorn.serve(sockets=[]))
         while not (self._uvicorn.should_exit or serving.done()):
             await asyncio.sleep(0.1)
+        accepting.cancel()
         for channel in channels:
             channel.close()
         await serving
@@ -155,14 +158,14 @@ class Server:
             connection.transport.abort()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(accepting, *tasks, return_exceptions=True)
 
 
 def _uvicorn(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http=Connection,
+            http="h11",
             ws="none",
             loop="asyncio",
             lifespan="off",

@@ -33,13 +33,12 @@ def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bo
         if request.size:
             raise SourceError(f"{source}: the images of a folder keep their own size; leave out --size")
         return FolderFrames(source, request.rate, paced=paced)
+    is_url = "://" in source
+    name = _name_url(source) if is_url else source
     if request.size or request.rate:
-        raise SourceError(f"{source}: only cameras have a choice of formats; leave out --size and --fps")
-    if "://" in source:
-        address = urlsplit(source)
-        # Passwords and keys must not appear on the screen, in the log or on the page.
-        name = urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))
-        if address.scheme in ("http", "https") and address.path.lower().endswith(_VIDEO_SUFFIXES):
+        raise SourceError(f"{name}: only cameras have a choice of formats; leave out --size and --fps")
+    if is_url:
+        if name.lower().startswith(("http://", "https://")) and name.lower().endswith(_VIDEO_SUFFIXES):
             return VideoFrames(source, name, paced=paced)
         return LiveFrames(name, lambda: devices.Stream(source), request)
     if not os.path.isfile(source):
@@ -60,3 +59,20 @@ def _open_device(source: str, request: CaptureRequest) -> Frames:
     number = int(source)
     path = f"/dev/video{number}" if sys.platform == "linux" else ""
     return LiveFrames(name, lambda: devices.Device(number, path, request), request, device=path)
+
+
+def _name_url(url: str) -> str:
+    """The URL without what must not appear on the screen, in the log or on the page: passwords and keys.
+
+    Raises `SourceError` where it cannot tell what is the password.
+    """
+    try:
+        address = urlsplit(url)
+        _ = address.port
+    except ValueError as error:  # with a / in the password, what comes before it would be the port
+        scheme = url.partition("://")[0]
+        raise SourceError(
+            f"the address after {scheme}:// is invalid; write special characters of a user name or password "
+            "as %2F for /, %3F for ?, %23 for #, %40 for @"
+        ) from error
+    return urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
@@ -11,6 +12,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from edge_runtime.cli.serve import start_server
+from edge_runtime.reading.switch import SwitchableReader
 from tests.processes import COMMAND, started
 
 pytest.importorskip("fastapi", reason="serving needs the extra web")
@@ -29,6 +32,19 @@ def test_the_server_answers_until_a_signal_ends_it(image_file, number):
         process.send_signal(number)
         assert process.communicate() == ("", "")
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("token", ["secret-of-the-operator", ""], ids=["the operator's", "random"])
+def test_only_a_random_token_is_printed(capsys, monkeypatch, token):
+    monkeypatch.setenv("EDGE_DIGITS_TOKEN", token)
+    with contextlib.ExitStack() as stack:
+        server = start_server(stack, SwitchableReader(), "0.0.0.0:0", live=False)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("edge-digits: serving at http://")
+    if token:
+        assert token not in line and line.endswith("/; requests need the token in EDGE_DIGITS_TOKEN")
+    else:
+        assert line.endswith(f"/?token={server.token}")
 
 
 def test_an_address_in_use_is_reported_in_one_line(run):

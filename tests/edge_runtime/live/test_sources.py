@@ -272,9 +272,9 @@ def test_closing_a_remote_video_does_not_wait_for_a_stalled_server(fake):
             id="rate of a video",
         ),
         pytest.param(
-            "http://127.0.0.1:9/x",
+            "http://user:secret@127.0.0.1:9/x?key=1",
             CaptureRequest(size=(640, 480)),
-            "http://127.0.0.1:9/x: only cameras have a choice of formats",
+            "^http://127.0.0.1:9/x: only cameras have a choice of formats",
             id="size of a stream",
         ),
         pytest.param(".", CaptureRequest(size=(640, 480)), "keep their own size", id="size of a folder"),
@@ -294,6 +294,10 @@ def test_closing_a_remote_video_does_not_wait_for_a_stalled_server(fake):
             r"^http://127\.0\.0\.1:1/x: cannot be opened; is the address correct",
             id="stream",
         ),
+        *[
+            pytest.param(url, CaptureRequest(), "^the address after rtsp:// is invalid; .* %2F for /", id=url)
+            for url in ("rtsp://user:pass/word@camera/x", "rtsp://user:pass#word@camera/x", "rtsp://[camera")
+        ],
     ],
 )
 def test_unopenable_sources_are_reported(source, request_, message, tmp_path, monkeypatch):

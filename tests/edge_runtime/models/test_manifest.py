@@ -65,7 +65,7 @@ def _flip_a_bit(path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        pytest.param(_flip_a_bit, "damaged (its SHA-256 is not the one in the manifest)", id="one bit"),
+        pytest.param(_flip_a_bit, "damaged (its SHA-256 is not that of the manifest)", id="one bit"),
         pytest.param(lambda path: path.write_bytes(b""), "damaged (its SHA-256", id="empty"),
         pytest.param(Path.unlink, "cannot be read (No such file or directory)", id="missing"),
     ],

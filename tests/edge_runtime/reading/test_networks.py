@@ -115,19 +115,19 @@ def _fusion(**weights):
         pytest.param({"temperature": "-1"}, "invalid temperature -1.0", id="negative temperature"),
         pytest.param({"temperature": "inf"}, "invalid temperature inf", id="infinite temperature"),
         pytest.param({"temperature": "nan"}, "invalid temperature nan", id="temperature NaN"),
-        pytest.param({"temperature": "warm"}, "missing or damaged metadata (could not", id="temperature text"),
-        pytest.param({"rejection_threshold": "1.1"}, "invalid rejection threshold 1.1", id="threshold above 1"),
+        pytest.param({"temperature": "warm"}, "missing or damaged metadata (could not", id="text"),
+        pytest.param({"rejection_threshold": "1.1"}, "invalid rejection threshold 1.1", id="above 1"),
         pytest.param({"rejection_threshold": "nan"}, "invalid rejection threshold nan", id="threshold NaN"),
-        pytest.param({"fusion": "[]"}, "missing or damaged metadata (fusion weights must be ", id="no weights"),
+        pytest.param({"fusion": "[]"}, "missing or damaged metadata (fusion weights ", id="no weights"),
         pytest.param({"fusion": "[" * 100_000}, "missing or damaged metadata (", id="deeply nested weights"),
         pytest.param(
             {"fusion": _fusion(objectness=float("nan"))},
-            "missing or damaged metadata (fusion weights must be numbers",
+            "missing or damaged metadata (fusion weights must be within",
             id="weight NaN",
         ),
         pytest.param(
             {"fusion": _fusion(objectness=10**400)},
-            "missing or damaged metadata (fusion weights must be numbers",
+            "missing or damaged metadata (fusion weights must be within",
             id="huge weight",
         ),
         pytest.param(
@@ -189,7 +189,7 @@ class _Session:
     ("result", "message"),
     [
         pytest.param(np.full((1, 16, 4, 6), np.nan, np.float32), "gives invalid scores", id="NaN"),
-        pytest.param(np.zeros((1, 16, 4, 4), np.float32), "gives scores [1, 16, 4, 4] instead of", id="shape"),
+        pytest.param(np.zeros((1, 16, 4, 4), np.float32), "gives scores [1, 16, 4, 4] ", id="shape"),
         pytest.param(RuntimeError("no\nmemory"), "onnxruntime cannot run this model: no", id="failing"),
     ],
 )

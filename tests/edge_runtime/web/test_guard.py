@@ -6,10 +6,10 @@ import pytest
 
 from edge_runtime import SourceError
 from edge_runtime.web import limits
-from edge_runtime.web.guard import TOKEN_VARIABLE
+from edge_runtime.web.guard import TOKEN_VARIABLE, Guard
 from edge_runtime.web.rate_limit import RateLimit
 from edge_runtime.web.server import Server
-from tests.edge_runtime.web.client import metric, request, wait_until
+from tests.edge_runtime.web.client import exchange, metric, request, wait_until
 
 TOKEN = "a-token-of-a-device"
 
@@ -36,7 +36,35 @@ def locked(loaded_readers):
         pytest.param({"Sec_Fetch_Site": "same-site"}, "origin", id="another host of the same site"),
         pytest.param({"Host": "evil.example"}, "localhost", id="another host"),
         pytest.param({"Host": "127.0.0.1.evil.example:80"}, "localhost", id="a host like ours"),
-        pytest.param({"Host": "["}, "localhost", id="a malformed host"),
+        pytest.param({"Origin": ""}, "origin", id="an empty origin"),
+        pytest.param({"Host": "localhost:1", "Origin": "evil://localhost:1"}, "origin", id="another scheme"),
+        pytest.param({"Host": "localhost:1", "Origin": "http://localhost:2"}, "origin", id="another port"),
+        pytest.param({"Host": "localhost:1", "Origin": "http://x@localhost:1"}, "origin", id="with a user"),
+        pytest.param({"Host": "localhost:1", "Origin": "http://localhost:1/"}, "origin", id="with a path"),
+        *[
+            pytest.param({"Host": host}, "localhost", id=f"host {host!r}")
+            for host in (
+                *("localhost#.evil.example", "localhost/.evil.example", "localhost?.evil.example"),
+                *("localhost\\.evil.example", "localhost;.evil.example", "localhost,evil.example"),
+                *("localhost@evil.example", "evil.example@localhost", "user:x@localhost", "localhost:1@evil"),
+                *("localhost evil.example", "localhost\t.evil.example", "localhost%2eevil.example"),
+                *("localhost.evil.example", "evil-localhost", "xn--localhost", "localhost.", "l\xf6calhost"),
+                *("localhost:", "localhost:x", "localhost:-1", "localhost:65536", "localhost:1:2", ":80", ""),
+                *(
+                    "[",
+                    "[]",
+                    "[::1",
+                    "::1",
+                    "[::1]x",
+                    "[::1]evil.example",
+                    "[::1%25lo]",
+                    "[::2]",
+                    "[localhost]",
+                ),
+                *("[127.0.0.1]", "127.1", "0x7f.0.0.1", "2130706433", "127.0.0.1.", "127.0.0.1.nip.io"),
+                *("128.0.0.1", "0.0.0.0", "127.0.0.256", "http://localhost"),
+            )
+        ],
     ],
 )
 def test_other_origins_and_hosts_are_rejected(still, headers, message):
@@ -48,13 +76,53 @@ def test_other_origins_and_hosts_are_rejected(still, headers, message):
     "headers",
     [
         pytest.param({"Host": "localhost:1"}, id="localhost"),
+        pytest.param({"Host": "LocalHost:65535"}, id="upper case"),
+        pytest.param({"Host": "127.3.2.1"}, id="another loopback address"),
         pytest.param({"Host": "[::1]"}, id="IPv6"),
+        pytest.param({"Host": "[::1]:80"}, id="IPv6 with a port"),
+        pytest.param({"Host": "LOCALHOST:1", "Origin": "http://localhost:1"}, id="own origin, upper case"),
+        pytest.param({"Host": "localhost:1", "Origin": "https://localhost:1"}, id="own origin, encrypted"),
         pytest.param({"Host": "localhost:1", "Origin": "http://localhost:1"}, id="own origin"),
         pytest.param({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}, id="a followed link"),
     ],
 )
 def test_own_origin_and_links_are_accepted(still, headers):
     assert request(still, "/health", **headers).status == 200
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        pytest.param("GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example", 400, id="two hosts"),
+        pytest.param("GET /health HTTP/1.1\r\nX: y", 400, id="no host"),
+        pytest.param("GET /health HTTP/1.0\r\nX: y", 403, id="no host in HTTP/1.0"),
+        pytest.param("GET http://localhost/health HTTP/1.1\r\nHost: evil.example", 403, id="right target"),
+        pytest.param("GET http://evil.example/health HTTP/1.1\r\nHost: localhost", 404, id="absolute target"),
+        pytest.param("GET //evil.example/health HTTP/1.1\r\nHost: localhost", 404, id="target with a host"),
+        pytest.param(
+            "GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nOrigin: http://localhost",
+            403,
+            id="two origins",
+        ),
+        pytest.param(
+            "GET /health HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Site: none",
+            403,
+            id="two sites",
+        ),
+    ],
+)
+def test_ambiguous_requests_are_rejected(still, head, status):
+    received = exchange(still, f"{head}\r\nConnection: close\r\n\r\n".encode())
+    assert received.startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_the_rate_is_that_of_an_ipv6_network(still):
+    scope = {"type": "http", "method": "GET", "path": "/health", "query_string": b""}
+    scope["headers"] = [(b"host", b"localhost")]
+    guard = Guard(80, "", loopback=True, pages={}, count_rejected=lambda reason: None)
+    for number in range(3):
+        assert guard._check({**scope, "client": (f"2001:db8::{number}", 1)}) is None
+    assert len(guard._rate_limit) == 1
 
 
 def test_clients_that_send_too_many_requests_must_wait(fresh, monkeypatch):
@@ -102,6 +170,13 @@ def test_other_addresses_get_a_random_token(readers, monkeypatch):
         assert one.url.endswith(f":{one.port}/?token={one.token}")
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "0.0.0.0:0"])
+def test_the_url_does_not_contain_the_token_of_the_operator(readers, monkeypatch, address):
+    monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
+    with Server(readers, address, live=False) as served:
+        assert served.token == TOKEN and served.url.endswith(f":{served.port}/")
+
+
 def test_loopback_addresses_need_no_token(still):
     assert still.token == "" and still.url == f"http://127.0.0.1:{still.port}/"
 
@@ -123,7 +198,7 @@ def test_the_token_is_checked(locked, headers, status):
     response = request(locked, "/metrics", **headers)
     assert response.status == status
     if status == 401:
-        assert "Bearer" in response.error and response.headers["www-authenticate"] == "Bearer"
+        assert "EDGE_DIGITS_TOKEN" in response.error and response.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("path", ["/read", "/model", "/nothing", "/live.mjpg"])
@@ -182,6 +257,12 @@ def test_with_a_token_a_loopback_server_answers_to_any_name(readers, monkeypatch
         assert request(served, "/read", "POST", page, **headers).status == 401
         headers["Authorization"] = f"Bearer {TOKEN}"
         assert request(served, "/read", "POST", page, **headers).status == 200
+
+
+@pytest.mark.parametrize("host", ["[", "pi.example/x", "pi.example:x", "a@b", "pi.example evil"])
+def test_with_a_token_hosts_must_still_be_valid(locked, host):
+    response = request(locked, "/nothing", Host=host, Authorization=f"Bearer {TOKEN}")
+    assert response.status == 400 and "Host header" in response.error
 
 
 def test_rejections_are_counted_by_reason(still):

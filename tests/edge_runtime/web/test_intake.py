@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
+import socket
+import sys
 import threading
+import time
 
 import pytest
 
 from edge_runtime.web import limits
-from tests.edge_runtime.web.client import connect, exchange, metric, request, wait_until
+from tests.edge_runtime.web.client import connect, exchange, metric, receive, request, wait_until
 from tests.image_files import bmp, jpeg, jpeg_with_scans, png, webp
 
 HEAD = b"POST /read HTTP/1.1\r\nHost: localhost\r\n"
@@ -56,11 +61,23 @@ def test_forms_are_rejected_with_the_right_command(still, content_type):
     assert f"--data-binary @photo.jpg http://127.0.0.1:{still.port}/read" in response.error
 
 
-@pytest.mark.parametrize(("path", "size"), [("/read", 17_000_000), ("/model", 1001)])
-def test_a_claimed_length_above_the_limit_is_rejected_at_once(still, path, size):
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"
-    received = exchange(still, head.encode(), until=b"}")
-    assert received.startswith(b"HTTP/1.1 413") and b"send a smaller one" in received
+@pytest.mark.parametrize(
+    ("path", "size", "advice"),
+    [
+        ("/read", 17_000_000, "larger than 16777216 bytes; send a smaller image"),
+        ("/model", 1001, 'larger than 1000 bytes; send {"model": "int8"} or {"model": "float"}'),
+    ],
+)
+@pytest.mark.parametrize("claimed", [True, False], ids=["claimed", "chunked"])
+def test_a_body_above_the_limit_is_rejected_with_the_right_advice(still, path, size, advice, claimed):
+    """At once, if its length is claimed."""
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\n" % path.encode()
+    if claimed:
+        sent = head + b"Content-Length: %d\r\n\r\n" % size
+    else:
+        sent = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % size + bytes(size)
+    head, _, body = exchange(still, sent, until=b"}").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413") and advice in json.loads(body.partition(b"}\r\n")[0])["error"]
 
 
 def test_an_endless_chunked_body_is_rejected(still):
@@ -81,11 +98,36 @@ def test_an_incomplete_body_is_counted_and_freed(still):
     assert still.intake.buffered == 0
 
 
-def test_a_slow_body_is_rejected(still, monkeypatch):
-    monkeypatch.setattr(limits, "BODY_TIMEOUT", 0.2)
-    monkeypatch.setattr(limits, "LINGER", 0.1)
-    received = exchange(still, HEAD + b"Content-Length: 1000\r\n\r\nabc")
-    assert received.startswith(b"HTTP/1.1 408") and still.intake.buffered == 0
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"BODY_TIMEOUT": 0.2}, id="takes too long"),
+        pytest.param({"PACE_INTERVAL": 0.2}, id="stops"),
+        pytest.param({"PACE_INTERVAL": 0.2, "MIN_BODY_RATE": 100}, id="slower than the minimum"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("path", "advice"), [("/read", "send a smaller image"), ("/model", 'send {"model": "int8"}')]
+)
+def test_a_slow_body_is_rejected(still, monkeypatch, changed, path, advice):
+    for name, value in {"LINGER": 0.1, **changed}.items():
+        monkeypatch.setattr(limits, name, value)
+    with connect(still, b"POST %s HTTP/1.1\r\nHost: localhost\r\n" % path.encode()) as connection:
+        connection.sendall(b"Content-Length: 1000\r\n\r\nabc")
+        head, _, body = receive(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408") and advice in json.loads(body)["error"]
+    assert still.intake.buffered == 0
+
+
+def test_a_body_that_pauses_is_received(still, page, monkeypatch):
+    """As long as it is fast enough on the whole."""
+    monkeypatch.setattr(limits, "PACE_INTERVAL", 1.0)
+    monkeypatch.setattr(limits, "MIN_BODY_RATE", len(page) / 10)
+    with connect(still, HEAD + b"Content-Length: %d\r\n\r\n" % len(page)) as connection:
+        for part in (page[: len(page) // 2], page[len(page) // 2 :]):
+            time.sleep(0.6)
+            connection.sendall(part)
+        assert b'"lines":["408","1356"]' in receive(connection, until=b'"status":"ok"}')
 
 
 def test_buffered_bodies_are_limited(still, page, monkeypatch):
@@ -93,6 +135,60 @@ def test_buffered_bodies_are_limited(still, page, monkeypatch):
     response = request(still, "/read", "POST", page)
     assert response.status == 503 and response.headers["retry-after"] == "1"
     assert still.intake.buffered == 0
+
+
+@pytest.fixture
+def send_from():
+    """A function that sends bytes from an address, for Linux; the connections are closed in the end."""
+    with contextlib.ExitStack() as stack:
+
+        def send_from(served, address, sent):
+            connection = stack.enter_context(socket.socket())
+            connection.settimeout(60)
+            connection.bind((address, 0))
+            connection.connect(("127.0.0.1", served.port))
+            connection.sendall(sent)
+            return connection
+
+        yield send_from
+
+
+needs_addresses = pytest.mark.skipif(sys.platform != "linux", reason="needs several loopback addresses")
+
+
+def sizes_of(served):
+    return [upload.size for upload in served.intake._uploads]
+
+
+@needs_addresses
+def test_memory_is_shared_between_clients(fresh, page, monkeypatch, send_from):
+    """The client with most loses the upload that takes longest; others are not disturbed."""
+    monkeypatch.setattr(limits, "MAX_BUFFERED_BYTES", 4 * len(page))
+    monkeypatch.setattr(limits, "MAX_BODY_BYTES", 4 * len(page))
+    unfinished = HEAD + b"Content-Length: %d\r\n\r\n" % (2 * len(page)) + page
+    modest = send_from(fresh, "127.0.0.3", unfinished[: -len(page) // 2])
+    greedy = []
+    for count in range(1, 4):
+        greedy.append(send_from(fresh, "127.0.0.2", unfinished))
+        wait_until(lambda wanted=count: sizes_of(fresh).count(len(page)) == wanted)
+    response = request(fresh, "/read", "POST", page)
+    assert response.status == 200 and response.json["lines"] == ["408", "1356"]
+    assert b"too many uploads at once" in receive(greedy[0], until=b"}")
+    assert len(fresh.intake._uploads) == 3
+    for connection in (modest, *greedy):
+        connection.close()
+    wait_until(lambda: fresh.intake.buffered == 0)
+
+
+@needs_addresses
+def test_a_client_with_more_than_its_share_gets_no_more(fresh, page, monkeypatch, send_from):
+    monkeypatch.setattr(limits, "MAX_BUFFERED_BYTES", 4 * len(page))
+    unfinished = HEAD + b"Content-Length: %d\r\n\r\n" % (2 * len(page)) + page
+    for count, number in enumerate((2, 3, 4, 4), 1):
+        send_from(fresh, f"127.0.0.{number}", unfinished)
+        wait_until(lambda uploads=count: fresh.intake.buffered == uploads * len(page))
+    assert b"too many uploads" in receive(send_from(fresh, "127.0.0.4", unfinished), until=b"}")
+    assert fresh.intake.buffered == 4 * len(page)
 
 
 # The queue ------------------------------------------------------------------------------------------------
@@ -140,6 +236,33 @@ def test_a_full_queue_asks_to_try_again(still, page, monkeypatch):
     for thread in threads:
         thread.join()
     assert response.status == 503 and response.headers["retry-after"] == "1"
+
+
+@needs_addresses
+def test_the_queue_is_shared_between_clients(still, page, monkeypatch, send_from):
+    """A client with several waiting images gives up the newest for another client's first."""
+    may_end, read, order = threading.Event(), still.intake.read, []
+
+    def slow(data, *, tiles):
+        may_end.wait(60)
+        order.append(data)
+        return read(data, tiles=tiles)
+
+    monkeypatch.setattr(still.intake, "read", slow)
+    greedy = []
+    for count in range(1, 4):
+        sent = HEAD + b"Content-Length: %d\r\n\r\n" % (len(page) + count) + page + bytes(count)
+        greedy.append(send_from(still, "127.0.0.2", sent))
+        wait_until(lambda waiting=count: still.intake.pending == waiting)
+    responses = []
+    other = threading.Thread(target=lambda: responses.append(request(still, "/read", "POST", page)))
+    other.start()
+    assert receive(greedy[2], until=b"}").startswith(b"HTTP/1.1 503")
+    assert request(still, "/read", "POST", page).status == 503  # now nobody has more than this client
+    may_end.set()
+    other.join()
+    assert [response.status for response in responses] == [200]
+    assert order == [page + b"\0", page + b"\0\0", page]
 
 
 def test_many_clients_get_a_result_or_are_asked_to_wait(still, page):

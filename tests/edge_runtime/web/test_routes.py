@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 
+from edge_runtime.models import manifest
 from edge_runtime.results import Box, Digit, Reading
 from edge_runtime.web import responses
-from tests import drawing
+from tests import drawing, model_files
 from tests.edge_runtime.web.client import request
 from tests.image_files import encode
 
@@ -104,6 +106,29 @@ def test_other_models_are_rejected(still, body):
     assert request(still, "/health").json["model"] == "int8"
 
 
+def test_a_model_that_fails_is_reported_and_the_server_goes_on(still, readers, page, tmp_path, caplog):
+    path = str(model_files.classifier(tmp_path / "own.onnx", weight=float("nan")))
+    readers.switch(path)
+    for _ in range(3):
+        response = request(still, "/read", "POST", page)
+        assert response.status == 500 and response.error.startswith(f"{path}: gives invalid scores")
+    assert [record.getMessage() for record in caplog.records] == [response.error]  # once
+    assert caplog.records[0].exc_info is None
+    assert request(still, "/model", "POST", b'{"model": "int8"}').status == 200
+    assert request(still, "/read", "POST", page).json["lines"] == ["408", "1356"]
+
+
+def test_a_damaged_model_is_not_switched_to(loaded_readers, still, page, tmp_path, monkeypatch):
+    shutil.copytree(manifest.FOLDER, tmp_path / "models")
+    monkeypatch.setattr(manifest, "FOLDER", tmp_path / "models")
+    (tmp_path / "models" / "classifier-float.onnx").write_bytes(b"damaged")
+    monkeypatch.delitem(loaded_readers._readers, "float", raising=False)
+    response = request(still, "/model", "POST", b'{"model": "float"}')
+    assert response.status == 503 and "classifier-float.onnx: damaged (" in response.error
+    assert request(still, "/health").json["model"] == "int8"
+    assert request(still, "/read", "POST", page).json["lines"] == ["408", "1356"]
+
+
 # Other paths ----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("path", "method", "status"),
@@ -134,7 +159,7 @@ def test_openapi_describes_every_route_and_status(live):
         for method, route in methods.items()
     }
     assert statuses == {
-        "POST /read": "200 400 401 403 408 413 415 422 429 503",
+        "POST /read": "200 400 401 403 408 413 415 422 429 500 503",
         "POST /model": "200 400 401 403 408 413 422 429 503",
         "GET /health": "200 403 429 503",
         "GET /metrics": "200 401 403 429",

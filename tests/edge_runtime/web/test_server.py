@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import sys
 import threading
 import time
 
@@ -205,6 +207,30 @@ def test_too_many_viewers_are_rejected(live, monkeypatch, path, channel):
     for connection in connections:
         connection.close()
     wait_until(lambda: channel.viewers == 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs several loopback addresses")
+def test_viewers_are_shared_between_clients(live, monkeypatch):
+    """The client with most viewers loses the newest; the others go on."""
+    monkeypatch.setattr(limits, "MAX_VIEWERS", 3)
+    live.publish(view())
+    greedy = []
+    for number in range(3):
+        connection = socket.socket()
+        greedy.append(connection)
+        connection.settimeout(TIMEOUT)
+        connection.bind(("127.0.0.2", 0))
+        connection.connect(("127.0.0.1", live.port))
+        connection.sendall(STREAM)
+        wait_until(lambda wanted=number + 1: live.images.viewers == wanted)
+    with connect(live, STREAM) as other:
+        assert b"image/jpeg" in receive(other, until=b"image/jpeg")
+        assert receive(greedy[2], until=b"\r\n0\r\n\r\n").endswith(b"\r\n0\r\n\r\n")  # the end of the stream
+        assert live.images.viewers == 3
+        assert request(live, "/live.mjpg").status == 503  # now nobody has more than this client
+    for connection in greedy:
+        connection.close()
+    wait_until(lambda: live.images.viewers == 0)
 
 
 def test_a_viewer_that_never_reads_is_disconnected(live, monkeypatch):
