@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks import accuracy, compare, cpus, pages, record, robustness, speed, writers
 from benchmarks.errors import BenchmarkError
-from benchmarks.live import cost, drops, load, steadiness
+from benchmarks.live import attack, cost, drops, load, steadiness
 from benchmarks.mnist import load_test_set
 from benchmarks.photos.failures import draw_failures
 from benchmarks.photos.figures import sum_up
@@ -91,6 +91,18 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     _add_out(live, "benchmarks/results/live/TIME.jsonl")
     live.set_defaults(run=_live)
+
+    attacked = add("attack", help="attack the HTTP API; print how long other clients wait (Linux)")
+    attacked.add_argument(
+        "--seconds", type=seconds, default=60.0, metavar="S", help="time under attack (default: 60)"
+    )
+    attacked.add_argument(
+        "--clients", type=whole_number, default=50, metavar="N", help="clients in all (default: 50)"
+    )
+    attacked.add_argument(
+        "--hostile", type=whole_number, default=8, metavar="N", help="attackers among them (default: 8)"
+    )
+    attacked.set_defaults(run=_attack)
 
     disturbed = add(
         "robustness", help="measure accuracy on corrupted tiles, and how often non-digits are rejected"
@@ -207,6 +219,14 @@ def _live(options: argparse.Namespace) -> int:
     done = record.write(options.out or _timed_path(record.LIVE), _reported(results))
     print(f"{done.path}: {len(done.results)} results")
     return _write_report(done)
+
+
+def _attack(options: argparse.Namespace) -> int:
+    if options.hostile >= options.clients:
+        raise BenchmarkError("all clients would be attackers; choose a smaller --hostile")
+    result = attack.attack(options.clients, options.hostile, options.seconds)
+    print(json.dumps(result, indent=2))
+    return 1 if result["unplanned"] else 0
 
 
 def _timed_path(folder: Path) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.live import attack
 from benchmarks.live.frames import SEEDS, LoopedVideo, RepeatedFrames
 from edge_runtime.live.loop import Live
 from edge_runtime.live.sources import open_frames
@@ -129,11 +130,19 @@ def stream(kind: str) -> None:
         sys.stdin.read()
 
 
+def attack_server(port: int, count: int) -> None:
+    """Attack a server until standard input closes; prints a line when it begins."""
+    attack.start_attackers(port, count)
+    print("attacking", flush=True)
+    sys.stdin.read()
+
+
 PROGRAMS = {
     "delay": lambda url, seconds: print(json.dumps(measure_delay(url, float(seconds)))),
     "memory": lambda count: print(json.dumps(measure_memory(int(count)))),
     "device": serve,
     "camera": stream,
+    "attackers": lambda port, count: attack_server(int(port), int(count)),
 }
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import pytest
 from benchmarks import record
 from benchmarks.__main__ import main
 from benchmarks.errors import BenchmarkError
-from benchmarks.live import drops
+from benchmarks.live import attack, drops
 from benchmarks.live.frames import LoopedVideo
 from benchmarks.live.judge import Judge
 from benchmarks.live.processes import run_program, start_program
@@ -206,6 +206,15 @@ def test_the_device_program_serves_while_it_reads(stream):
     fps, p99 = rate
     assert fps > 0
     assert p99 > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs several loopback addresses")
+def test_honest_clients_are_answered_under_attack():
+    pytest.importorskip("fastapi")
+    result = attack.attack(len(attack.ATTACKS) + 2, len(attack.ATTACKS), 0.3)
+    assert result["statuses"].get("health: 200", 0) + result["statuses"].get("200", 0) > 0
+    assert result["unplanned"] == 0, result
+    assert len(result["logged"]) <= 1
 
 
 def test_failed_programs_are_reported():
