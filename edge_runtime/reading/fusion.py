@@ -32,10 +32,10 @@ class FusionWeights:
 
     The score of digit d is log P(d) of the classifier + `class_logits` * log P(d) of the detector. The score
     of the background is `classifier_background` * log P(background) of the classifier - `objectness` *
-    objectness logit + `background` (a bias) + `overflow` * how clearly ink continues outside the box -
-    `neighbours` * log-odds that the neighbours are digits + `faintness` * how much fainter the candidate is
-    than the other digits of the image + `size_mismatch` * how much its size differs from theirs. All scores
-    are multiplied by `sharpness`.
+    objectness logit + `background` (a bias) + `overflow` * how clearly it is a 1 whose ink continues outside
+    the box - `neighbours` * log-odds that the neighbours are digits + `faintness` * how much fainter the
+    candidate is than the other digits of the image + `size_mismatch` * how much its size differs from
+    theirs. All scores are multiplied by `sharpness`.
     """
 
     class_logits: float = 0.0
@@ -106,8 +106,9 @@ def features(
     columns[:, BACKGROUND, 2] = 1
     columns[:, BACKGROUND, 3] = base[:, BACKGROUND]
     base[:, BACKGROUND] = 0
-    # More than a tenth of the ink outside the box is no stronger evidence.
-    columns[:, BACKGROUND, 4] = np.minimum(10 * overflows, 1)
+    # A piece of a line looks like a 1; other digits may well touch what is beside them. More than a twentieth
+    # of the ink outside the box is no stronger evidence.
+    columns[:, BACKGROUND, 4] = np.minimum(20 * overflows, 1) * probabilities[:, 1]
     return base, columns
 
 
