@@ -6,11 +6,16 @@ import contextlib
 import http.client
 import json
 import socket
+import sys
 import time
 from email.message import Message
 from typing import Any, NamedTuple
 
+import pytest
+
 TIMEOUT = 60  # s; generous, because the machine may be busy
+
+needs_addresses = pytest.mark.skipif(sys.platform != "linux", reason="needs several loopback addresses")
 
 
 class Response(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from importlib.util import find_spec
 
 import cv2
@@ -9,6 +11,7 @@ import pytest
 
 from edge_runtime.reading.switch import SwitchableReader
 from tests import drawing
+from tests.edge_runtime.web.client import TIMEOUT
 
 if not all(find_spec(package) for package in ("fastapi", "uvicorn", "prometheus_client")):
     collect_ignore_glob = ["test_*.py"]  # the extra web is not installed
@@ -16,12 +19,14 @@ if not all(find_spec(package) for package in ("fastapi", "uvicorn", "prometheus_
 
 @pytest.fixture(scope="session", autouse=True)
 def environment():
-    """No token from outside, and a rate limit that the tests do not reach."""
+    """No token from outside, and limits on rates and times that tests on a busy machine do not reach."""
     from edge_runtime.web import guard, limits
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(guard.TOKEN_VARIABLE, raising=False)
         patch.setattr(limits, "MAX_BURST", 1e6)
+        for name in ("HEADER_TIMEOUT", "BODY_TIMEOUT", "PACE_INTERVAL"):
+            patch.setattr(limits, name, 60)
         yield
 
 
@@ -76,3 +81,22 @@ def live(readers):
     with Server(readers, "127.0.0.1:0", live=True) as served:
         served.start()
         yield served
+
+
+@pytest.fixture
+def connect_from():
+    """A function that connects from an address of 127.0.0.0/8 and sends bytes; for Linux.
+
+    The connections are closed in the end.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def connect_from(served, address, sent=b""):
+            connection = stack.enter_context(socket.socket())
+            connection.settimeout(TIMEOUT)
+            connection.bind((address, 0))
+            connection.connect(("127.0.0.1", served.port))
+            connection.sendall(sent)
+            return connection
+
+        yield connect_from

@@ -13,7 +13,7 @@ import types
 import pytest
 
 from edge_runtime.web import limits
-from tests.edge_runtime.web.client import connect, exchange, receive, request, wait_until
+from tests.edge_runtime.web.client import connect, exchange, needs_addresses, receive, request, wait_until
 from tests.processes import started
 
 
@@ -60,22 +60,6 @@ def test_invalid_http_is_rejected(still, sent):
 UPLOAD = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nabc"
 
 
-@pytest.fixture
-def connect_from():
-    """A function that opens a connection from an address, for Linux; all are closed in the end."""
-    with contextlib.ExitStack() as stack:
-
-        def connect_from(served, address, sent=b""):
-            connection = stack.enter_context(socket.socket())
-            connection.settimeout(60)
-            connection.bind((address, 0))
-            connection.connect(("127.0.0.1", served.port))
-            connection.sendall(sent)
-            return connection
-
-        yield connect_from
-
-
 def is_open(connection):
     """Whether the server has left a connection open, which it is not writing to."""
     connection.setblocking(False)
@@ -116,7 +100,7 @@ def test_idle_connections_of_a_client_make_room(fresh, monkeypatch):
         assert is_open(first) and is_open(upload)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs several loopback addresses")
+@needs_addresses
 @pytest.mark.parametrize(
     "sent", [b"", b"GET /health HT", UPLOAD], ids=["idle", "slow headers", "slow uploads"]
 )
@@ -134,7 +118,7 @@ def test_the_client_with_most_connections_makes_room_for_others(fresh, monkeypat
     assert not all(is_open(connection) for connection in greedy)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs several loopback addresses")
+@needs_addresses
 def test_a_client_with_most_connections_takes_none_from_others(fresh, monkeypatch, connect_from):
     monkeypatch.setattr(limits, "MAX_CONNECTIONS", 5)
     monkeypatch.setattr(limits, "MODEST_CONNECTIONS", 2)
@@ -145,7 +129,7 @@ def test_a_client_with_most_connections_takes_none_from_others(fresh, monkeypatc
     assert is_open(modest) and all(is_open(connection) for connection in greedy)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs several loopback addresses")
+@needs_addresses
 def test_rejected_connections_leave_room_for_other_clients(fresh, page, connect_from):
     """One address opens more and more connections, another one sends requests."""
     for _ in range(100):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import http.client
 import json
-import socket
-import sys
 import threading
-import time
 
 import pytest
 
-from edge_runtime.web import limits
-from tests.edge_runtime.web.client import connect, exchange, metric, receive, request, wait_until
+from edge_runtime.web import intake, limits
+from tests.edge_runtime.web.client import (
+    connect,
+    exchange,
+    metric,
+    needs_addresses,
+    receive,
+    request,
+    wait_until,
+)
 from tests.image_files import bmp, jpeg, jpeg_with_scans, png, webp
 
 HEAD = b"POST /read HTTP/1.1\r\nHost: localhost\r\n"
@@ -119,15 +124,33 @@ def test_a_slow_body_is_rejected(still, monkeypatch, changed, path, advice):
     assert still.intake.buffered == 0
 
 
-def test_a_body_that_pauses_is_received(still, page, monkeypatch):
-    """As long as it is fast enough on the whole."""
-    monkeypatch.setattr(limits, "PACE_INTERVAL", 1.0)
-    monkeypatch.setattr(limits, "MIN_BODY_RATE", len(page) / 10)
-    with connect(still, HEAD + b"Content-Length: %d\r\n\r\n" % len(page)) as connection:
-        for part in (page[: len(page) // 2], page[len(page) // 2 :]):
-            time.sleep(0.6)
-            connection.sendall(part)
-        assert b'"lines":["408","1356"]' in receive(connection, until=b'"status":"ok"}')
+@pytest.mark.parametrize(
+    ("received", "windows"),
+    [
+        pytest.param([100, 100, 5, 100], 2, id="one slow window"),
+        pytest.param([1000, 0, 100], 1, id="fast, then nothing"),
+        pytest.param([10, 10, 10, 10], 4, id="just fast enough"),
+    ],
+)
+def test_the_rate_is_measured_in_each_window(monkeypatch, received, windows):
+    monkeypatch.setattr(limits, "MIN_BODY_RATE", 10 / limits.PACE_INTERVAL)
+    passed = []
+
+    async def watch():
+        upload = intake._Upload("client")
+        upload.receiving = asyncio.get_running_loop().create_future()
+
+        async def sleep(seconds):
+            passed.append(seconds)
+            upload.size += received[len(passed) - 1] if len(passed) <= len(received) else 0
+
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        await intake._watch_pace(upload, "too slow")
+        return upload.error
+
+    error = asyncio.run(watch())
+    assert error.status == 408 and str(error) == "too slow"
+    assert len(passed) == windows + 1
 
 
 def test_buffered_bodies_are_limited(still, page, monkeypatch):
@@ -137,39 +160,20 @@ def test_buffered_bodies_are_limited(still, page, monkeypatch):
     assert still.intake.buffered == 0
 
 
-@pytest.fixture
-def send_from():
-    """A function that sends bytes from an address, for Linux; the connections are closed in the end."""
-    with contextlib.ExitStack() as stack:
-
-        def send_from(served, address, sent):
-            connection = stack.enter_context(socket.socket())
-            connection.settimeout(60)
-            connection.bind((address, 0))
-            connection.connect(("127.0.0.1", served.port))
-            connection.sendall(sent)
-            return connection
-
-        yield send_from
-
-
-needs_addresses = pytest.mark.skipif(sys.platform != "linux", reason="needs several loopback addresses")
-
-
 def sizes_of(served):
     return [upload.size for upload in served.intake._uploads]
 
 
 @needs_addresses
-def test_memory_is_shared_between_clients(fresh, page, monkeypatch, send_from):
+def test_memory_is_shared_between_clients(fresh, page, monkeypatch, connect_from):
     """The client with most loses the upload that takes longest; others are not disturbed."""
     monkeypatch.setattr(limits, "MAX_BUFFERED_BYTES", 4 * len(page))
     monkeypatch.setattr(limits, "MAX_BODY_BYTES", 4 * len(page))
     unfinished = HEAD + b"Content-Length: %d\r\n\r\n" % (2 * len(page)) + page
-    modest = send_from(fresh, "127.0.0.3", unfinished[: -len(page) // 2])
+    modest = connect_from(fresh, "127.0.0.3", unfinished[: -len(page) // 2])
     greedy = []
     for count in range(1, 4):
-        greedy.append(send_from(fresh, "127.0.0.2", unfinished))
+        greedy.append(connect_from(fresh, "127.0.0.2", unfinished))
         wait_until(lambda wanted=count: sizes_of(fresh).count(len(page)) == wanted)
     response = request(fresh, "/read", "POST", page)
     assert response.status == 200 and response.json["lines"] == ["408", "1356"]
@@ -181,13 +185,13 @@ def test_memory_is_shared_between_clients(fresh, page, monkeypatch, send_from):
 
 
 @needs_addresses
-def test_a_client_with_more_than_its_share_gets_no_more(fresh, page, monkeypatch, send_from):
+def test_a_client_with_more_than_its_share_gets_no_more(fresh, page, monkeypatch, connect_from):
     monkeypatch.setattr(limits, "MAX_BUFFERED_BYTES", 4 * len(page))
     unfinished = HEAD + b"Content-Length: %d\r\n\r\n" % (2 * len(page)) + page
     for count, number in enumerate((2, 3, 4, 4), 1):
-        send_from(fresh, f"127.0.0.{number}", unfinished)
+        connect_from(fresh, f"127.0.0.{number}", unfinished)
         wait_until(lambda uploads=count: fresh.intake.buffered == uploads * len(page))
-    assert b"too many uploads" in receive(send_from(fresh, "127.0.0.4", unfinished), until=b"}")
+    assert b"too many uploads" in receive(connect_from(fresh, "127.0.0.4", unfinished), until=b"}")
     assert fresh.intake.buffered == 4 * len(page)
 
 
@@ -239,7 +243,7 @@ def test_a_full_queue_asks_to_try_again(still, page, monkeypatch):
 
 
 @needs_addresses
-def test_the_queue_is_shared_between_clients(still, page, monkeypatch, send_from):
+def test_the_queue_is_shared_between_clients(still, page, monkeypatch, connect_from):
     """A client with several waiting images gives up the newest for another client's first."""
     may_end, read, order = threading.Event(), still.intake.read, []
 
@@ -252,7 +256,7 @@ def test_the_queue_is_shared_between_clients(still, page, monkeypatch, send_from
     greedy = []
     for count in range(1, 4):
         sent = HEAD + b"Content-Length: %d\r\n\r\n" % (len(page) + count) + page + bytes(count)
-        greedy.append(send_from(still, "127.0.0.2", sent))
+        greedy.append(connect_from(still, "127.0.0.2", sent))
         wait_until(lambda waiting=count: still.intake.pending == waiting)
     responses = []
     other = threading.Thread(target=lambda: responses.append(request(still, "/read", "POST", page)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
-import sys
 import threading
 import time
 
@@ -18,7 +16,16 @@ from edge_runtime.live.view import View
 from edge_runtime.results import Box
 from edge_runtime.web import limits, state
 from edge_runtime.web.server import Server
-from tests.edge_runtime.web.client import TIMEOUT, connect, exchange, metric, receive, request, wait_until
+from tests.edge_runtime.web.client import (
+    TIMEOUT,
+    connect,
+    exchange,
+    metric,
+    needs_addresses,
+    receive,
+    request,
+    wait_until,
+)
 
 STREAM = b"GET /live.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n"
 EVENTS = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -209,19 +216,14 @@ def test_too_many_viewers_are_rejected(live, monkeypatch, path, channel):
     wait_until(lambda: channel.viewers == 0)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs several loopback addresses")
-def test_viewers_are_shared_between_clients(live, monkeypatch):
+@needs_addresses
+def test_viewers_are_shared_between_clients(live, monkeypatch, connect_from):
     """The client with most viewers loses the newest; the others go on."""
     monkeypatch.setattr(limits, "MAX_VIEWERS", 3)
     live.publish(view())
     greedy = []
     for number in range(3):
-        connection = socket.socket()
-        greedy.append(connection)
-        connection.settimeout(TIMEOUT)
-        connection.bind(("127.0.0.2", 0))
-        connection.connect(("127.0.0.1", live.port))
-        connection.sendall(STREAM)
+        greedy.append(connect_from(live, "127.0.0.2", STREAM))
         wait_until(lambda wanted=number + 1: live.images.viewers == wanted)
     with connect(live, STREAM) as other:
         assert b"image/jpeg" in receive(other, until=b"image/jpeg")
