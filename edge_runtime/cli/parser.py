@@ -76,7 +76,7 @@ def _add_read(commands: Commands) -> None:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="image, folder, glob in quotes, or - to read paths from standard input",
+        help="image, folder, glob in quotes, or - to read paths, or one image, from standard input",
     )
     read.add_argument(
         "--out", type=Path, metavar="FILE", help="write one row per digit to FILE (.csv, .jsonl or .parquet)"
@@ -112,7 +112,8 @@ def _add_camera(commands: Commands) -> None:
         nargs="?",
         default="0",
         metavar="SOURCE",
-        help="camera number (default: 0), device path, picamera, stream URL, video file, or folder of images",
+        help="camera number (default: 0), device path, picamera, URL of a stream or a camera's still image, "
+        "video file, or folder of images",
     )
     camera.add_argument(
         "--size", type=arguments.size, metavar="WxH", help="request frames of W x H pixels from the camera"

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +31,7 @@ def read(options: argparse.Namespace) -> int:
         raise EdgeDigitsError("--resume and --overwrite need a results file; add --out FILE")
     if options.tiles and options.annotate is None:
         raise EdgeDigitsError("--tiles needs a folder for annotated images; add --annotate DIR")
+    _check_annotate(options)
     # The reader's threads read images in parallel; OpenCV's own threads would compete with them.
     cv2.setNumThreads(1)
     reader = DigitReader(options.model, threads=options.threads)
@@ -40,7 +44,7 @@ def read(options: argparse.Namespace) -> int:
 
                 table = tables.open_table(options.out, overwrite=options.overwrite, resume=options.resume)
             # Runs last, after the table is closed, when it is known which file contains the rows.
-            stack.callback(lambda: print_message(counts.summary(table.rows_path if table else None)))
+            stack.callback(lambda: _print_summary(counts, table))
             if table:
                 stack.enter_context(table)
             batches = reader.read_batches(_pending(options, table, counts))
@@ -51,6 +55,25 @@ def read(options: argparse.Namespace) -> int:
         print_message(str(error))
         return 1
     return 1 if counts.unreadable or counts.not_annotated else 0
+
+
+def _check_annotate(options: argparse.Namespace) -> None:
+    """Refuse to read a folder inside that of the annotated copies: it would be left out as a whole."""
+    from edge_runtime.images import paths
+
+    for source in options.sources if options.annotate else ():
+        if os.path.isdir(source) and paths.is_under(source, options.annotate):
+            raise EdgeDigitsError(
+                f"--annotate {options.annotate} contains {source}, which is to be read; choose another folder"
+            )
+
+
+def _print_summary(counts: _Counts, table: TableFile | None) -> None:
+    from edge_runtime.images import paths
+
+    print_message(counts.summary(table.rows_path if table else None))
+    if skipped := paths.describe_skipped(counts.not_images):
+        print_message(skipped)
 
 
 def _process(
@@ -91,8 +114,9 @@ def _pending(
 
     Counts the latter in `counts`. None means that the next path on standard input has not been written yet.
     """
+    not_images = counts.not_images if counts else None
     if not table:
-        yield from _expand(options)
+        yield from _expand(options, not_images)
         return
     from edge_runtime.outputs.rows import escape_source
 
@@ -102,29 +126,26 @@ def _pending(
         last = next((path for path in _expand(options) if path and escape_source(path) == last), None)
     if last is not None:
         yield last
-    for path in _expand(options):
+    for path in _expand(options, not_images):
         if path is None or escape_source(path) not in table.completed:
             yield path
         elif counts and path != last:
             counts.skipped += 1
 
 
-def _expand(options: argparse.Namespace) -> Iterator[str | None]:
-    """The images that the arguments name, with folders and globs expanded."""
-    from edge_runtime.images import paths
+def _expand(options: argparse.Namespace, skipped: Counter[str] | None = None) -> Iterator[str | None]:
+    """The images that the arguments name, with folders and globs expanded.
 
-    return paths.expand(_sources(options.sources), recursive=not options.no_recursive, skip=options.annotate)
+    Counts in `skipped`, by suffix, the files of folders that are no images.
+    """
+    from edge_runtime.images import lists, paths
 
-
-def _sources(arguments: list[str]) -> Iterator[str | None]:
-    """The arguments, with the lines of standard input in place of `-`."""
-    from edge_runtime.images import paths
-
-    for argument in arguments:
-        if argument != "-":
-            yield argument
+    expand = partial(paths.expand, recursive=not options.no_recursive, skip=options.annotate, skipped=skipped)
+    for argument in options.sources:
+        if argument != lists.STANDARD_INPUT:
+            yield from expand([argument])
         elif sys.stdin is not None:
-            yield from paths.read_list(sys.stdin.fileno())
+            yield from expand(lists.read_list(sys.stdin.fileno()), listed=True)
 
 
 def _with_progress(
@@ -150,6 +171,7 @@ class _Counts:
     def __init__(self) -> None:
         self.images = self.digits = self.rejected = self.empty = self.unreadable = 0
         self.not_annotated = self.skipped = 0
+        self.not_images: Counter[str] = Counter()  # by suffix
 
     def add(self, batch: list[Reading]) -> None:
         for reading in batch:

@@ -1,4 +1,4 @@
-"""Paths of images: expands files, folders, globs and lists, and reads whole files.
+"""Paths of images: expands files, folders and globs, and reads whole files.
 
 Expanding never fails. An argument that cannot be expanded is passed on unchanged, so that reading it reports
 the reason, in its place among the other images.
@@ -8,53 +8,116 @@ from __future__ import annotations
 
 import glob
 import os
-import select
+import re
 import stat
+import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from edge_runtime.errors import ImageError
 from edge_runtime.images.limits import MAX_BYTES
 
-_CHUNK = 1 << 16  # bytes per read
+CHUNK = 1 << 16  # bytes per read
 
-# Formats that OpenCV decodes in its usual builds. Other files in folders are skipped.
-SUFFIXES = (
-    *(".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pfm"),
-    *(".pgm", ".pic", ".png", ".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
-)
+# The suffixes of formats that OpenCV decodes in its usual builds. Other files in folders are skipped.
+SUFFIXES = {
+    *("apng", "avif", "bmp", "dib", "exr", "gif", "hdr", "j2c", "j2k", "jfif", "jif", "jp2", "jpc", "jpe"),
+    *("jpeg", "jpf", "jpg", "jpx", "pam", "pbm", "pfm", "pgm", "pic", "pjp", "pjpeg", "png", "pnm", "ppm"),
+    *("ras", "sr", "tif", "tiff", "webp"),
+}
+
+# Written by --annotate into a new folder, so that a later run does not read the copies as images.
+ANNOTATED_MARK = ".edge-digits-annotated"
+
+# What systems and other programs leave in folders, besides hidden files. Lower case.
+_LEAVINGS = {
+    *("#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "__macosx"),
+    *("desktop.ini", "ehthumbs.db", "lost+found", "system volume information", "thumbs.db"),
+}
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+_WRITER_TIMEOUT = 10.0  # s until a program writes to a pipe
+_WRITER_POLL = 0.02  # s
+
+_LONGEST_KIND = 6  # characters of a suffix that is counted by itself
+_MOST_KINDS = 5  # that are listed
+
+
+class Received(str):
+    """The name of an image that has no file: its bytes, `data`, came through standard input."""
+
+    __slots__ = ("data",)
+    data: bytes
 
 
 def expand(
-    arguments: Iterable[str | None], *, recursive: bool = True, skip: Path | None = None
+    arguments: Iterable[str | None],
+    *,
+    recursive: bool = True,
+    listed: bool = False,
+    skip: Path | None = None,
+    skipped: Counter[str] | None = None,
 ) -> Iterator[str | None]:
     """Expand files, folders and globs to the paths of images, sorted within each folder.
 
-    Folders are searched to any depth if `recursive`, each only once even if links form a cycle; the folder
-    `skip` is left out. A folder without images, a glob without a match, and None are passed on unchanged.
+    Folders are searched to any depth if `recursive`, each only once even if links form a cycle. Hidden files
+    and folders, the leavings of other programs, folders of annotated copies, and the folder `skip` are left
+    out unless an argument names them. Other files that are no images are counted in `skipped`, by suffix. A
+    folder without images, a glob without a match, and None are passed on unchanged.
+
+    If `listed`, the arguments are lines that a program has written. These are never globs, and one that
+    consists of dots and slashes is no folder to search: it is more likely from another kind of text.
     """
+    skipped = Counter() if skipped is None else skipped
     for argument in arguments:
-        if argument is None:
-            yield None
-        elif glob.has_magic(argument) and not os.path.lexists(argument):
-            yield from _or_itself(_matches(argument, recursive, skip), argument)
+        if argument is None or (listed and not argument.strip("./\\")):
+            yield argument
+        elif not listed and glob.has_magic(argument) and not os.path.lexists(argument):
+            yield from _or_itself(_matches(argument, recursive, skip, skipped), argument)
         elif os.path.isdir(argument):
-            yield from _or_itself(_walk(argument, recursive, skip), argument)
+            yield from _or_itself(_walk(argument, recursive, skip, skipped), argument)
         else:
             yield argument
 
 
-def _matches(pattern: str, recursive: bool, skip: Path | None) -> Iterator[str]:
+def describe_skipped(skipped: Counter[str]) -> str:
+    """Describe what `expand` has skipped, such as "3 files skipped (heic 2, pdf 1)"; "" if nothing."""
+    count = sum(skipped.values())
+    if not count:
+        return ""
+    kinds = sorted(skipped.items(), key=lambda kind: (-kind[1], kind[0]))
+    others = sum(number for _, number in kinds[_MOST_KINDS:])
+    listed = [*kinds[:_MOST_KINDS], *([("others", others)] if others else [])]
+    return f"{count} file{'' if count == 1 else 's'} skipped ({', '.join(f'{k} {n}' for k, n in listed)})"
+
+
+def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[str]) -> Iterator[str]:
+    named = set(re.split(r"[/\\]", pattern))
+
+    @cache
+    def left_out(folder: str) -> bool:
+        parent, name = os.path.split(folder)
+        if name and name not in named and (_is_leaving(name) or _is_annotated(folder)):
+            return True
+        return bool(name) and left_out(parent)
+
     for match in sorted(glob.iglob(pattern, recursive=True)):
-        if skip and _is_under(match, skip):
+        if skip and is_under(match, skip):
             continue
-        if not os.path.isdir(match):
+        if os.path.isdir(match):
+            # A pattern with ** also matches the files inside these folders.
+            if "**" not in pattern and not left_out(match.rstrip("/" + os.sep)):
+                yield from _walk(match, recursive, skip, skipped)
+            continue
+        parent, name = os.path.split(match)
+        if not left_out(parent) and (name in named or not _is_leaving(name)):
             yield match
-        # A pattern with ** also matches the files inside these folders.
-        elif "**" not in pattern:
-            yield from _walk(match, recursive, skip)
+
+
+def _is_annotated(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, ANNOTATED_MARK))
 
 
 def _or_itself(paths: Iterator[str], name: str) -> Iterator[str]:
@@ -63,7 +126,7 @@ def _or_itself(paths: Iterator[str], name: str) -> Iterator[str]:
     yield from paths
 
 
-def _walk(folder: str, recursive: bool, skip: Path | None) -> Iterator[str]:
+def _walk(folder: str, recursive: bool, skip: Path | None, skipped: Counter[str]) -> Iterator[str]:
     seen: set[tuple[int, int]] = set()
     unreadable: list[str] = []
 
@@ -76,86 +139,141 @@ def _walk(folder: str, recursive: bool, skip: Path | None) -> Iterator[str]:
         except OSError as error:  # deleted since it was listed
             remember(error)
             continue
-        if (status.st_dev, status.st_ino) in seen or (skip and _is_under(parent, skip)):
+        left_out = (skip and is_under(parent, skip)) or (parent != folder and ANNOTATED_MARK in files)
+        if left_out or (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
         prefix = os.path.join(parent, "")
-        for name in sorted(files):
-            if name.lower().endswith(SUFFIXES):
-                yield prefix + name
-        if recursive:
-            folders.sort()
-        else:
-            folders.clear()
+        for name in _images(files, skipped):
+            yield prefix + name
+        folders[:] = sorted(name for name in folders if not _is_leaving(name)) if recursive else []
     yield from unreadable
 
 
-def _is_under(path: str, folder: Path) -> bool:
+def _images(files: list[str], skipped: Counter[str]) -> list[str]:
+    """The names of the images among the files of a folder, sorted. Counts the others in `skipped`."""
+    images = []
+    for name in files:
+        if name[0] == ".":
+            continue
+        _, dot, suffix = name.rpartition(".")
+        if dot and (suffix in SUFFIXES or suffix.lower() in SUFFIXES):
+            images.append(name)
+        elif not _is_leaving(name):
+            plain = suffix.isascii() and suffix.isalnum() and not suffix.isdigit()
+            known = dot and plain and len(suffix) <= _LONGEST_KIND
+            skipped[suffix.lower() if known else "others" if dot else "without suffix"] += 1
+    images.sort()
+    return images
+
+
+def _is_leaving(name: str) -> bool:
+    """Whether a file or folder is hidden, or something that other programs leave behind."""
+    return (name.startswith(".") and name.strip(".") != "") or name.lower() in _LEAVINGS
+
+
+def is_under(path: str, folder: Path) -> bool:
+    """Whether a path is a folder or inside it, once all links are followed."""
     top = os.path.realpath(folder)
-    return os.path.commonpath([top, os.path.realpath(path)]) == top
-
-
-def read_list(stream: int) -> Iterator[str | None]:
-    """Read names from a file descriptor: one per line, or separated by null bytes as by `find -print0`.
-
-    Yields None when the next name has not been written yet, because the writer may be waiting for results.
-    """
-    rest, end = b"", b"\n"
-    while True:
-        if not _ready(stream):
-            yield None
-        data = os.read(stream, _CHUNK)
-        if b"\0" in data:
-            end = b"\0"
-        *names, rest = (rest + data).split(end)
-        for name in names if data else [rest]:
-            if name := name.removesuffix(b"\r"):
-                yield os.fsdecode(name)
-        if not data:
-            return
-
-
-def _ready(stream: int) -> bool:
     try:
-        return bool(select.select([stream], [], [], 0)[0])
-    except OSError:  # on Windows, select works for sockets only
-        return True
+        return os.path.commonpath([top, os.path.realpath(path)]) == top
+    except ValueError:  # on different drives
+        return False
 
 
 def read_file(path: str | Path) -> bytes:
-    """Read a whole file.
+    """Read a whole file, or all that comes through a pipe.
 
-    Raises `ImageError` if it cannot be read, is not a regular file, or is larger than `MAX_BYTES`.
+    Raises `ImageError` if it cannot be read, is a folder or a device, or is larger than `MAX_BYTES`.
     """
+    if isinstance(path, Received):
+        check_length(len(path.data))
+        return path.data
+    if path == "":
+        raise ImageError("an empty file name")
     try:
         handle = os.open(path, _OPEN_FLAGS)
         try:
-            data = os.read(handle, _CHUNK)
-            # A small file is complete now. Looking up its type and size as well would take a fifth longer.
-            return data if 0 < len(data) < _CHUNK else data + _read_rest(handle, len(data))
+            return _read_all(handle)
         finally:
             os.close(handle)
-    except IsADirectoryError as error:
-        raise ImageError("a folder that contains no images") from error
     except OSError as error:
+        # Windows refuses permission to open a folder.
+        if isinstance(error, IsADirectoryError) or (os.name == "nt" and os.path.isdir(path)):
+            raise ImageError(_describe_folder(str(path))) from error
+        if isinstance(error, FileNotFoundError) and "://" in str(path):
+            raise ImageError("an address, not a file; download the image first") from error
         raise ImageError((error.strerror or str(error)).lower()) from error
     except ValueError as error:  # a null byte in the name
         raise ImageError(f"not a file name: {error}") from error
 
 
-def _read_rest(handle: int, position: int) -> bytes:
-    """Read an open regular file from `position` to its end."""
+def check_length(length: int) -> None:
+    """Raise `ImageError` if a file of `length` bytes is larger than `MAX_BYTES`."""
+    if length > MAX_BYTES:
+        raise ImageError(
+            f"{length / 1e9:.1f} GB, over the limit of {MAX_BYTES / 1e9:.0f} GB; scale the image down first"
+        )
+
+
+def _describe_folder(folder: str) -> str:
+    if next(_walk(folder, True, None, Counter()), None) is None:
+        return "a folder that contains no images"
+    return "a folder, not an image; give the paths of its images"
+
+
+def _read_all(handle: int) -> bytes:
+    try:
+        data = os.read(handle, CHUNK)
+    except BlockingIOError:  # a pipe whose writer is slow
+        data = b""
+    # A small file is complete now. Looking up its type and size as well would take a fifth longer.
+    if 0 < len(data) < CHUNK and _has_position(handle):
+        return data
     status = os.fstat(handle)
+    if stat.S_ISFIFO(status.st_mode):
+        return _read_pipe(handle, data)
     if not stat.S_ISREG(status.st_mode):
         raise ImageError("not a regular file; give an image file or a folder")
-    if status.st_size > MAX_BYTES:
-        raise ImageError(
-            f"{status.st_size / 1e9:.1f} GB, over the limit of {MAX_BYTES / 1e9:.0f} GB; "
-            "scale the image down first"
-        )
-    parts = []
+    check_length(status.st_size)
+    parts, position = [data], len(data)
     while position < status.st_size and (part := os.read(handle, status.st_size - position)):
         parts.append(part)
         position += len(part)
     return b"".join(parts)
+
+
+def _has_position(handle: int) -> bool:
+    """Whether an open file is no pipe, in which the next bytes may not have been written yet."""
+    try:
+        os.lseek(handle, 0, os.SEEK_CUR)
+    except OSError:
+        return False
+    return True
+
+
+def _read_pipe(handle: int, start: bytes) -> bytes:
+    """Read a pipe, from which `start` has been read, to its end, at the writer's pace.
+
+    Raises `ImageError` if no program writes to it, or more than `MAX_BYTES` come.
+    """
+    parts, length = [start], len(start)
+    deadline = time.monotonic() + _WRITER_TIMEOUT
+    while True:
+        check_length(length)
+        try:
+            part = os.read(handle, CHUNK)
+        except BlockingIOError:
+            # There is a writer now. From here on, reading waits for it, and ends when it closes the pipe.
+            os.set_blocking(handle, True)
+            continue
+        if part:
+            parts.append(part)
+            length += len(part)
+        elif length:
+            return b"".join(parts)
+        elif time.monotonic() > deadline:
+            raise ImageError("a pipe through which nothing came; write an image to it")
+        else:
+            time.sleep(_WRITER_POLL)

@@ -6,6 +6,7 @@ The seconds that each stage took come with the result.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -183,7 +184,7 @@ class Pipeline:
 
 def source_name(image: Image) -> str:
     """The path of an image, "" for an array."""
-    return "" if isinstance(image, np.ndarray) else str(image)
+    return os.fsdecode(image) if isinstance(image, (str, os.PathLike)) else ""
 
 
 def _box(left: float, top: float, right: float, bottom: float) -> Box:

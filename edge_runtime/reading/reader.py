@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,8 @@ from edge_runtime.results import Reading, TileReadings
 
 _MAX_WAIT = 0.25  # s for which results are held back to fill a batch
 _AHEAD = 4  # images per thread that are prepared ahead of time
+
+_NO_IMAGE: Any = object()  # a None among the images of `read_many`; `read_batches` gives None another meaning
 
 
 class DigitReader:
@@ -39,20 +43,26 @@ class DigitReader:
     def read(self, image: Image) -> Reading:
         """Read one image: a path, or an array as `decode.to_grey` accepts it (colour is BGR).
 
-        Raises `ImageError` when it cannot be read.
+        Raises `ImageError` when it cannot be read, or is neither a path nor an array.
         """
-        (reading,) = self._finish([self._prepare(image)])
+        try:
+            (reading,) = self._finish([self._prepare(image)])
+        except ImageError as error:
+            name = source_name(image)
+            raise ImageError(f"{name}: {error}" if name else str(error)) from error
         return reading
 
     def read_many(self, images: Iterable[Image]) -> Iterator[Reading]:
-        """Read images as they come and yield their readings in the same order.
+        """Read images as they come and yield their readings in the same order, one for each.
 
-        An image that cannot be read gives a `Reading` with an "error: ..." status, and the rest is read.
-        Small images are classified together, several threads decode and search images side by side, and
-        memory does not grow with the number of images.
+        An image that cannot be read gives a `Reading` with an "error: ..." status, and the rest is read. So
+        does anything that is neither a path nor an array, such as None. Small images are classified together,
+        several threads decode and search images side by side, and memory does not grow with the number of
+        images. Raises `ImageError` when `images` is a single image, or cannot be iterated over.
         """
-        for batch in self.read_batches(images):
-            yield from batch
+        _check_many(images)
+        batches = self.read_batches(_NO_IMAGE if image is None else image for image in images)
+        return (reading for batch in batches for reading in batch)
 
     def read_batches(self, images: Iterable[Image | None]) -> Iterator[list[Reading]]:
         """Read as `read_many` does, but yield the readings in the batches in which they are finished.
@@ -85,6 +95,9 @@ class DigitReader:
 
     def _prepare(self, image: Image) -> Page:
         """Run the stages that gain nothing from a batch of images."""
+        _check_one(image)
+        if isinstance(image, np.ndarray) and type(image) is not np.ndarray:
+            image = np.asarray(image)  # a matrix stays two-dimensional, whatever is done with it
         page = self._pipeline.preprocess(image)
         if not page.may_be_tile:
             self._search(page)
@@ -126,3 +139,45 @@ class DigitReader:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+
+
+def _check_one(image: object) -> None:
+    """Raise `ImageError` if an object is neither a path nor an array."""
+    if isinstance(image, (str, os.PathLike, np.ndarray)):
+        return
+    if image is None or image is _NO_IMAGE:
+        raise ImageError(
+            "None is not an image; cv2.imread returns it for a file that it cannot read: give the path"
+        )
+    kind = _kind(image)
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        raise ImageError(
+            f"{kind} is neither a path nor an array; decode an image file's bytes with "
+            "cv2.imdecode(numpy.frombuffer(data, numpy.uint8), cv2.IMREAD_COLOR)"
+        )
+    if hasattr(image, "read"):
+        raise ImageError(f"{kind} is neither a path nor an array; give the path of the file")
+    raise ImageError(f"{kind} is neither a path nor an array; convert it to a NumPy array, grey or BGR")
+
+
+def _check_many(images: object) -> None:
+    """Raise `ImageError` if an object is a single image instead of several."""
+    if isinstance(images, (str, os.PathLike)):
+        raise ImageError(
+            f"{os.fspath(images)!r} is one path, and read_many takes several; use read, or give a list"
+        )
+    if isinstance(images, np.ndarray) and (
+        images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
+    ):
+        raise ImageError(
+            f"an array of shape {images.shape} is one image, and read_many takes several; use read, or "
+            "give a list"
+        )
+    if isinstance(images, (bytes, bytearray, memoryview)) or hasattr(images, "read"):
+        raise ImageError(f"{_kind(images)} is no list of images; give a list of paths or arrays")
+    if not isinstance(images, Iterable):
+        raise ImageError(f"{_kind(images)} is no list of images; give a list of paths or arrays, or use read")
+
+
+def _kind(value: object) -> str:
+    return f"an object of type {type(value).__name__}"

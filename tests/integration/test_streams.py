@@ -214,8 +214,7 @@ def test_a_silent_stream_is_reported():
     program = (
         "from edge_runtime.live.sources import base; base.OPEN_TIMEOUT = 0.3; stream = base.stream_timeouts\n"
         "base.CLOSE_TIMEOUT = 0.1\n"
-        "from edge_runtime.live.sources import devices\n"
-        "devices.stream_timeouts = lambda: (stream()[0], 3000, *stream()[2:])\n"
+        "base.stream_timeouts = lambda: (stream()[0], 3000, *stream()[2:])\n"
         "from edge_runtime.cli.process import run; run()"
     )
     with silent_server() as (url, _):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from edge_runtime.errors import SourceError
-from edge_runtime.live.sources import devices
+from edge_runtime.images import paths
+from edge_runtime.live.sources import devices, network, servers
 from edge_runtime.live.sources.base import CaptureRequest, Frames
 from edge_runtime.live.sources.files import FolderFrames, VideoFrames
 from edge_runtime.live.sources.reconnecting import LiveFrames
 
 _VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")  # other URLs are streams
+_ANIMATED = {"apng", "gif", "png"}  # images that may have many frames
 _MAX_CAMERA_DIGITS = 4  # longer numbers overflow in OpenCV
 
 
 def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bool = False) -> Frames:
-    """Open a camera (number, device path or `picamera`), a stream's URL, a video file or a folder of images.
+    """Open a camera (number, device path, `picamera`), a stream's or image's URL, a video, or a folder.
 
     Frames of videos and folders are returned as fast as they are read, or at their frame rate if `paced`.
     Raises `SourceError` when the source cannot be opened or does not support the `request`, and
@@ -33,20 +35,28 @@ def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bo
         if request.size:
             raise SourceError(f"{source}: the images of a folder keep their own size; leave out --size")
         return FolderFrames(source, request.rate, paced=paced)
-    is_url = "://" in source
-    name = _name_url(source) if is_url else source
     if request.size or request.rate:
-        raise SourceError(f"{name}: only cameras have a choice of formats; leave out --size and --fps")
-    if is_url:
-        if name.lower().startswith(("http://", "https://")) and name.lower().endswith(_VIDEO_SUFFIXES):
-            return VideoFrames(source, name, paced=paced)
-        return LiveFrames(name, lambda: devices.Stream(source), request)
+        raise SourceError(f"{source}: only cameras have a choice of formats; leave out --size and --fps")
+    if "://" in source:
+        return _open_address(source, request, paced=paced)
     if not os.path.isfile(source):
         raise SourceError(
             f"{source}: no such video or folder; other sources are a camera's number or device path, "
             f"{devices.PICAMERA}, or a URL"
         )
+    suffix = source.rpartition(".")[2].lower()
+    if suffix in paths.SUFFIXES - _ANIMATED:
+        raise SourceError(f"{source} is an image, not a video; use edge-digits read instead")
     return VideoFrames(source, source, paced=paced)
+
+
+def _open_address(source: str, request: CaptureRequest, *, paced: bool) -> Frames:
+    """Open a stream, a camera's still image, or a video on a web server."""
+    # Passwords and keys must not appear on the screen, in the log or on the page.
+    name = servers.public_name(source)
+    if servers.is_http(source) and urlsplit(source).path.lower().endswith(_VIDEO_SUFFIXES):
+        return VideoFrames(source, name, paced=paced)
+    return LiveFrames(name, lambda: network.connect(source), request)
 
 
 def _open_device(source: str, request: CaptureRequest) -> Frames:
@@ -59,20 +69,3 @@ def _open_device(source: str, request: CaptureRequest) -> Frames:
     number = int(source)
     path = f"/dev/video{number}" if sys.platform == "linux" else ""
     return LiveFrames(name, lambda: devices.Device(number, path, request), request, device=path)
-
-
-def _name_url(url: str) -> str:
-    """The URL without what must not appear on the screen, in the log or on the page: passwords and keys.
-
-    Raises `SourceError` where it cannot tell what is the password.
-    """
-    try:
-        address = urlsplit(url)
-        _ = address.port
-    except ValueError as error:  # with a / in the password, what comes before it would be the port
-        scheme = url.partition("://")[0]
-        raise SourceError(
-            f"the address after {scheme}:// is invalid; write special characters of a user name or password "
-            "as %2F for /, %3F for ?, %23 for #, %40 for @"
-        ) from error
-    return urlunsplit((address.scheme, address.netloc.rpartition("@")[2], address.path, "", ""))

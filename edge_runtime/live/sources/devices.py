@@ -1,4 +1,4 @@
-"""Webcams, streams and Raspberry Pi cameras, opened with OpenCV or Picamera2; and the list of cameras."""
+"""Webcams and Raspberry Pi cameras, opened with OpenCV or Picamera2; and the list of cameras."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError, SourceError
-from edge_runtime.live.sources.base import CaptureRequest, stream_timeouts
+from edge_runtime.live.sources.base import CaptureRequest
 
 PICAMERA = "picamera"  # the source's name
 _PICAMERA_SIZE = (640, 480)  # px, unless requested otherwise
@@ -27,22 +27,26 @@ _TRIED = 4  # camera numbers that are tried where the system has no list of came
 _MAX_RAW_PIXELS = 640 * 480  # USB 2 has the bandwidth for about 30 uncompressed images/s of this size
 
 
-class _OpenCVCapture:
+class OpenCVCapture:
     """A device or stream that OpenCV has opened."""
+
+    slow = False
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture = capture
         self.rate = float(capture.get(cv2.CAP_PROP_FPS))
 
     def read(self) -> NDArray[np.uint8] | None:
+        """Wait for the next image, BGR uint8 `(H, W, 3)`; None when there are no more."""
         good, image = self._capture.read()
         return np.asarray(image, np.uint8) if good else None
 
     def release(self) -> None:
+        """Close it."""
         self._capture.release()
 
 
-class Device(_OpenCVCapture):
+class Device(OpenCVCapture):
     """A webcam, opened by its number or device path. `path` is "" where devices have no files."""
 
     def __init__(self, target: int | str, path: str, request: CaptureRequest) -> None:
@@ -65,19 +69,10 @@ class Device(_OpenCVCapture):
         super().__init__(capture)
 
 
-class Stream(_OpenCVCapture):
-    """An HTTP or RTSP stream, read by FFmpeg, which gives up on a silent server after `stream_timeouts`."""
-
-    def __init__(self, url: str) -> None:
-        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, stream_timeouts())
-        if not capture.isOpened():
-            capture.release()
-            raise SourceError("cannot be opened; is the address correct, and does it serve a stream?")
-        super().__init__(capture)
-
-
 class PiCamera:
     """A ribbon-cable (CSI) camera of a Raspberry Pi, through Picamera2 and libcamera."""
+
+    slow = False
 
     def __init__(self, request: CaptureRequest) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -14,13 +15,14 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError, SourceError
 from edge_runtime.images import decode, paths
-from edge_runtime.live.sources import base
+from edge_runtime.live.sources import base, container, servers
 from edge_runtime.live.sources.base import Frame, Frames
+from edge_runtime.live.sources.servers import WebAddress
 
 _FOLDER_RATE = 10.0  # images/s, by default
 _VIDEO_RATE = 30.0  # frames/s, where the file gives no plausible one
-_MAX_VIDEO_RATE = 1000.0  # frames/s; a higher rate is an error in the file
-_COMPLETE = 0.9  # a file with less than this share of its claimed frames is damaged; claims are inexact
+_MAX_VIDEO_RATE = 500.0  # frames/s; a higher rate is that of the timestamps, where frames have no fixed rate
+_COMPLETE = 0.9  # a video with at least this share of its claimed frames or seconds is whole
 
 _Result = TypeVar("_Result")
 
@@ -71,7 +73,7 @@ class VideoFrames(_Played):
     """
 
     def __init__(self, source: str, name: str, *, paced: bool = False) -> None:
-        self._remote = "://" in source
+        self._source, self._remote = source, "://" in source
         self._reading: _Task[tuple[bool, NDArray[np.uint8] | None]] | None = None
         opening = _Task(lambda: _open_video(source, remote=self._remote))
         try:
@@ -80,6 +82,8 @@ class VideoFrames(_Played):
             if opening.is_alive():
                 base.wait_at_exit(opening)
         if opening.result is None:
+            if servers.is_http(source) and (reason := WebAddress(source).refusal()):
+                raise SourceError(f"{name}: {reason}")
             raise SourceError(f"{name} cannot be opened as a video")
         self._capture = opening.result
         rate = self._capture.get(cv2.CAP_PROP_FPS)
@@ -89,7 +93,21 @@ class VideoFrames(_Played):
         width, height = (
             round(self._capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         )
-        self.capture_format = base.describe_format(width, height, self._rate)
+        self.capture_format = base.describe_format(width, height, rate if rate <= _MAX_VIDEO_RATE else 0)
+
+    def _describe_end(self) -> str:
+        """What is wrong with a video that has ended, "" if nothing is."""
+        # The number of frames is often an estimate from the length of the sound and the highest rate, and
+        # an edit list may leave out frames that are there. So the file must look incomplete as well.
+        claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        seconds = claimed / (self._capture.get(cv2.CAP_PROP_FPS) or self._rate)
+        played = self._last + 1 / self._rate
+        short = self._number < _COMPLETE * claimed and played < _COMPLETE * seconds
+        if short and (self._remote or container.is_cut_off(self._source)):
+            return f"ends after {played:.1f} of {seconds:.1f} s; is it damaged?"
+        if self._number == 1:
+            return "a single image, and numbers are confirmed over several; use edge-digits read instead"
+        return ""
 
     def _read(self, timeout: float) -> tuple[NDArray[np.uint8], float] | None:
         read = self._read_remote(timeout) if self._remote else self._capture.read()
@@ -97,10 +115,7 @@ class VideoFrames(_Played):
             return None
         good, image = read
         if not good:
-            claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-            if self._number < _COMPLETE * claimed:
-                self.problem = f"ends after {self._number} of {claimed:.0f} frames; is it damaged?"
-            self.ended = True
+            self.problem, self.ended = self._describe_end(), True
             return None
         # Videos from phones and our own recordings have timestamps; some formats have only a frame rate.
         timestamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
@@ -163,13 +178,17 @@ class FolderFrames(_Played):
     def __init__(self, folder: str, rate: float | None = None, *, paced: bool = False) -> None:
         rate = rate or _FOLDER_RATE
         super().__init__(folder, rate, paced=paced)
-        self._paths = paths.expand([folder], recursive=False)
+        self._skipped: Counter[str] = Counter()
+        self._paths = paths.expand([folder], recursive=False, skipped=self._skipped)
         self.capture_format = f"images at {rate:g} fps"
 
     def _read(self, timeout: float) -> tuple[NDArray[np.uint8], float] | None:
         path = next(self._paths, None)
         if path is None:
-            self.problem, self.ended = "", True
+            # What was skipped is reported before the end: at the end, a problem would be an error.
+            self.problem = paths.describe_skipped(self._skipped)
+            self.ended = not self.problem
+            self._skipped.clear()
             return None
         try:
             return decode.decode_colour(paths.read_file(path)), self._number / self._rate

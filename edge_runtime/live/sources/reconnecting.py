@@ -25,6 +25,7 @@ class Capture(Protocol):
     """An open device or stream."""
 
     rate: float  # frames/s as it reports them, 0 if unknown
+    slow: bool  # whether every image may take as long as the first one
 
     def read(self) -> NDArray[np.uint8] | None:
         """Wait for the next image, BGR uint8 `(H, W, 3)`; None when there are no more."""
@@ -38,7 +39,8 @@ class LiveFrames(Frames):
 
     A thread of its own empties the camera's buffer, so a slow reader skips frames and does not fall behind.
     Raises `SourceError` when no first frame arrives. A source is lost when it ends, fails, or delivers no
-    image for `base.FRAME_TIMEOUT`. Then `problem` is the reason, and `next` reconnects after a pause.
+    image for `base.FRAME_TIMEOUT`, or `base.OPEN_TIMEOUT` if it is slow. Then `problem` is the reason, and
+    `next` reconnects after a pause.
 
     `connect` opens the capture and may block. `device` is the path that disappears when the camera is
     unplugged, "" if there is none.
@@ -106,7 +108,8 @@ class LiveFrames(Frames):
         if self._unplugged():
             return "unplugged"
         waited = time.perf_counter() - connection.last_active
-        patience = base.FRAME_TIMEOUT if connection.delivered else base.OPEN_TIMEOUT
+        quick = connection.delivered and not connection.slow
+        patience = base.FRAME_TIMEOUT if quick else base.OPEN_TIMEOUT
         return f"no image for {waited:.0f} s" if waited > patience else ""
 
     def _unplugged(self) -> bool:
@@ -166,7 +169,7 @@ class _Connection(threading.Thread):
         self.failure: Exception | None = None
         self.delivered, self.abandoned = False, False
         self.began = self.last_active = time.perf_counter()
-        self.rate = 0.0
+        self.rate, self.slow = 0.0, False
 
     def run(self) -> None:
         """Capture images; errors end up in `failure`, since nothing would catch them in this thread."""
@@ -175,6 +178,7 @@ class _Connection(threading.Thread):
         except Exception as error:
             self._fail(error)
             return
+        self.slow = capture.slow
         try:
             while not self.abandoned:
                 image = capture.read()

@@ -1,9 +1,12 @@
-"""Paths of images: files, folders, globs and lists, and reading whole files."""
+"""Paths of images: files, folders and globs, and reading whole files and pipes."""
 
 from __future__ import annotations
 
 import errno
 import os
+import threading
+import time
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -121,22 +124,112 @@ def test_a_huge_file_is_rejected_unread(tmp_path):
         paths.read_file(tmp_path / "huge.png")
 
 
-def test_a_list_is_read_while_it_is_written():
-    reading, writing = os.pipe()
-    names = paths.read_list(reading)
-    os.write(writing, b"a.png\nb")
-    assert next(names) == "a.png"
-    assert next(names) is None
-    os.write(writing, b".png\r\n\nlast.png")
-    assert next(names) == "b.png"
-    os.close(writing)
-    assert [name for name in names if name] == ["last.png"]
-    os.close(reading)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("sizes", [[5], [5, 2**16, 1], [2**16, 5], [300_000]], ids=str)
+def test_a_pipe_is_read_whole_at_the_pace_of_its_writer(sizes, tmp_path):
+    parts = [np.random.default_rng(size).bytes(size) for size in sizes]
+    os.mkfifo(tmp_path / "pipe")
+
+    def write():
+        time.sleep(0.05)  # the pipe has no writer at first
+        with (tmp_path / "pipe").open("wb", buffering=0) as pipe:
+            for part in parts:
+                time.sleep(0.05)
+                pipe.write(part)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert paths.read_file(tmp_path / "pipe") == b"".join(parts)
+    writer.join()
 
 
-def test_names_may_be_separated_by_null_bytes():
-    reading, writing = os.pipe()
-    os.write(writing, b"a b.png\0with\nbreak.png\0")
-    os.close(writing)
-    assert [name for name in paths.read_list(reading) if name] == ["a b.png", "with\nbreak.png"]
-    os.close(reading)
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_have_limits(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr(paths, "_WRITER_TIMEOUT", 0.05)
+    with pytest.raises(ImageError, match="a pipe through which nothing came"):
+        paths.read_file(tmp_path / "pipe")
+    monkeypatch.setattr(paths, "MAX_BYTES", 10)
+    with (tmp_path / "pipe").open("r+b", buffering=0) as pipe:
+        pipe.write(b"x" * 11)
+        with pytest.raises(ImageError, match="over the limit"):
+            paths.read_file(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        pytest.param("in", "a folder, not an image; give the paths of its images", id="folder"),
+        pytest.param("empty", "a folder that contains no images", id="empty folder"),
+        pytest.param("", "an empty file name", id="empty name"),
+        pytest.param("a\0b", "not a file name", id="null byte"),
+        pytest.param(os.devnull, "not a regular file", id="device"),
+        pytest.param("http://cam/a.png", "an address, not a file; download the image first", id="address"),
+    ],
+)
+def test_what_is_no_file_is_rejected_with_the_reason(path, message, tree):
+    with pytest.raises(ImageError, match=message):
+        paths.read_file(path)
+
+
+@pytest.fixture
+def phone(tmp_path, monkeypatch):
+    """A folder as phones, Macs, NAS servers and notebooks fill it, and the copies of an earlier run."""
+    for name in (
+        *("a.jpg", "b.jfif", "c.JPE", "d.pnm", "e.tif", "sub.d/f.JP2"),
+        *("x.HEIC", "y.heic", "scan.pdf", "notes", "v1.20251126"),
+        *("._a.jpg", ".hidden.png", ".DS_Store", "Thumbs.db", "desktop.ini", ".thumbnails/t.png"),
+        *(".ipynb_checkpoints/a-checkpoint.jpg", "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "__MACOSX/._a.jpg"),
+        *("checked/phone/a.jpg", f"checked/{paths.ANNOTATED_MARK}"),
+    ):
+        path = tmp_path / "phone" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "phone"
+
+
+IMAGES = [f"phone/{name}" for name in ("a.jpg", "b.jfif", "c.JPE", "d.pnm", "e.tif", "sub.d/f.JP2")]
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        pytest.param("phone", IMAGES, id="folder"),
+        pytest.param("phone/*.jpg", ["phone/a.jpg"], id="glob"),
+        pytest.param("phone/**/*.jpg", ["phone/a.jpg"], id="recursive glob"),
+        pytest.param("pho*", IMAGES, id="glob of folders"),
+        pytest.param("phone/@*", ["phone/@*"], id="glob of leavings"),
+        pytest.param("phone/ch*/", ["phone/ch*/"], id="glob of annotated copies"),
+        pytest.param("phone/._a.jpg", ["phone/._a.jpg"], id="named file"),
+        pytest.param("phone/.thumbnails", ["phone/.thumbnails/t.png"], id="named hidden folder"),
+        pytest.param("phone/@eaDir/**/*.jpg", ["phone/@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg"], id="in a glob"),
+        pytest.param("phone/checked", ["phone/checked/phone/a.jpg"], id="named annotated copies"),
+    ],
+)
+def test_leavings_of_other_programs_are_read_only_if_they_are_named(argument, expected, phone):
+    assert list(paths.expand([argument])) == expected
+
+
+def test_files_that_are_no_images_are_counted_by_kind(phone):
+    skipped = Counter()
+    assert list(paths.expand(["phone"], skipped=skipped)) == IMAGES
+    assert paths.describe_skipped(skipped) == "5 files skipped (heic 2, others 1, pdf 1, without suffix 1)"
+
+
+@pytest.mark.parametrize(
+    ("skipped", "text"),
+    [
+        ({}, ""),
+        ({"heic": 1}, "1 file skipped (heic 1)"),
+        (dict.fromkeys("abcdefg", 3), "21 files skipped (a 3, b 3, c 3, d 3, e 3, others 6)"),
+    ],
+)
+def test_skipped_files_are_described(skipped, text):
+    assert paths.describe_skipped(Counter(skipped)) == text
+
+
+def test_lines_of_a_list_are_no_globs_and_do_not_name_the_working_directory(tree):
+    names = [".", "./", "/", "..", "*", "**/*", None, "in", "b.png"]
+    expected = [".", "./", "/", "..", "*", "**/*", None, "in/c.png", "in/deep/d.webp", "b.png"]
+    assert list(paths.expand(names, listed=True)) == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Box, Digit, ImageError, OutputError, Reading
+from edge_runtime.images.paths import ANNOTATED_MARK
 from edge_runtime.outputs.annotated import AnnotatedImages
 
 
@@ -25,7 +27,27 @@ def test_annotated_images_mirror_their_sources(image_file, tmp_path, monkeypatch
         # The sides of the box, and nothing below or beside it; the label is above.
         assert (rows.max(), columns.min(), columns.max()) == pytest.approx((119, 40, 99), abs=3)
         assert not changed[60:110, 50:90].any()
-    assert sorted(path.name for path in Path("out").rglob("*") if path.is_file()) == ["1.jpg", "1.webp.png"]
+    saved = sorted(path.name for path in Path("out").rglob("*") if path.is_file())
+    assert saved == [ANNOTATED_MARK, "1.jpg", "1.webp.png"]
+
+
+def test_only_new_folders_are_marked(image_file, tmp_path):
+    """A folder that holds anything else may be somebody's images, which must be read."""
+    source = str(image_file("a.png"))
+    (tmp_path / "empty").mkdir()
+    for name, marked in (("new", True), ("empty", True), ("scans", False)):
+        image_file("scans/b.png")
+        for _ in range(2):
+            AnnotatedImages(tmp_path / name).write(Reading(source))
+        assert (tmp_path / name / ANNOTATED_MARK).exists() == marked
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_images_from_pipes_cannot_be_annotated(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for source in (str(tmp_path / "pipe.png"), "-"):
+        with pytest.raises(ImageError, match="came through a pipe"):
+            AnnotatedImages(tmp_path / "out").write(Reading(source))
 
 
 @pytest.mark.parametrize(
