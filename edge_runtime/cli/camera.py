@@ -75,5 +75,5 @@ def camera(options: argparse.Namespace) -> int:
         if not count and frames.ended:
             raise SourceError(f"{frames.name} contains no images")
         seconds = time.perf_counter() - started
-    print_message(f"{count} frames in {seconds:.1f} s")
+    print_message(f"{count} frame{'' if count == 1 else 's'} in {seconds:.1f} s")
     return 1 if failed or recorder.failed or (frames.ended and frames.problem) else 0

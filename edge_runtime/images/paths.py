@@ -23,9 +23,9 @@ CHUNK = 1 << 16  # bytes per read
 
 # The suffixes of formats that OpenCV decodes in its usual builds. Other files in folders are skipped.
 SUFFIXES = {
-    *("apng", "avif", "bmp", "dib", "exr", "gif", "hdr", "j2c", "j2k", "jfif", "jif", "jp2", "jpc", "jpe"),
-    *("jpeg", "jpf", "jpg", "jpx", "pam", "pbm", "pfm", "pgm", "pic", "pjp", "pjpeg", "png", "pnm", "ppm"),
-    *("ras", "sr", "tif", "tiff", "webp"),
+    *(".apng", ".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".j2c", ".j2k", ".jfif", ".jif", ".jp2"),
+    *(".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".pam", ".pbm", ".pfm", ".pgm", ".pic", ".pjp"),
+    *(".pjpeg", ".png", ".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
 }
 
 # Written by --annotate into a new folder, so that a later run does not read the copies as images.
@@ -50,6 +50,7 @@ class Received(str):
 
     __slots__ = ("data",)
     data: bytes
+    hint = "standard input takes paths, one per line, or the bytes of an image"
 
 
 def expand(
@@ -94,12 +95,12 @@ def describe_skipped(skipped: Counter[str]) -> str:
 
 
 def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[str]) -> Iterator[str]:
-    named = set(re.split(r"[/\\]", pattern))
+    named = set(re.split(r"[/\\]", pattern))  # a hidden file or folder matches only where it is named
 
     @cache
     def left_out(folder: str) -> bool:
         parent, name = os.path.split(folder)
-        if name and name not in named and (_is_leaving(name) or _is_annotated(folder)):
+        if name and name not in named and (name.lower() in _LEAVINGS or _is_annotated(folder)):
             return True
         return bool(name) and left_out(parent)
 
@@ -112,7 +113,7 @@ def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[
                 yield from _walk(match, recursive, skip, skipped)
             continue
         parent, name = os.path.split(match)
-        if not left_out(parent) and (name in named or not _is_leaving(name)):
+        if not left_out(parent) and (name in named or name.lower() not in _LEAVINGS):
             yield match
 
 
@@ -139,33 +140,27 @@ def _walk(folder: str, recursive: bool, skip: Path | None, skipped: Counter[str]
         except OSError as error:  # deleted since it was listed
             remember(error)
             continue
-        left_out = (skip and is_under(parent, skip)) or (parent != folder and ANNOTATED_MARK in files)
+        # Without a call for each file: there may be a million.
+        images = [name for name in files if name[name.rfind(".") :].lower() in SUFFIXES and name[0] != "."]
+        others = set(files).difference(images) if len(images) < len(files) else ()
+        left_out = (skip and is_under(parent, skip)) or (parent != folder and ANNOTATED_MARK in others)
         if left_out or (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
+        skipped.update(_kind(name) for name in others if not _is_leaving(name))
         prefix = os.path.join(parent, "")
-        for name in _images(files, skipped):
+        for name in sorted(images):
             yield prefix + name
         folders[:] = sorted(name for name in folders if not _is_leaving(name)) if recursive else []
     yield from unreadable
 
 
-def _images(files: list[str], skipped: Counter[str]) -> list[str]:
-    """The names of the images among the files of a folder, sorted. Counts the others in `skipped`."""
-    images = []
-    for name in files:
-        if name[0] == ".":
-            continue
-        _, dot, suffix = name.rpartition(".")
-        if dot and (suffix in SUFFIXES or suffix.lower() in SUFFIXES):
-            images.append(name)
-        elif not _is_leaving(name):
-            plain = suffix.isascii() and suffix.isalnum() and not suffix.isdigit()
-            known = dot and plain and len(suffix) <= _LONGEST_KIND
-            skipped[suffix.lower() if known else "others" if dot else "without suffix"] += 1
-    images.sort()
-    return images
+def _kind(name: str) -> str:
+    """The suffix of a file by which it is counted."""
+    _, dot, suffix = name.rpartition(".")
+    known = len(suffix) <= _LONGEST_KIND and suffix.isascii() and suffix.isalnum() and not suffix.isdigit()
+    return "without suffix" if not dot else suffix.lower() if known else "others"
 
 
 def _is_leaving(name: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError
+from edge_runtime.images.paths import Received
 from edge_runtime.models import manifest
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.pipeline import Image, Page, Pipeline, source_name
@@ -121,7 +122,8 @@ class DigitReader:
         try:
             return self._prepare(image)
         except ImageError as error:
-            return Page(source_name(image), f"error: {error}")
+            hint = f"; {image.hint}" if isinstance(image, Received) else ""
+            return Page(source_name(image), f"error: {error}{hint}")
 
     def _prepare_ahead(self, images: Iterable[Image | None]) -> Iterator[Page | None]:
         """Prepare images in several threads and yield them in order; None stays None."""

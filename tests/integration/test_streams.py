@@ -218,6 +218,7 @@ def test_a_silent_stream_is_reported():
         "from edge_runtime.cli.process import run; run()"
     )
     with silent_server() as (url, _):
+        url = url.replace("http", "rtsp")  # a silent HTTP server is noticed before FFmpeg is asked
         command = (sys.executable, "-c", program, "camera", f"{url}/stream.mjpg", "--no-window")
         with started(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             output, errors = process.communicate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from edge_runtime.errors import SourceError
@@ -14,7 +15,7 @@ from edge_runtime.live.sources.files import FolderFrames, VideoFrames
 from edge_runtime.live.sources.reconnecting import LiveFrames
 
 _VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")  # other URLs are streams
-_ANIMATED = {"apng", "gif", "png"}  # images that may have many frames
+_ANIMATED = {".apng", ".gif", ".png"}  # images that may have many frames
 _MAX_CAMERA_DIGITS = 4  # longer numbers overflow in OpenCV
 
 
@@ -44,8 +45,7 @@ def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bo
             f"{source}: no such video or folder; other sources are a camera's number or device path, "
             f"{devices.PICAMERA}, or a URL"
         )
-    suffix = source.rpartition(".")[2].lower()
-    if suffix in paths.SUFFIXES - _ANIMATED:
+    if Path(source).suffix.lower() in paths.SUFFIXES - _ANIMATED:
         raise SourceError(f"{source} is an image, not a video; use edge-digits read instead")
     return VideoFrames(source, source, paced=paced)
 
@@ -53,7 +53,10 @@ def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bo
 def _open_address(source: str, request: CaptureRequest, *, paced: bool) -> Frames:
     """Open a stream, a camera's still image, or a video on a web server."""
     # Passwords and keys must not appear on the screen, in the log or on the page.
-    name = servers.public_name(source)
+    try:
+        name = servers.public_name(source)
+    except ValueError as error:
+        raise SourceError("the address is not valid; are its brackets correct?") from error
     if servers.is_http(source) and urlsplit(source).path.lower().endswith(_VIDEO_SUFFIXES):
         return VideoFrames(source, name, paced=paced)
     return LiveFrames(name, lambda: network.connect(source), request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import cv2
@@ -30,7 +31,7 @@ def connect(url: str) -> Capture:
         address = WebAddress(url)
         with address.request() as response:
             content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        suffix = urlsplit(url).path.rpartition(".")[2].lower()
+        suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
         if content_type.startswith("image/") or (content_type in _UNKNOWN and suffix in SUFFIXES):
             return StillImage(address)
     try:

@@ -14,6 +14,7 @@ from edge_runtime.live.sources import base
 if TYPE_CHECKING:
     from urllib.request import BaseHandler, HTTPPasswordMgr
 
+_PATIENCE = 0.8  # of the time in which a source must open: how long its server may take for each step
 _RTSP_PORT = 554
 _RTSP_TIMEOUT = 3.0  # s
 _LONGEST_ANSWER = 4096  # bytes of an RTSP answer, whose first line has the status
@@ -64,7 +65,8 @@ class WebAddress:
         from urllib.error import HTTPError
 
         try:
-            return self._opener.open(self._bare, timeout=base.OPEN_TIMEOUT)
+            # Before the source gives up, so that it can say why.
+            return self._opener.open(self._bare, timeout=_PATIENCE * base.OPEN_TIMEOUT)
         except HTTPError as error:
             error.close()
             raise SourceError(f"cannot be opened: {_explain(error.code, self._address)}") from error
@@ -98,9 +100,11 @@ def _login(passwords: HTTPPasswordMgr) -> BaseHandler:
             asked = [each.partition(" ") for each in headers.get_all("WWW-Authenticate", ())]
             challenges = {scheme.lower(): fields for scheme, _, fields in asked}
             if "digest" in challenges:
-                fields = request.parse_http_list(challenges["digest"])
-                digest = request.AbstractDigestAuthHandler(passwords)
-                answer = digest.get_authorization(query, request.parse_keqv_list(fields))
+                try:
+                    fields = request.parse_keqv_list(request.parse_http_list(challenges["digest"]))
+                    answer = request.AbstractDigestAuthHandler(passwords).get_authorization(query, fields)
+                except ValueError:  # a hash function that Python's library does not offer here
+                    return None
                 query.add_unredirected_header("Authorization", f"Digest {answer}")
             elif "basic" in challenges:
                 answer = b64encode(f"{user}:{password}".encode()).decode()

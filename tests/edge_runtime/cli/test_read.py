@@ -156,6 +156,33 @@ def test_annotated_images_are_saved_and_not_read_again(run, scans):
     assert saved == ["a.png", "b.jpg", "c.png"]
 
 
+def test_annotated_images_are_not_read_by_later_runs(run, scans):
+    run("read", "scans", "--annotate", "scans/drawn")
+    for arguments in (["scans"], ["scans", "--annotate", "others"], ["scans/**/*.*"]):
+        code, output, errors = run("read", *arguments)
+        assert (code, errors) == (0, "edge-digits: 3 images, 6 digits\n")
+        assert "drawn" not in output
+    assert run("read", "scans/drawn")[2].startswith("edge-digits: 3 images, ")
+
+
+def test_a_folder_to_be_read_must_not_be_inside_that_of_the_annotated_images(run, scans):
+    for folder in (".", "scans"):
+        code, output, errors = run("read", "scans", "--annotate", folder)
+        assert (code, output) == (2, "")
+        assert errors == (
+            f"edge-digits: --annotate {folder} contains scans, which is to be read; choose another folder\n"
+        )
+
+
+def test_files_of_folders_that_are_no_images_are_counted(run, scans):
+    for name in ("a.heic", "B.HEIC", "scan.pdf", "._a.png"):
+        (scans / name).write_text("x")
+    for options in ([], ["--out", "r.csv"], ["--out", "r.csv", "--resume"]):
+        code, _, errors = run("read", "scans", *options)
+        assert code == 0
+        assert errors.splitlines()[1:] == ["edge-digits: 3 files skipped (heic 2, pdf 1)"]
+
+
 def test_annotating_a_source_onto_itself_is_an_error(run, scans):
     before = (scans / "a.png").read_bytes()
     code, _, errors = run("read", "scans/a.png", "--annotate", ".")
@@ -245,6 +272,35 @@ def test_paths_are_read_from_standard_input(run, scans, monkeypatch):
         code, output, _ = run("read", "-", "--json")
     assert code == 0
     assert [json.loads(line)["digit"] for line in output.splitlines()] == [3, 1, 4, 2, 7]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-8-sig"])
+def test_lists_of_windows_are_read(run, scans, monkeypatch, encoding):
+    """Without the other images of the working directory."""
+    Path("list").write_bytes("scans/a.png\r\nscans/b.jpg\r\n".encode(encoding))
+    with Path("list").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        code, _, errors = run("read", "-", "--json")
+    assert (code, errors) == (0, "edge-digits: 2 images, 5 digits\n")
+
+
+def test_an_image_is_read_from_standard_input(run, scans, monkeypatch):
+    with Path("scans/b.jpg").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        code, output, errors = run("read", "-", "--annotate", "drawn")
+    assert code == 1
+    assert output.splitlines()[1].split()[:2] == ["-", "27"]
+    assert "- cannot be annotated: it came through a pipe" in errors
+
+
+def test_anything_else_on_standard_input_is_one_error(run, scans, monkeypatch):
+    Path("noise").write_bytes(b"\x1f\x8b\x08\0.\n/\n*\n" * 20)
+    with Path("noise").open() as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        code, output, errors = run("read", "-")
+    assert code == 1
+    assert "standard input takes paths, one per line, or the bytes of an image" in output
+    assert errors == "edge-digits: 1 image, 0 digits, 1 unreadable\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs pipes that can be polled")

@@ -32,7 +32,7 @@ class Camera(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == "/moved":
             self.answer(302, location="/snap")
-        elif path == "/missing":
+        elif path.startswith("/missing"):
             self.answer(404)
         elif path == "/page":
             self.answer(200, b"<html></html>", kind="text/html")
@@ -173,8 +173,8 @@ LOGIN = "the camera requires a login; check the user name and password in the ad
         pytest.param("/basic", "", "give it in the address: http://USER:PASSWORD@127", 0, id="no login"),
         pytest.param("/missing", "", "the server has nothing at this address (404)", 0, id="no such address"),
         pytest.param("/page", "", "it serves text/html; give the address of the stream", 0, id="web page"),
-        pytest.param("/basic/a.mp4", "", "cannot be opened as a video", 0, id="no video"),
-        pytest.param("/missing/../basic", "user:s3/cret@", "cannot be opened", 0, id="slash in a password"),
+        pytest.param("/missing/a.mp4", "", "the server has nothing at this address (404)", 0, id="no video"),
+        pytest.param("/basic", "user:s3/cret@", "cannot be opened", 0, id="slash in a password"),
     ],
 )
 def test_refusals_are_explained_without_the_password(server, path, login, reason, passwords):
@@ -215,6 +215,11 @@ def test_refusals_of_rtsp_servers_are_explained(login, status, reason):
         listener.shutdown(socket.SHUT_RDWR)
         thread.join(DEADLINE)
     assert "s3cret" not in str(caught.value)
+
+
+def test_addresses_that_are_not_valid_are_reported():
+    with pytest.raises(SourceError, match="the address is not valid"):
+        open_frames("http://[1/a")
 
 
 @pytest.mark.parametrize(

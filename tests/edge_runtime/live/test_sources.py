@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -251,17 +252,17 @@ def test_a_video_ends_normally_if_its_number_of_frames_was_a_wrong_guess(video, 
 
 @pytest.fixture
 def browser_video(tmp_path):
-    """A WebM as browsers record it: 20 frames at uneven times, in all 1.9 s, with a clock of 1000 Hz."""
+    """A WebM as browsers record it: 20 frames at uneven times, in all 1.7 s, with a clock of 1000 Hz."""
     av = pytest.importorskip("av", reason="needs the extra record")
-    path, times = tmp_path / "browser.webm", [0]
+    path, times, generator = tmp_path / "browser.webm", [0], np.random.default_rng(0)
     for index in range(19):
         times.append(times[-1] + (16, 33, 66, 285)[index % 4])
     with av.open(str(path), "w") as file:
         stream = file.add_stream("libvpx", rate=1000)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
-        for index, moment in enumerate(times):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 10 * index, np.uint8), format="bgr24")
+        for moment in times:
+            frame = av.VideoFrame.from_ndarray(generator.integers(0, 256, (48, 64, 3), np.uint8), "bgr24")
             frame.pts, frame.time_base = moment, Fraction(1, 1000)
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
@@ -287,7 +288,7 @@ def test_a_video_of_variable_rate_that_was_cut_off_is_reported(browser_video, re
         found, problems = read_all(frames)
     assert 0 < len(found) < 15
     assert len(problems) == 1
-    assert problems[0].endswith(" of 1.9 s; is it damaged?")
+    assert problems[0].endswith(" of 1.7 s; is it damaged?")
 
 
 def test_a_single_image_is_no_video(tmp_path):
@@ -456,7 +457,7 @@ def test_a_camera_that_hangs_is_reopened_a_few_times_only(fake, monkeypatch):
         for name in ("FRAME_TIMEOUT", "OPEN_TIMEOUT"):
             monkeypatch.setattr(base, name, 0.1)
         monkeypatch.setattr(reconnecting, "LONGEST_PAUSE", 0.05)
-        assert next_problem(frames) == "no image for 0 s; reconnecting"
+        assert re.fullmatch(r"no image for \d+ s; reconnecting", next_problem(frames))
         wait_for(lambda: frames.next(0.02) is None and "driver does not respond" in frames.problem)
         for _ in range(20):
             assert frames.next(0.02) is None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,10 +40,71 @@ def test_a_file_is_read_as_its_array(reader, image_file):
 
 
 def test_an_unreadable_image_raises(reader, tmp_path):
-    with pytest.raises(ImageError, match="no such file"):
+    with pytest.raises(ImageError, match=f"^{re.escape(str(tmp_path / 'gone.png'))}: no such file"):
         reader.read(tmp_path / "gone.png")
+    with pytest.raises(ImageError, match=f"^{re.escape(str(tmp_path))}: a folder"):
+        reader.read(tmp_path)
     with pytest.raises(ImageError, match="must have shape"):
         reader.read(np.zeros((3, 3, 3, 3)))
+
+
+NO_IMAGES = [
+    pytest.param(None, "None is not an image; cv2.imread returns it", id="None"),
+    pytest.param(b"data", "an object of type bytes is neither a path nor an array; decode", id="bytes"),
+    pytest.param(memoryview(b"data"), "type memoryview is neither", id="memoryview"),
+    pytest.param(io.BytesIO(b"data"), "type BytesIO is neither.*give the path", id="file object"),
+    pytest.param(5, "type int is neither.*convert it to a NumPy array, grey or BGR", id="number"),
+    pytest.param([[0, 1], [1, 0]], "type list is neither", id="nested list"),
+    pytest.param("", "an empty file name", id="empty name"),
+]
+
+
+@pytest.mark.parametrize(("image", "message"), NO_IMAGES)
+def test_what_is_no_image_is_rejected_with_the_reason(reader, image, message):
+    with pytest.raises(ImageError, match=message):
+        reader.read(image)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_input_has_its_own_reading(threads, image_file):
+    """Whatever it is: otherwise all later readings would belong to other images."""
+    images = [each for row in NO_IMAGES for each in (row.values[0], page("7"))]
+    readings = list(DigitReader(threads=threads).read_many([*images, image_file("3.png", "3")]))
+    assert len(readings) == len(images) + 1
+    for reading, row in zip(readings[:-1:2], NO_IMAGES, strict=True):
+        assert re.match(f"error: .*{row.values[1]}", reading.status)
+        assert (reading.source, reading.digits) == ("", ())
+    assert [reading.text for reading in (*readings[1::2], readings[-1])] == [*["7"] * len(NO_IMAGES), "3"]
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        pytest.param("scans/a.png", "'scans/a.png' is one path, and read_many takes several", id="string"),
+        pytest.param(Path("a.png"), "'a.png' is one path", id="path"),
+        pytest.param(np.zeros((9, 9)), r"shape \(9, 9\) is one image", id="grey image"),
+        pytest.param(np.zeros((9, 9, 3)), r"shape \(9, 9, 3\) is one image", id="colour image"),
+        pytest.param(b"data", "type bytes is no list of images", id="bytes"),
+        pytest.param(io.BytesIO(b"data"), "type BytesIO is no list of images", id="file object"),
+        pytest.param(None, "type NoneType is no list of images", id="None"),
+        pytest.param(5, "type int is no list of images", id="number"),
+    ],
+)
+def test_a_single_image_is_no_list_of_images(reader, images, message):
+    with pytest.raises(ImageError, match=message):
+        reader.read_many(images)
+
+
+def test_lists_of_images_may_be_arrays(reader, image_file):
+    names = np.array([str(image_file("4.png", "4")), str(image_file("5.png", "5"))])
+    assert [reading.text for reading in reader.read_many(names)] == ["4", "5"]
+    assert [reading.text for reading in reader.read_many(np.stack([page("6")] * 2))] == ["6", "6"]
+
+
+@pytest.mark.parametrize("kind", [np.matrix, np.ma.masked_array, np.rec.array, np.asfortranarray], ids=str)
+def test_all_kinds_of_arrays_are_read_alike(reader, kind):
+    for image in (page("8"), drawn_tiles(9, seed=1)[0][8]):
+        assert reader.read(kind(image)).digits == reader.read(image).digits
 
 
 def test_tiles_are_read_in_batches(reader):
