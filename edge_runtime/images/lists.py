@@ -30,7 +30,7 @@ _HEAD = 512  # bytes in which these are counted
 _MOST_ODD = 0.01  # of those bytes, in a list
 # Images in which they may come late or not at all: JPEG, PNG, GIF, TIFF, WebP, Radiance, Netpbm.
 _IMAGE = re.compile(
-    rb"\0|\xff\xd8\xff|\x89PNG|GIF8[79]a|II\*\0|MM\0\*|RIFF.{4}WEBP|#\?R"
+    rb"\xff\xd8\xff|\x89PNG|GIF8[79]a|II\*\0|MM\0\*|RIFF.{4}WEBP|#\?R"
     rb"|P(?:[1-6Ff](?:\s+#.*)*\s+\d+\s+\d+\s|7\s+(?:#|WIDTH|HEIGHT))"
 )
 
@@ -45,10 +45,10 @@ def read_list(stream: int) -> Iterator[str | None]:
     try:
         start = yield from _read_start(stream)
         mark, encoding = _encoding(start)
-        if encoding is None and _is_binary(start):
+        if _IMAGE.match(start) or (encoding is None and _is_binary(start)):
             yield _receive(stream, start)
-            return
-        yield from _read_names(stream, start[len(mark) :], encoding)
+        else:
+            yield from _read_names(stream, start[len(mark) :], encoding)
     except OSError as error:
         raise ImageError(
             f"standard input cannot be read: {(error.strerror or str(error)).lower()}"
@@ -90,7 +90,7 @@ def _encoding(start: bytes) -> tuple[bytes, str | None]:
 def _is_binary(start: bytes) -> bool:
     head = start[:_HEAD]
     too_long = len(start) >= CHUNK and not re.search(rb"[\n\0]", start)
-    return bool(too_long or _IMAGE.match(start) or len(_ODD.findall(head)) > _MOST_ODD * len(head))
+    return too_long or len(_ODD.findall(head)) > _MOST_ODD * len(head)
 
 
 def _receive(stream: int, start: bytes) -> Received:

@@ -107,6 +107,7 @@ def test_an_image_is_taken_whole(received, suffix):
 @pytest.mark.parametrize(
     "data",
     [
+        pytest.param(b"P5 9 9 65535\n" + b"\0a" * 81, id="image that looks like UTF-16"),
         pytest.param(np.random.default_rng(1).bytes(300), id="noise"),
         pytest.param(b"\x1f\x8b\x08\0\0\0\0\0\0\3./\0.\0/\0\n.\n", id="gzip"),
         pytest.param("a.png\n.\n/\n".encode("utf-32-le"), id="UTF-32 without a mark"),

@@ -101,10 +101,10 @@ def test_lists_of_images_may_be_arrays(reader, image_file):
     assert [reading.text for reading in reader.read_many(np.stack([page("6")] * 2))] == ["6", "6"]
 
 
-@pytest.mark.parametrize("kind", [np.matrix, np.ma.masked_array, np.rec.array, np.asfortranarray], ids=str)
+@pytest.mark.parametrize("kind", [np.matrix, np.ma.MaskedArray, np.recarray], ids=str)
 def test_all_kinds_of_arrays_are_read_alike(reader, kind):
     for image in (page("8"), drawn_tiles(9, seed=1)[0][8]):
-        assert reader.read(kind(image)).digits == reader.read(image).digits
+        assert reader.read(image.view(kind)).digits == reader.read(image).digits
 
 
 def test_tiles_are_read_in_batches(reader):
