@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the released models.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_measurements(commands.add_parser)
+    _add_tile_measurements(commands.add_parser)
     _add_image_measurements(commands.add_parser)
     _add_record_commands(commands.add_parser)
     return parser
@@ -104,6 +105,8 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     attacked.set_defaults(run=_attack)
 
+
+def _add_tile_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     disturbed = add(
         "robustness", help="measure accuracy on corrupted tiles, and how often non-digits are rejected"
     )

@@ -233,7 +233,7 @@ def test_only_the_command_prints():
     assert not printing
 
 
-def test_benchmarks_use_only_the_simulations_of_training():
+def test_benchmarks_use_only_the_simulations_and_pen_strokes_of_training():
     for name, imports in IMPORTS.items():
         if name.split(".")[0] != "benchmarks":
             continue
@@ -243,7 +243,8 @@ def test_benchmarks_use_only_the_simulations_of_training():
             if each.top in TRAINING_PACKAGES - {"matplotlib"} | {"train", "export"}  # reports have plots
             if name != TORCH_CONTENDER or each.when != "call"
         }
-        assert all(f"{target}.".startswith("train.synthetic.") for target in foreign), (name, foreign)
+        allowed = ("train.synthetic.", "train.pens.")
+        assert all(f"{target}.".startswith(allowed) for target in foreign), (name, foreign)
 
 
 def test_simulations_need_only_numpy_and_opencv():

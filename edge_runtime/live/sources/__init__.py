@@ -36,10 +36,14 @@ def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bo
         if request.size:
             raise SourceError(f"{source}: the images of a folder keep their own size; leave out --size")
         return FolderFrames(source, request.rate, paced=paced)
+    # Passwords and keys must not appear on the screen, in the log or on the page.
+    name = servers.public_name(source) if "://" in source else source
     if request.size or request.rate:
-        raise SourceError(f"{source}: only cameras have a choice of formats; leave out --size and --fps")
+        raise SourceError(f"{name}: only cameras have a choice of formats; leave out --size and --fps")
     if "://" in source:
-        return _open_address(source, request, paced=paced)
+        if servers.is_http(source) and urlsplit(source).path.lower().endswith(_VIDEO_SUFFIXES):
+            return VideoFrames(source, name, paced=paced)
+        return LiveFrames(name, lambda: network.connect(source), request)
     if not os.path.isfile(source):
         raise SourceError(
             f"{source}: no such video or folder; other sources are a camera's number or device path, "
@@ -48,18 +52,6 @@ def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bo
     if Path(source).suffix.lower() in paths.SUFFIXES - _ANIMATED:
         raise SourceError(f"{source} is an image, not a video; use edge-digits read instead")
     return VideoFrames(source, source, paced=paced)
-
-
-def _open_address(source: str, request: CaptureRequest, *, paced: bool) -> Frames:
-    """Open a stream, a camera's still image, or a video on a web server."""
-    # Passwords and keys must not appear on the screen, in the log or on the page.
-    try:
-        name = servers.public_name(source)
-    except ValueError as error:
-        raise SourceError("the address is not valid; are its brackets correct?") from error
-    if servers.is_http(source) and urlsplit(source).path.lower().endswith(_VIDEO_SUFFIXES):
-        return VideoFrames(source, name, paced=paced)
-    return LiveFrames(name, lambda: network.connect(source), request)
 
 
 def _open_device(source: str, request: CaptureRequest) -> Frames:

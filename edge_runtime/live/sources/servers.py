@@ -21,9 +21,19 @@ _LONGEST_ANSWER = 4096  # bytes of an RTSP answer, whose first line has the stat
 
 
 def public_name(url: str) -> str:
-    """An address without its user name, password and query, which may hold a key."""
-    address = urlsplit(url)
-    rest = url.partition("://")[2]
+    """An address without its user name, password and query, which may hold a key.
+
+    Raises `SourceError` if the address is invalid.
+    """
+    scheme, _, rest = url.partition("://")
+    try:
+        address = urlsplit(url)
+        _ = address.port  # with a / in the password, what comes before it would be the port
+    except ValueError as error:
+        raise SourceError(
+            f"the address after {scheme}:// is invalid; write special characters of a user name or password "
+            "as %2F for /, %3F for ?, %23 for #, %40 for @"
+        ) from error
     if "@" in rest and "@" not in address.netloc:
         # A password with / ? or # in it ends the host too early, and would be shown as part of the path.
         return f"{address.scheme}://...@{rest.rpartition('@')[2].partition('?')[0]}"

@@ -174,7 +174,7 @@ LOGIN = "the camera requires a login; check the user name and password in the ad
         pytest.param("/missing", "", "the server has nothing at this address (404)", 0, id="no such address"),
         pytest.param("/page", "", "it serves text/html; give the address of the stream", 0, id="web page"),
         pytest.param("/missing/a.mp4", "", "the server has nothing at this address (404)", 0, id="no video"),
-        pytest.param("/basic", "user:s3/cret@", "cannot be opened", 0, id="slash in a password"),
+        pytest.param("/basic", "user:s3/cret@", "write special characters", 0, id="slash in a password"),
     ],
 )
 def test_refusals_are_explained_without_the_password(server, path, login, reason, passwords):
@@ -218,7 +218,7 @@ def test_refusals_of_rtsp_servers_are_explained(login, status, reason):
 
 
 def test_addresses_that_are_not_valid_are_reported():
-    with pytest.raises(SourceError, match="the address is not valid"):
+    with pytest.raises(SourceError, match="the address after http:// is invalid"):
         open_frames("http://[1/a")
 
 
@@ -228,9 +228,6 @@ def test_addresses_that_are_not_valid_are_reported():
         ("rtsp://host/a", "rtsp://host/a"),
         ("http://user:p@host:8080/a/b?key=1#c", "http://host:8080/a/b"),
         ("http://us@er:p@host/a", "http://host/a"),
-        ("http://user:p/w@host/a?key=1", "http://...@host/a"),
-        ("http://user:p?w@host/a", "http://...@host/a"),
-        ("http://user:p#w@host/a", "http://...@host/a"),
         ("http://user:12/w@host/a", "http://...@host/a"),
         ("http://host/a?key=1", "http://host/a"),
     ],
