@@ -61,11 +61,6 @@ def test_documents_of_any_scale_are_drawn(layout, unit, handwriting):
     labels_of(layout, handwriting, [0], unit)
 
 
-@pytest.mark.parametrize("layouts", [documents.WITH_DIGITS, documents.WITHOUT_DIGITS])
-def test_the_weights_of_the_layouts_sum_to_one(layouts):
-    assert sum(layout.weight for layout in layouts) == pytest.approx(1)
-
-
 @pytest.mark.parametrize(
     ("text", "labels"),
     [
@@ -74,7 +69,7 @@ def test_the_weights_of_the_layouts_sum_to_one(layouts):
         pytest.param("(bill)", [], id="word in brackets"),
         pytest.param("O", [IGNORE], id="letter"),
         pytest.param("Il", [IGNORE, IGNORE], id="two letters"),
-        pytest.param("a) 1,5", [IGNORE, 1, 5], id="item"),
+        pytest.param("a) 1,5", [1, 5], id="item"),
         pytest.param("Total 12", [1, 2], id="word and number"),
         pytest.param("A", [], id="clear letter"),
     ],
@@ -110,17 +105,18 @@ def test_numbers_are_aligned(align, left, right, handwriting):
     assert len(page.labels) == 3
 
 
-def test_signs_between_digits_have_no_label(handwriting):
+def test_signs_between_digits_are_no_digits(handwriting):
     page = new_page(handwriting, side=240)
     writing.Numbers(page).write("d/d.d-d,d", -4.0, 0.0)
-    assert len(page.labels) == 5
-    assert min(page.labels) >= 0
+    assert len(page.labels) == 6
+    assert [label for label in page.labels if label < 0] == [IGNORE]  # a slash may be a 1
 
 
-def test_brackets_are_ignored(handwriting):
+def test_brackets_are_no_digits(handwriting):
     page = new_page(handwriting, side=240)
     writing.Numbers(page).write("(d)", -2.0, 0.0)
-    assert [label == IGNORE for label in page.labels] == [True, False, True]
+    assert len(page.labels) == 1
+    assert page.labels[0] >= 0
 
 
 def test_chained_numbers_end_in_zeros(handwriting):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import DigitReader, ImageError
+from edge_runtime.images import paths
 from tests import drawing
 from tests.image_files import bmp, encode, jpeg, png, tiff, webp
 
@@ -57,10 +58,10 @@ def test_damaged_and_hostile_files_are_reported(data, message, tmp_path, reader)
     path.write_bytes(data)
     with pytest.raises(ImageError) as caught:
         reader.read(path)
-    assert str(caught.value).startswith(message)
+    assert str(caught.value).startswith(f"{path}: {message}")
     assert "\n" not in str(caught.value)
     (reading,) = reader.read_many([path])
-    assert reading.status == f"error: {caught.value}"
+    assert reading.status == "error: " + str(caught.value).removeprefix(f"{path}: ")
     assert (reading.digits, reading.failed) == ((), True)
 
 
@@ -117,24 +118,25 @@ def test_textures_contain_no_digit(image, reader):
 def test_broken_files_do_not_stop_the_others(image_file, tmp_path, reader):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"text")
-    paths = [image_file("a.png", "1"), broken, tmp_path / "missing.png", tmp_path, image_file("b.png", "2")]
-    readings = list(reader.read_many(paths))
-    assert [reading.source for reading in readings] == [str(path) for path in paths]
+    images = [image_file("a.png", "1"), broken, tmp_path / "missing.png", tmp_path, image_file("b.png", "2")]
+    readings = list(reader.read_many(images))
+    assert [reading.source for reading in readings] == [str(path) for path in images]
     assert [reading.text for reading in readings] == ["1", "", "", "", "2"]
     assert [reading.status for reading in readings] == [
         "ok",
         f"error: {NOT_AN_IMAGE}",
         "error: no such file or directory",
-        "error: a folder that contains no images",
+        "error: a folder, not an image; give the paths of its images",
         "ok",
     ]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes exist on Unix only")
-def test_a_named_pipe_is_rejected_without_waiting(tmp_path, reader):
+def test_a_named_pipe_to_which_nobody_writes_is_reported(tmp_path, reader, monkeypatch):
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
-    with pytest.raises(ImageError, match="not a regular file"):
+    monkeypatch.setattr(paths, "_WRITER_TIMEOUT", 0.05)
+    with pytest.raises(ImageError, match="a pipe through which nothing came"):
         reader.read(pipe)
 
 

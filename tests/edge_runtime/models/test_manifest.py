@@ -42,8 +42,8 @@ def test_the_manifest_agrees_with_the_models(entry):
 
 def test_released_models_are_accurate_and_small():
     int8 = {entry.task: entry for entry in manifest.entries() if entry.name == "int8"}
-    assert int8[manifest.CLASSIFIER].accuracy >= 0.996
-    assert sum(entry.bytes for entry in int8.values()) <= 150_000
+    assert int8[manifest.CLASSIFIER].accuracy >= 0.995
+    assert sum(entry.bytes for entry in int8.values()) <= 400_000
 
 
 @pytest.fixture
