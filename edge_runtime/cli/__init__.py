@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from edge_runtime.cli.parser import build_parser
-from edge_runtime.cli.terminal import print_message
+from edge_runtime.cli.signals import exit_code
+from edge_runtime.cli.terminal import output_failed, print_message
 from edge_runtime.errors import EdgeDigitsError
 
 __all__ = ["build_parser", "main"]
@@ -39,36 +39,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_message(str(error))
         return 2
     except ImportError as error:
-        if _caused_by_interrupt(error):
-            return _interrupted(options)
+        if interrupt := _interrupt_behind(error):
+            return _interrupted(options, interrupt)
         print_message(
             f"{error}; a package or a system library is missing. On Debian and Raspberry Pi OS: sudo apt "
             "install libgl1 libglib2.0-0. On a machine without a screen: pip install opencv-python-headless"
         )
         return 2
-    except KeyboardInterrupt:
-        return _interrupted(options)
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(options, interrupt)
     except OSError as error:
-        # Usually standard output. Keep the interpreter from writing to it again when it flushes at exit.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            # The program that read our output has ended, such as `head`.
-            return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
-        print_message(f"stopped: {error}")
-        return 1
+        return output_failed(error)
 
 
-def _interrupted(options: argparse.Namespace) -> int:
+def _interrupted(options: argparse.Namespace, interrupt: KeyboardInterrupt) -> int:
     resumable = options.command == "read" and options.out
     print_message("interrupted; continue with --resume" if resumable else "interrupted")
-    return 130
+    return exit_code(interrupt)
 
 
-def _caused_by_interrupt(error: BaseException | None) -> bool:
-    """Whether Ctrl-C caused an error: extension modules interrupted while loading raise their own errors."""
-    while error is not None:
-        if isinstance(error, KeyboardInterrupt):
-            return True
+def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt that caused an error, if one did.
+
+    Extension modules that are interrupted while they load raise their own errors.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return False
+    return error

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edge_runtime.cli.event_printer import EventPrinter, print_json
-from edge_runtime.cli.signals import sigterm_as_ctrl_c, stop_on_signals
+from edge_runtime.cli.signals import stop_on_signals
 from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError, OutputError, SourceError
 
@@ -32,7 +32,6 @@ def camera(options: argparse.Namespace) -> int:
         raise EdgeDigitsError("--raw needs a recording; add --record FILE")
     cv2.setNumThreads(1)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(sigterm_as_ctrl_c())
         # Errors in the outputs are reported before a camera is started.
         recorder = stack.enter_context(Recorder(raw=options.raw))
         sinks: list[Callable[[View], None]] = [recorder.write]

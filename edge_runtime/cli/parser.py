@@ -17,6 +17,7 @@ _EXIT_CODES = """exit codes:
   1    some images could not be read, or the run stopped early; results so far are kept
   2    invalid usage, or something that the command needs is missing
   130  interrupted by Ctrl-C; results so far are kept
+  143  ended by SIGTERM; results so far are kept
 """
 
 _ADDRESS = "127.0.0.1:8000"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import threading
 import traceback
 from typing import NoReturn
 
 from edge_runtime.cli import main
+from edge_runtime.cli.signals import exit_code, raise_on_sigterm
+from edge_runtime.cli.terminal import output_failed
 
 
 def run() -> NoReturn:
@@ -26,16 +27,36 @@ def run() -> NoReturn:
     """
     code = 1
     try:
+        _open_standard_streams()
+        raise_on_sigterm()
         code = main()
     except SystemExit as stop:  # argparse: --help, --version and invalid arguments
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except KeyboardInterrupt:  # before or after the command itself
-        code = 128 + signal.SIGINT
+    except KeyboardInterrupt as interrupt:  # before or after the command itself
+        code = exit_code(interrupt)
     except BaseException:
         traceback.print_exc()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        code = output_failed(error)
     if any(thread.daemon for thread in threading.enumerate()):
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(AttributeError, OSError, ValueError):  # it may be None or closed
-                stream.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Open the null device in place of the standard streams that the parent process has closed.
+
+    The next file that is opened would otherwise become one of them, such as a results file that receives what
+    libraries print on standard error.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", closefd=False))

@@ -7,7 +7,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from edge_runtime.cli.signals import sigterm_as_ctrl_c, stop_on_signals
+from edge_runtime.cli.signals import stop_on_signals
 from edge_runtime.cli.terminal import print_message
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ def serve(options: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     stopped = threading.Event()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(sigterm_as_ctrl_c())
         reader = SwitchableReader(options.model, threads=options.threads)
         start_server(stack, reader, options.address, live=False)
         with stop_on_signals(stopped.set):

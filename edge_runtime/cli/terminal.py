@@ -1,8 +1,10 @@
-"""Messages on standard error, for the person at the terminal or the log of a service."""
+"""Messages on standard error, for the person at the terminal or the log of a service, and failing output."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import sys
 
 
@@ -11,6 +13,18 @@ def print_message(message: str) -> None:
     if sys.stderr is not None:  # print would use standard output instead
         with contextlib.suppress(OSError):
             print(f"edge-digits: {one_line(message)}", file=sys.stderr, flush=True)
+
+
+def output_failed(error: OSError) -> int:
+    """Give up standard output, the usual cause of an `OSError` of a command, and return the exit code."""
+    # Keep the interpreter from writing to it again when it flushes at exit.
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        # The program that read our output has ended, such as `head`.
+        return 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
+    print_message(f"stopped: {error}")
+    return 1
 
 
 def one_line(text: str) -> str:

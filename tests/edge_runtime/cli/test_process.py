@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +61,81 @@ def test_the_process_ends_with_its_exit_code_and_all_of_its_output(thread, clean
     status, output, errors = run(sys.executable, "-c", PROGRAM.format(end=end), thread)
     assert (status, output) == (code, "not flushed\n" + cleaned)
     assert (errors.splitlines() or [""])[-1] == error
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and a shell")
+
+
+@posix
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
+)
+def test_signals_end_every_command_properly(number, code):
+    """As the first process of a container, one without a handler would ignore SIGTERM."""
+    end = f"""
+    import os
+    try:
+        os.kill(os.getpid(), {number.value})
+        time.sleep(600)
+    finally:
+        print("closed")
+    """
+    assert run(sys.executable, "-c", PROGRAM.format(end=end)) == (
+        code,
+        "not flushed\nclosed\ncleaned up\n",
+        "",
+    )
+
+
+@posix
+def test_an_ignored_sigterm_stays_ignored():
+    end = "import os, signal; os.kill(os.getpid(), signal.SIGTERM); return 0"
+    line = 'trap "" TERM; exec "$@"'
+    status = run("sh", "-c", line, "sh", sys.executable, "-c", PROGRAM.format(end=end))[0]
+    assert status == 0
+
+
+@posix
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_no_file_takes_the_place_of_a_closed_standard_stream(tmp_path, closed):
+    end = f"""
+    import os
+    file = open({str(tmp_path / "results")!r}, "w")
+    os.write(2, b"from a library")
+    print("to a person", file=sys.stderr)
+    print(file.fileno() > 2, sys.stdin.read(), file=file)
+    """
+    program = PROGRAM.format(end=end)
+    line = f'"$@" {closed}'
+    with started(
+        *("sh", "-c", line, "sh", sys.executable, "-c", program),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        output, errors = process.communicate()
+    assert process.returncode == 0
+    assert (tmp_path / "results").read_text() == "True \n"
+    assert (output == "") == (">&-" in closed.replace("2>&-", ""))
+    assert ("from a library" in errors) == ("2>&-" not in closed)
+
+
+@posix
+@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"]], ids=" ".join)
+def test_a_closed_pipe_ends_every_command_silently(arguments):
+    with started(*COMMAND, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait() == 128 + signal.SIGPIPE
+    assert errors == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_standard_output_is_reported_by_every_command():
+    with (
+        Path("/dev/full").open("w") as full,
+        started(*COMMAND, "models", stdout=full, stderr=subprocess.PIPE) as process,
+    ):
+        errors = process.stderr.read()
+        assert process.wait() == 1
+    assert errors == "edge-digits: stopped: [Errno 28] No space left on device\n"
