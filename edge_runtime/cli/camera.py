@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.cli.event_printer import EventPrinter, print_json
@@ -15,6 +16,7 @@ from edge_runtime.errors import EdgeDigitsError, OutputError, SourceError
 
 if TYPE_CHECKING:
     from edge_runtime.live.view import View
+    from edge_runtime.outputs.events import EventFile
 
 
 def camera(options: argparse.Namespace) -> int:
@@ -35,11 +37,9 @@ def camera(options: argparse.Namespace) -> int:
         # Errors in the outputs are reported before a camera is started.
         recorder = stack.enter_context(Recorder(raw=options.raw))
         sinks: list[Callable[[View], None]] = [recorder.write]
-        if options.out:
-            from edge_runtime.outputs.events import EventFile
-
-            file = stack.enter_context(EventFile(options.out))
-            sinks.append(lambda view: file.write(view.events))
+        events = stack.enter_context(_open_events(options.out)) if options.out else None
+        if events:
+            sinks.append(lambda view: events.write(view.events))
         if options.record:
             recorder.start(options.record)
         window = None
@@ -68,6 +68,8 @@ def camera(options: argparse.Namespace) -> int:
                         sink(view)
                     if window and not window.show(view, live):
                         break
+            if events:
+                events.check()
         except OutputError as error:
             print_message(str(error))
             failed = True
@@ -76,3 +78,12 @@ def camera(options: argparse.Namespace) -> int:
         seconds = time.perf_counter() - started
     print_message(f"{count} frame{'' if count == 1 else 's'} in {seconds:.1f} s")
     return 1 if failed or recorder.failed or (frames.ended and frames.problem) else 0
+
+
+def _open_events(path: Path) -> EventFile:
+    from edge_runtime.outputs.events import EventFile
+
+    file = EventFile(path)
+    if file.warning:
+        print_message(file.warning)
+    return file

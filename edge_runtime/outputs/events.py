@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edge_runtime.errors import OutputError
+from edge_runtime.outputs.locked_file import open_locked
 
 if TYPE_CHECKING:
     from edge_runtime.live.events import Event
@@ -23,19 +24,21 @@ class EventFile:
     """A .jsonl file to which events are appended; a context manager.
 
     Existing events are kept, so a service that restarts continues its file. The file may be rotated by
-    copying and truncating while it is open. Raises `OutputError` when it cannot be written or is not an event
-    file.
+    copying and truncating while it is open, but not by renaming it. `warning` is one line to show to the
+    user, or "".
+
+    Raises `OutputError` when the file cannot be written, is not an event file, or is being written by another
+    process.
     """
 
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() != ".jsonl":
             raise OutputError(f"{path}: events are written as JSON lines; use a name that ends in .jsonl")
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise OutputError(f"{path} is not a regular file; choose another name")
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b", buffering=0)
+            self._file = open_locked(path, append=True)
+            self.warning = self._file.warning
             try:
                 self._repair()
             except BaseException:
@@ -58,13 +61,18 @@ class EventFile:
             return
         try:
             json.loads(last)
+        except RecursionError as error:
+            raise OutputError(f"{self.path} is not an event file; choose another name") from error
         except ValueError:
             self._file.truncate(end - len(last))
         else:
             self._file.write(b"\n")
 
     def write(self, events: Iterable[Event]) -> None:
-        """Append events: all of them, or none if this raises `OutputError`."""
+        """Append events: all of them, or none if they cannot be written.
+
+        Raises `OutputError` if they cannot, or if the file has been removed, renamed or replaced.
+        """
         rest = memoryview("".join(event.as_json() + "\n" for event in events).encode())
         before = os.fstat(self._file.fileno()).st_size
         try:
@@ -76,6 +84,11 @@ class EventFile:
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror or error}; earlier events are kept"
             ) from error
+        self.check()
+
+    def check(self) -> None:
+        """Raise `OutputError` if the file has been removed, renamed or replaced."""
+        self._file.check()
 
     def __enter__(self) -> EventFile:
         return self

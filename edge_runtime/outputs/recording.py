@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError, OutputError
+from edge_runtime.outputs.locked_file import open_locked
 
 SUFFIX = ".mp4"
 MIN_FREE_BYTES = 64 * 2**20  # a recording stops before the disk is full, so that results can still be written
@@ -53,7 +54,7 @@ class Recording:
         self.path, self.failure = path, ""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("xb", buffering=0)
+            self._file = open_locked(path, new=True)
         except OSError as error:
             if os.path.lexists(path):
                 raise OutputError(f"{path} exists; choose another name or delete it") from None
@@ -107,13 +108,19 @@ class Recording:
                 self._encode()
             # An exception in this thread would be lost.
             except Exception as error:
-                reason = getattr(error, "strerror", "") or str(error) or type(error).__name__
-                kept = "; what was recorded before can be played" if self._shape else ""
-                self.failure = f"cannot record {self.path}: {reason}{kept}"
+                self.failure = self._describe(error)
                 while self._queue.get() is not None:
                     pass
-        if self._shape is None:
+            unused = self._shape is None and self._file.in_place()
+        if unused:
             self.path.unlink(missing_ok=True)
+
+    def _describe(self, error: Exception) -> str:
+        if isinstance(error, OutputError):
+            return str(error)
+        reason = getattr(error, "strerror", "") or str(error) or type(error).__name__
+        kept = "; what was recorded before can be played" if self._shape else ""
+        return f"cannot record {self.path}: {reason}{kept}"
 
     def _encode(self) -> None:
         item = self._queue.get()
@@ -140,9 +147,11 @@ class Recording:
                 )
                 frame.pts, frame.time_base = milliseconds, _MILLISECOND
                 container.mux(stream.encode(frame))
+                self._file.check()
                 self._shape = self._shape or image.shape[:2]
                 item = self._queue.get()
             container.mux(stream.encode(None))
+        self._file.check()
 
 
 class _CompleteWrites:

@@ -45,6 +45,7 @@ def test_an_existing_file_is_repaired_and_continued(tmp_path, before, kept):
         pytest.param('{"source": "a.png"}\n', id="other JSON lines"),
         pytest.param("a\nb", id="text"),
         pytest.param('{"event": "left"}\nnot mine', id="text after an event"),
+        pytest.param('{"event": ' + "[" * 60_000, id="deep nesting"),
     ],
 )
 def test_files_of_other_programs_are_not_changed(tmp_path, content):
@@ -55,15 +56,37 @@ def test_files_of_other_programs_are_not_changed(tmp_path, content):
     assert path.read_text() == content
 
 
-def test_an_open_file_may_be_shared_and_truncated(tmp_path):
+def test_an_open_file_may_be_truncated(tmp_path):
     path = tmp_path / "events.jsonl"
-    with EventFile(path) as file, EventFile(path) as other:
-        for each in (file, other):
-            each.write([Event("lost", 1.0, 1.0, 3)])
-        assert kinds(path) == ["lost", "lost"]
+    with EventFile(path) as file:
+        file.write([Event("lost", 1.0, 1.0, 3)])
         os.truncate(path, 0)
         file.write([Event("back", 1.0, 1.0, 3)])
     assert kinds(path) == ["back"]
+
+
+def test_a_file_has_one_writer(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with EventFile(path) as file:
+        with pytest.raises(OutputError, match="another process is writing"):
+            EventFile(path)
+        file.write([Event("lost", 1.0, 1.0, 3)])
+    with EventFile(path) as file:
+        file.write([Event("back", 1.0, 1.0, 3)])
+    assert kinds(path) == ["lost", "back"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not remove or rename open files")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_has_been_renamed_is_reported(tmp_path, replaced):
+    path = tmp_path / "events.jsonl"
+    with EventFile(path) as file:
+        path.rename(tmp_path / "events.1.jsonl")
+        if replaced:
+            path.touch()
+        with pytest.raises(OutputError, match="was removed, renamed or replaced"):
+            file.write([Event("lost", 1.0, 1.0, 3)])
+    assert kinds(tmp_path / "events.1.jsonl") == ["lost"]
 
 
 @pytest.mark.parametrize(

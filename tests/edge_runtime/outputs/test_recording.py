@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -94,6 +95,23 @@ def test_frames_of_another_size_are_scaled_to_fit(tmp_path, second):
     scale = min(48 / second[0], 64 / second[1])
     lit = (frames[1] > 100).all(axis=2).mean()
     assert lit == pytest.approx(scale * scale * second[0] * second[1] / (48 * 64), abs=0.05)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not remove or rename open files")
+def test_a_recording_that_is_removed_is_reported(tmp_path):
+    with Recording(tmp_path / "a.mp4") as file:
+        file.write(image(1), 0, wait=True)
+        (tmp_path / "a.mp4").unlink()
+        file.write(image(2), 1, wait=True)
+    assert "a.mp4 was removed, renamed or replaced" in file.failure
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not remove or rename open files")
+def test_a_file_in_the_place_of_a_recording_without_frames_is_kept(tmp_path):
+    with Recording(tmp_path / "a.mp4"):
+        (tmp_path / "a.mp4").rename(tmp_path / "b.mp4")
+        (tmp_path / "a.mp4").write_text("mine")
+    assert (tmp_path / "a.mp4").read_text() == "mine"
 
 
 WRITER = """
