@@ -18,6 +18,7 @@ from edge_runtime.errors import EdgeDigitsError, ImageError, OutputError
 if TYPE_CHECKING:
     from edge_runtime.outputs.annotated import AnnotatedImages
     from edge_runtime.outputs.table_file import TableFile
+    from edge_runtime.reading.reader import DigitReader
     from edge_runtime.results import Reading
 
 
@@ -35,14 +36,10 @@ def read(options: argparse.Namespace) -> int:
     # The reader's threads read images in parallel; OpenCV's own threads would compete with them.
     cv2.setNumThreads(1)
     reader = DigitReader(options.model, threads=options.threads)
+    table = _open_table(options, reader) if options.out else None
     counts = _Counts()
     try:
         with contextlib.ExitStack() as stack:
-            table: TableFile | None = None
-            if options.out:
-                from edge_runtime.outputs import tables
-
-                table = tables.open_table(options.out, overwrite=options.overwrite, resume=options.resume)
             # Runs last, after the table is closed, when it is known which file contains the rows.
             stack.callback(lambda: _print_summary(counts, table))
             if table:
@@ -50,8 +47,6 @@ def read(options: argparse.Namespace) -> int:
             batches = reader.read_batches(_pending(options, table, counts))
             _process(_with_progress(batches, options, table), options, table, counts)
     except OutputError as error:
-        if not counts.images:
-            raise
         print_message(str(error))
         return 1
     return 1 if counts.unreadable or counts.not_annotated else 0
@@ -74,6 +69,17 @@ def _print_summary(counts: _Counts, table: TableFile | None) -> None:
     print_message(counts.summary(table.rows_path if table else None))
     if skipped := paths.describe_skipped(counts.not_images):
         print_message(skipped)
+
+
+def _open_table(options: argparse.Namespace, reader: DigitReader) -> TableFile:
+    from edge_runtime.outputs import tables
+    from edge_runtime.outputs.run_record import RunRecord
+
+    run = RunRecord.of(reader, options.model)
+    table = tables.open_table(options.out, run, overwrite=options.overwrite, resume=options.resume)
+    for warning in table.warnings:
+        print_message(warning)
+    return table
 
 
 def _process(
@@ -118,19 +124,28 @@ def _pending(
     if not table:
         yield from _expand(options, not_images)
         return
-    from edge_runtime.outputs.rows import escape_source
-
-    # The last image of the table may be incomplete. It comes first, if the arguments name it at all.
-    last = table.last
-    if last is not None and "-" not in options.sources:
-        last = next((path for path in _expand(options) if path and escape_source(path) == last), None)
+    last = _path_of_last(options, table)
     if last is not None:
         yield last
     for path in _expand(options, not_images):
-        if path is None or escape_source(path) not in table.completed:
+        if path is None or not table.contains(path):
             yield path
         elif counts and path != last:
             counts.skipped += 1
+
+
+def _path_of_last(options: argparse.Namespace, table: TableFile) -> str | None:
+    """The path of the last image of a resumed table, if its rows may be incomplete.
+
+    None if the arguments do not name it; for paths on standard input, which are not known yet, if there is no
+    such file.
+    """
+    if table.last is None:
+        return None
+    if "-" in options.sources:
+        path = table.path_of_last()
+        return path if os.path.exists(path) else None
+    return next((path for path in _expand(options) if path and table.is_last(path)), None)
 
 
 def _expand(options: argparse.Namespace, skipped: Counter[str] | None = None) -> Iterator[str | None]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import functools
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -15,37 +15,45 @@ COLUMNS = ("source", "digit", "confidence", "x", "y", "width", "height", "status
 
 Row = tuple[Any, ...]
 
+# Rejected digits used to have the status "refused: ...".
+_STATUS = re.compile(r"(?P<digit>ok|rejected: .*|refused: .*)|no digit found|(?P<error>error.*)", re.DOTALL)
 
-def to_rows(reading: Reading) -> Iterator[Row]:
-    """Yield the rows of one image in the order of `COLUMNS`, None where a value does not apply.
+
+def to_rows(readings: Iterable[Reading]) -> Iterator[Row]:
+    """Yield the rows of readings in the order of `COLUMNS`, None where a value does not apply.
 
     An image without digits has one row, whose status gives the reason.
     """
-    source = escape_source(reading.source)
-    if not reading.digits:
-        yield (source, None, None, None, None, None, None, reading.status)
-    for digit in reading.digits:
-        box = digit.box
-        confidence = round(digit.confidence, 4)
-        yield (source, digit.value, confidence, box.x, box.y, box.width, box.height, digit.status)
-
-
-def escape_source(source: str) -> str:
-    """A path as valid Unicode text: bytes that are not UTF-8 become backslash escapes."""
-    return source if source.isascii() else source.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def to_csv(readings: Iterable[Reading]) -> str:
-    """The rows of readings as CSV, without a header line."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(chain.from_iterable(map(to_rows, readings)))
-    return text.getvalue()
+    return chain.from_iterable(map(_rows_of, readings))
 
 
 def to_json_lines(readings: Iterable[Reading]) -> str:
     """The rows of readings as JSON lines, one object per row."""
-    return "".join(
-        json.dumps(dict(zip(COLUMNS, row, strict=True))) + "\n"
-        for reading in readings
-        for row in to_rows(reading)
-    )
+    return "".join(json.dumps(dict(zip(COLUMNS, row, strict=True))) + "\n" for row in to_rows(readings))
+
+
+def escape_source(text: str) -> str:
+    """A path, or text with one, as valid Unicode: bytes that are not UTF-8 become backslash escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@functools.lru_cache(maxsize=64)
+def kind_of(status: str) -> str | None:
+    """Whether a row with this status is that of a "digit" or of an "error"; None for no digit found.
+
+    Raises `ValueError` for a status that no row has.
+    """
+    match = _STATUS.fullmatch(status)
+    if match is None:
+        raise ValueError(f"the status {status[:40]!r}")
+    return match.lastgroup
+
+
+def _rows_of(reading: Reading) -> Iterator[Row]:
+    source = escape_source(reading.source)
+    if not reading.digits:
+        yield (source, None, None, None, None, None, None, escape_source(reading.status))
+    for digit in reading.digits:
+        box = digit.box
+        confidence = round(digit.confidence, 4)
+        yield (source, digit.value, confidence, box.x, box.y, box.width, box.height, digit.status)

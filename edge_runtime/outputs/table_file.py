@@ -1,120 +1,264 @@
 """The base of all results files: appends whole images, survives interruptions and can be continued.
 
 Rows are on disk as soon as they are written. Whatever ends the process, the rows written before are complete
-and kept.
+and kept. One process at a time writes a file.
 """
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import os
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from edge_runtime.errors import OutputError
-from edge_runtime.outputs.rows import escape_source
+from edge_runtime.outputs.contents import Contents
+from edge_runtime.outputs.identity import absolute, identity
+from edge_runtime.outputs.locked_file import check_regular, open_locked
+from edge_runtime.outputs.rows import kind_of
+from edge_runtime.outputs.run_record import RunRecord
+from edge_runtime.outputs.whole_file import whole_file
 from edge_runtime.results import Reading
+
+_LONGEST_LINE = 1 << 20  # bytes; no path is that long
+
+Table = TypeVar("Table", bound="TableFile")
 
 
 class TableFile:
     """A file of rows that grows by whole images; a context manager.
 
-    When a file is resumed, `completed` holds the sources it already contains, except those that failed: they
-    may be readable now. `last` is its last source, of which a killed process may have written only some
-    rows: read that source again first, and the new rows replace the old ones.
+    Beside the file, `NAME.meta.json` records what its rows are from, and a run of another version or model
+    does not continue it.
+
+    When a file is resumed, the images that it contains need not be read again, except two kinds. Images that
+    failed may be readable now: write them again, and their earlier rows are replaced. `last`, if not None, is
+    the source of the last rows, of which a killed process may have written only some: write that image before
+    all others, and it replaces these rows.
+
+    `warnings` are lines to show to the user.
     """
 
     header = ""  # first line
     opening = ""  # first characters of every file of this format
     journal_suffix = ""  # of the file beside it that collects the rows; "" if the file itself does
 
-    def __init__(self, path: Path, *, overwrite: bool = False, resume: bool = False) -> None:
-        self.path = path
-        self.completed: set[str] = set()
+    def __init__(self, path: Path, run: RunRecord, *, overwrite: bool = False, resume: bool = False) -> None:
+        self.path, self.run, self.warnings = path, run, list[str]()
         self.last: str | None = None
         self._last_start = 0  # byte at which the rows of `last` begin
-        self._journal = path.with_name(path.name + self.journal_suffix)
-        if resume and os.path.exists(path) and not os.path.exists(self._journal):
-            raise OutputError(f"{path} is complete: there is nothing to resume; replace it with --overwrite")
+        self._end = 0  # byte at which the next rows begin
+        self._intact = True  # whether nothing else has changed the file
+        self._record: RunRecord | None = run  # what its rows are from, None if that is not recorded
+        self._contents = Contents(run.folder)
+        self._resumed = resume
+        # If the path is a link, all files lie beside the one that it leads to.
+        self._real = Path(os.path.realpath(path)) if os.path.islink(path) else path
+        suffix = self.journal_suffix
+        self._journal = self._real.with_name(self._real.name + suffix) if suffix else path
+        self._meta = self._real.with_name(self._real.name + ".meta.json")
         for file in (path, self._journal):
+            check_regular(file)
             if os.path.exists(file) and not (overwrite or resume):
                 raise OutputError(f"{file} exists; continue it with --resume or replace it with --overwrite")
-            if os.path.exists(file) and not os.path.isfile(file):
-                raise OutputError(f"{file} is not a regular file; choose another name")
         try:
-            self._journal.parent.mkdir(parents=True, exist_ok=True)
-            end = self._scan() if resume and os.path.exists(self._journal) else 0
-            self._file = self._journal.open("r+b" if end else "w+b", buffering=0)
-            self._file.truncate(end)
-            self._file.seek(end)
-            if not end:
-                self._replace_from(0, self.header)
+            self._real.parent.mkdir(parents=True, exist_ok=True)
+            if resume:
+                self._reopen()
+            self._open(new=not (overwrite or resume))
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
 
     @property
-    def rows_path(self) -> Path:
-        """The file that contains the rows at the moment."""
-        return self._journal if self._journal.exists() else self.path
+    def rows_path(self) -> Path | None:
+        """The file that contains the rows at the moment; None if they have been removed or changed."""
+        if not self._intact:
+            return None
+        return self._journal if self.journal_suffix and self._journal.exists() else self.path
 
-    def render(self, readings: list[Reading]) -> str:
-        """The rows of readings as text."""
-        raise NotImplementedError
+    def contains(self, source: str) -> bool:
+        """Whether the file has the rows of an image, which then need not be read again."""
+        return self._contents.has_read(source, self.run.folder)
 
-    def parse(self, lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-        """Yield source and status of every complete row. Raises `ValueError` or the like for other rows."""
-        raise NotImplementedError
+    def is_last(self, source: str) -> bool:
+        """Whether an image is `last`, perhaps with another spelling."""
+        if self.last is None:
+            return False
+        return identity(source, self.run.folder) == identity(self.last, self._contents.folder)
+
+    def path_of_last(self) -> str:
+        """A path of `last` that is valid in the working directory."""
+        return self.last or "" if self._same_folder() else absolute(self.last or "", self._contents.folder)
 
     def write(self, readings: list[Reading]) -> None:
         """Append the rows of readings: all of them, or none if this raises `OutputError`."""
         try:
-            start = self._file.tell()
-            if readings and self.last is not None:
-                first, last, self.last = readings[0], self.last, None
-                if escape_source(first.source) == last:
-                    if first.failed:  # the existing rows are better than none
-                        readings = readings[1:]
-                    else:
-                        start = self._last_start
-            self._replace_from(start, self.render(readings))
+            self._check()
+            start, rows = self._end, list(map(self._relocate, readings))
+            if rows and self.last is not None:
+                if self.is_last(readings[0].source):
+                    start, rows = self._replace_last(rows)
+                self.last = None
+            rows = [reading for reading in rows if not self._repeats(reading)]
+            self._replace_from(start, self.render(rows))
+            if self._resumed:  # a new file may have an image twice
+                for reading in rows:
+                    self._contents.add(reading.source, reading.status)
+            self._check()
         except OSError as error:
             raise OutputError(
                 f"cannot write {self.path}: {error.strerror or error}; earlier results are kept; "
                 "free some space and continue with --resume"
             ) from error
 
-    def _scan(self) -> int:
-        """Set `completed` and `last` from the file; return the byte at which its last complete row ends."""
+    def render(self, readings: list[Reading]) -> str:
+        """The rows of readings as text."""
+        raise NotImplementedError
+
+    def parse(self, lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+        """Yield source and status of every complete row. Raises `ValueError` for other rows."""
+        raise NotImplementedError
+
+    def check_rest(self, lines: list[bytes], rest: bytes) -> None:
+        """Raise `ValueError` unless a killed process may have left this at the end of the file.
+
+        `lines` are complete lines without a complete row, `rest` is a line without its end.
+        """
+        raise NotImplementedError
+
+    def _reopen(self) -> None:
+        """Make a finished file one that can be continued. Raises `OutputError` and `OSError`."""
+
+    def _finish(self, *, complete: bool) -> None:
+        """Finish the file, which is `complete` or interrupted. Raises `OutputError` and `OSError`."""
+        if self._contents.superseded:
+            with whole_file(self._real) as partial:
+                with partial.open("wb") as file:
+                    file.write(self.header.encode())
+                    file.writelines(self._contents.current(self._rows()))
+                    file.flush()
+                    os.fsync(file.fileno())
+                shutil.copymode(self._real, partial)
+                self._allow_replacing()
+
+    def _allow_replacing(self) -> None:
+        """Close the file on Windows, which does not replace or delete open files."""
+        if os.name == "nt":
+            self._file.close()
+
+    def _open(self, *, new: bool) -> None:
+        try:
+            self._file = open_locked(self._journal, new=new)
+        except FileExistsError:
+            raise OutputError(f"{self._journal} has just been created by another process") from None
+        with contextlib.ExitStack() as stack:
+            if self._file.created:
+                for path in (self._journal, self._meta):
+                    stack.callback(path.unlink, missing_ok=True)
+            stack.callback(self._file.close)
+            if self._file.warning:
+                self.warnings.append(self._file.warning)
+            if not (self._resumed and self._scan()):
+                with whole_file(self._meta) as partial:
+                    partial.write_text(self.run.as_json(), encoding="utf-8")
+                    self._file.truncate(0)
+                self._replace_from(0, self.header)
+            stack.pop_all()
+
+    def _scan(self) -> bool:
+        """Take stock of the rows of the file and remove a last one that is incomplete; False without rows.
+
+        Raises `OutputError`, and leaves the file alone, if it is of another program or run.
+        """
+        record = RunRecord.load(self._meta)
+        contents = Contents(record.folder if record else self.run.folder)
+        with os.fdopen(self._file.fileno(), "rb", closefd=False) as file:
+            start = file.read(len(self.opening))
         not_resumable = f"{self.path} is not a results file of edge-digits; choose another name"
-        with self._journal.open("rb") as file:
-            start = file.read(len(self.opening)).decode("utf-8", "replace")
-        if not self.opening.startswith(start):
+        if not self.opening.encode().startswith(start):
             raise OutputError(not_resumable)
-        position = 0
+        count, end = 0, len(self.header.encode())
+        try:
+            for row, source, status in self._rows():
+                if kind_of(status) != "digit":  # it is the only row of its image
+                    self.last = None
+                    contents.add(source, status)
+                elif source != self.last:
+                    self.last, self._last_start = source, end
+                    contents.add(source, status)
+                end += len(row)
+                count += 1
+        except ValueError as error:
+            raise OutputError(f"{not_resumable} (row {count + 1}: {error})") from error
+        if not count:
+            return False
+        if record is None:
+            self.warnings.append(
+                f"{self.path} does not record what its rows are from; now rows of {self.run} are added"
+            )
+        elif not record.matches(self.run):
+            raise OutputError(
+                f"{self.path} was begun with {record}, this is {self.run}; continue it with the same, write "
+                "to another file, or replace it with --overwrite"
+            )
+        self._record, self._contents = record, contents
+        self._file.truncate(end)
+        self._end = end
+        return True
+
+    def _rows(self) -> Iterator[tuple[bytes, str, str]]:
+        """Yield every complete row: its bytes, its source and its status. Raises `ValueError`."""
+        taken: list[bytes] = []
+        rest = b""
 
         def complete_lines() -> Iterator[str]:
-            nonlocal position
-            with self._journal.open("rb") as file:
-                for line in file:
-                    if not line.endswith(b"\n"):
-                        return
-                    position += len(line)
-                    yield line.decode("utf-8")
+            nonlocal rest
+            while (rest := file.readline(_LONGEST_LINE)).endswith(b"\n"):
+                taken.append(rest)
+                yield rest.decode("utf-8")
+            if len(rest) == _LONGEST_LINE:
+                raise ValueError("too long")
 
-        end = len(self.header.encode()) if start == self.header else 0
-        try:
+        with os.fdopen(self._file.fileno(), "rb", closefd=False) as file:
+            file.seek(len(self.header.encode()))
             for source, status in self.parse(complete_lines()):
-                if source != self.last:
-                    self.last, self._last_start = source, end
-                if status.startswith("error"):
-                    self.completed.discard(source)
-                else:
-                    self.completed.add(source)
-                end = position
-        except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-            raise OutputError(f"{not_resumable} ({error})") from error
-        return end
+                yield b"".join(taken), source, status
+                taken.clear()
+        self.check_rest(taken, rest)
+
+    def _repeats(self, reading: Reading) -> bool:
+        """Whether an image has failed again for the same reason, so that it has its row already."""
+        return reading.failed and self._contents.has_failed(reading.source, reading.status)
+
+    def _replace_last(self, readings: list[Reading]) -> tuple[int, list[Reading]]:
+        """Where the rows of these readings begin, the first of them of `last`, and which of them to write."""
+        first, *others = readings
+        if first.failed:  # the existing rows are better than none
+            return self._end, others
+        return self._last_start, [replace(first, source=self.last or ""), *others]
+
+    def _relocate(self, reading: Reading) -> Reading:
+        """A reading whose source is the same image in a file that was begun in another folder."""
+        if self._same_folder():
+            return reading
+        return replace(reading, source=absolute(reading.source, self.run.folder))
+
+    def _same_folder(self) -> bool:
+        return self._contents.folder == self.run.folder
+
+    def _check(self) -> None:
+        """Raise `OutputError` if another program has removed or changed the file."""
+        self._intact = False
+        self._file.check()
+        if os.fstat(self._file.fileno()).st_size != self._end:
+            raise OutputError(
+                f"another program changed {self.path} while results were written; the file is left as it is"
+            )
+        self._intact = True
 
     def _replace_from(self, start: int, text: str) -> None:
         """Replace everything from byte `start`, usually the end of the file: completely, or not at all."""
@@ -127,16 +271,25 @@ class TableFile:
             raise
 
     def _rewrite(self, start: int, content: bytes) -> None:
-        self._file.truncate(start)
+        self._end = self._file.truncate(start)
         self._file.seek(start)
         data = memoryview(content)
         while data:
-            data = data[self._file.write(data) :]
+            written = self._file.write(data)
+            self._end += written
+            data = data[written:]
 
-    def __enter__(self) -> TableFile:
+    def __enter__(self: Table) -> Table:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        try:
+            with self._file:
+                if kind is None or isinstance(error, KeyboardInterrupt):
+                    self._check()
+                    self._file.sync()
+                    self._finish(complete=kind is None)
+        except OSError as failure:
+            raise OutputError(f"cannot write {self.path}: {failure.strerror or failure}") from failure

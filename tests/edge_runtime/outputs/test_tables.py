@@ -6,13 +6,16 @@ import csv
 import errno
 import json
 import os
+import re
 import sys
 
 import pytest
 
 from edge_runtime import Box, Digit, MissingDependencyError, OutputError, Reading
 from edge_runtime.outputs import tables
-from edge_runtime.outputs.rows import COLUMNS, escape_source
+from edge_runtime.outputs.locked_file import LockedFile
+from edge_runtime.outputs.rows import COLUMNS
+from edge_runtime.outputs.run_record import RunRecord
 
 READINGS = [
     Reading(
@@ -23,7 +26,17 @@ READINGS = [
     Reading("d\udcff.png", (), "error: not an image"),
 ]
 
+HEADER = ",".join(COLUMNS) + "\n"
+ROW = "a.png,,,,,,,no digit found\n"
+JSON_ROW = json.dumps(dict.fromkeys(COLUMNS) | {"source": "a.png", "status": "no digit found"}) + "\n"
+
 FORMATS = [".csv", ".jsonl", ".parquet"]
+
+RUN = RunRecord("0.1", "int8", "int8", "c" * 64, "d" * 64, os.path.abspath("scans"))  # noqa: PTH100
+
+
+def open_table(path, run=RUN, **options):
+    return tables.open_table(path, run, **options)
 
 
 def read_rows(path):
@@ -39,7 +52,7 @@ def read_rows(path):
 
 
 def write(path, readings, **options):
-    with tables.open_table(path, **options) as output:
+    with open_table(path, **options) as output:
         for reading in readings:
             output.write([reading])
 
@@ -74,7 +87,7 @@ def test_existing_files_are_replaced_only_with_overwrite(suffix, tmp_path):
     write(path, READINGS)
     before = path.read_bytes()
     with pytest.raises(OutputError, match="--overwrite"):
-        tables.open_table(path)
+        open_table(path)
     assert path.read_bytes() == before
     write(path, READINGS[:1], overwrite=True)
     assert len(read_rows(path)) == 2
@@ -83,13 +96,13 @@ def test_existing_files_are_replaced_only_with_overwrite(suffix, tmp_path):
 def test_parquet_without_pyarrow_names_the_extra_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'edge-digits\[parquet\]'"):
-        tables.open_table(tmp_path / "results.parquet")
+        open_table(tmp_path / "results.parquet")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_formats_are_rejected_with_the_known_ones(tmp_path):
     with pytest.raises(OutputError, match=r"\.csv, \.jsonl, \.parquet"):
-        tables.open_table(tmp_path / "results.xlsx")
+        open_table(tmp_path / "results.xlsx")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
@@ -100,12 +113,10 @@ def test_a_file_cut_anywhere_is_resumed_to_the_same_content(suffix, tmp_path):
     for cut in range(0, len(content) + 1, 3):
         path = tmp_path / f"cut{suffix}"
         path.write_bytes(content[:cut])
-        with tables.open_table(path, resume=True) as output:
+        with open_table(path, resume=True) as output:
             # As the command does: the last image of the file first, then all that are missing.
-            names = [escape_source(r.source) for r in READINGS]
-            again = [READINGS[names.index(output.last)]] if output.last else []
-            rest = [r for r, name in zip(READINGS, names, strict=True) if name not in output.completed]
-            output.write(again + [r for r in rest if r not in again])
+            again = [reading for reading in READINGS if output.is_last(reading.source)]
+            output.write(again + [r for r in READINGS if not output.contains(r.source)])
         assert path.read_bytes() == content, cut
 
 
@@ -120,7 +131,7 @@ def test_resuming_with_other_images_keeps_all_rows(suffix, tmp_path):
 def test_the_last_image_keeps_its_rows_when_it_has_become_unreadable(tmp_path):
     path = tmp_path / "results.csv"
     write(path, READINGS[:1])
-    with tables.open_table(path, resume=True) as output:
+    with open_table(path, resume=True) as output:
         output.write([Reading("a.png", (), "error: no such file"), READINGS[2]])
     assert [row["source"] for row in read_rows(path)] == ["a.png", "a.png", "c.png"]
 
@@ -128,8 +139,8 @@ def test_the_last_image_keeps_its_rows_when_it_has_become_unreadable(tmp_path):
 def test_failed_images_do_not_count_as_completed(tmp_path):
     path = tmp_path / "results.csv"
     write(path, [Reading("gone.png", (), "error: no such file"), READINGS[0], READINGS[2]])
-    with tables.open_table(path, resume=True) as output:
-        assert output.completed == {"a.png", "c.png"}
+    with open_table(path, resume=True) as output:
+        assert [output.contains(name) for name in ("a.png", "c.png", "gone.png")] == [True, True, False]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -137,16 +148,16 @@ def test_failed_images_do_not_count_as_completed(tmp_path):
 def test_named_pipes_are_rejected(options, tmp_path):
     os.mkfifo(tmp_path / "r.csv")
     with pytest.raises(OutputError, match="regular file"):
-        tables.open_table(tmp_path / "r.csv", **options)
+        open_table(tmp_path / "r.csv", **options)
 
 
 def test_an_interrupted_parquet_file_is_replaced_only_with_overwrite(tmp_path):
     path = tmp_path / "results.parquet"
-    with pytest.raises(KeyboardInterrupt), tables.open_table(path) as output:
+    with pytest.raises(KeyboardInterrupt), open_table(path) as output:
         output.write(READINGS)
         raise KeyboardInterrupt
     with pytest.raises(OutputError, match="--resume"):
-        tables.open_table(path)
+        open_table(path)
     write(path, [], resume=True)
     assert len(read_rows(path)) == 5
 
@@ -165,30 +176,62 @@ def test_resume_starts_a_file_that_does_not_exist(tmp_path):
         pytest.param(".jsonl", "[1]\n", id="JSON lists"),
         pytest.param(".jsonl", "notes", id="text named .jsonl"),
         pytest.param(".jsonl", '{"source": 1}\n{}\n', id="JSON without a status"),
+        pytest.param(".csv", HEADER + ROW + "a,b,c,d,e,f,g,h\n", id="CSV with text for numbers"),
+        pytest.param(".csv", HEADER + ROW + "a,1,1,1,1,1,1,fine\n", id="CSV with another status"),
+        pytest.param(".csv", HEADER + ROW + HEADER + ROW, id="two CSV files in one"),
+        pytest.param(".csv", HEADER + ROW + '"' + ROW + ROW, id="CSV with a quote that is never closed"),
+        pytest.param(".csv", HEADER + ROW + '"' + ROW + '"b;c",,,,,,,ok\n', id="CSV with an odd quote"),
+        pytest.param(".csv", HEADER + ROW + "\0" * 99, id="CSV that ends with zeros"),
+        pytest.param(".csv", HEADER + ROW + "x" * 2**21, id="CSV with a long line"),
+        pytest.param(".jsonl", JSON_ROW + '{"source": ' + "[" * 100_000 + "\n", id="deep nesting"),
+        pytest.param(".jsonl", JSON_ROW + JSON_ROW.replace("null", "[]"), id="JSON with a list in it"),
+        pytest.param(
+            ".jsonl", JSON_ROW + JSON_ROW.replace('"a.png"', "1"), id="JSON with a number for a path"
+        ),
+        pytest.param(
+            ".jsonl", JSON_ROW + JSON_ROW.replace('"a.png"', '"\\u0000/a"'), id="JSON without a path"
+        ),
+        pytest.param(".jsonl", JSON_ROW + JSON_ROW.replace("no digit", "no"), id="JSON with another status"),
+        pytest.param(".jsonl", JSON_ROW + '{"event": "left"}\n', id="JSON with an event"),
+        pytest.param(".jsonl", JSON_ROW + "5\n", id="JSON with a number"),
+        pytest.param(".jsonl", JSON_ROW + "\0" * 99, id="JSON that ends with zeros"),
+        pytest.param(".jsonl", JSON_ROW + "ends here", id="JSON that ends with text"),
     ],
 )
 def test_files_of_other_programs_are_not_resumed(suffix, content, tmp_path):
     path = tmp_path / f"other{suffix}"
     path.write_text(content)
-    with pytest.raises(OutputError, match="not a results file"):
-        tables.open_table(path, resume=True)
+    with pytest.raises(OutputError, match="not a results file") as caught:
+        open_table(path, resume=True)
+    assert len(str(caught.value).splitlines()) == 1
     assert path.read_text() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_binary_files_are_not_resumed(suffix, tmp_path):
+    path = tmp_path / f"other{suffix}"
+    write(path, READINGS)
+    for garbage in (b"\xff\xfe\0\1" * 9, b"\x89PNG\r\n\x1a\n\0\0"):
+        content = path.read_bytes() + garbage
+        path.write_bytes(content)
+        with pytest.raises(OutputError, match="not a results file"):
+            open_table(path, resume=True)
+        assert path.read_bytes() == content
 
 
 def test_an_interrupted_parquet_file_keeps_its_rows_and_can_be_resumed(tmp_path):
     path = tmp_path / "results.parquet"
-    with pytest.raises(KeyboardInterrupt), tables.open_table(path) as output:
+    with pytest.raises(KeyboardInterrupt), open_table(path) as output:
         output.write(READINGS[:2])
         raise KeyboardInterrupt
     assert not path.exists()
-    with tables.open_table(path, resume=True) as output:
-        assert output.completed == {"a.png", READINGS[1].source}
+    with open_table(path, resume=True) as output:
+        assert [output.contains(reading.source) for reading in READINGS] == [True, True, False, False]
         assert output.last == READINGS[1].source
         output.write(READINGS[1:])
     assert len(read_rows(path)) == 5
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.parquet"]
-    with pytest.raises(OutputError, match="nothing to resume"):
-        tables.open_table(path, resume=True)
 
 
 OLD_STATUSES = {
@@ -213,8 +256,8 @@ def test_files_with_the_former_statuses_are_resumed(suffix, tmp_path):
     started = path.with_name("results.parquet.partial.jsonl") if parquet else path
     started.write_text(OLD_STATUSES[started.suffix])
     again = Reading("b.png", (Digit(None, 0.3, Box(5, 6, 7, 8), "rejected: no digit"),))
-    with tables.open_table(path, resume=True) as output:
-        assert output.completed == {"a.png", "b.png"}
+    with open_table(path, resume=True) as output:
+        assert output.contains("a.png")
         assert output.last == "b.png"
         output.write([again, READINGS[2]])
     assert [(row["source"], row["status"]) for row in read_rows(path)] == [
@@ -225,60 +268,46 @@ def test_files_with_the_former_statuses_are_resumed(suffix, tmp_path):
     ]
 
 
-@pytest.mark.parametrize("row", ['{"source": "a.png", "digit": "4", "status": "ok"}\n', '{"source": 1}\n'])
-def test_rows_that_parquet_cannot_hold_are_kept(row, tmp_path):
-    path = tmp_path / "results.parquet"
-    journal = tmp_path / "results.parquet.partial.jsonl"
-    with (
-        pytest.raises(OutputError, match=r"all rows are in .*partial\.jsonl"),
-        tables.open_table(path) as output,
-    ):
-        output.write(READINGS)
-        journal.write_text(journal.read_text() + row)
-    assert journal.read_text().endswith(row)
-    assert list(tmp_path.iterdir()) == [journal]
+def fill_disk(monkeypatch, room):
+    """Leave `room` bytes on the disk."""
+    write, truncate = LockedFile.write, LockedFile.truncate
 
-
-class FullDisk:
-    """A file on a disk with `room` bytes left."""
-
-    def __init__(self, file, room):
-        self.file, self.room = file, room
-
-    def write(self, data):
-        if self.room == 0:
+    def limited_write(self, data):
+        nonlocal room
+        if room == 0:
             raise OSError(errno.ENOSPC, "No space left on device")
-        part = bytes(data[: self.room])
-        self.room -= len(part)
-        return self.file.write(part)
+        part = bytes(data[:room])
+        room -= len(part)
+        return write(self, part)
 
-    def truncate(self, size):
-        self.room += max(0, self.file.seek(0, 2) - size)
-        self.file.truncate(size)
+    def freeing_truncate(self, size):
+        nonlocal room
+        room += max(0, os.fstat(self.fileno()).st_size - size)
+        return truncate(self, size)
 
-    def __getattr__(self, name):
-        return getattr(self.file, name)
+    monkeypatch.setattr(LockedFile, "write", limited_write)
+    monkeypatch.setattr(LockedFile, "truncate", freeing_truncate)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_full_disk_leaves_complete_rows(suffix, tmp_path):
+def test_a_full_disk_leaves_complete_rows(suffix, tmp_path, monkeypatch):
     path = tmp_path / f"results{suffix}"
-    with tables.open_table(path) as output:
+    with open_table(path) as output:
         output.write(READINGS[:1])
         before = path.read_bytes()
-        output._file = FullDisk(output._file, room=20)
+        fill_disk(monkeypatch, room=20)
         with pytest.raises(OutputError, match="No space left on device"):
             output.write(READINGS[1:])
     assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-def test_a_full_disk_keeps_the_rows_of_the_last_image_while_they_are_replaced(suffix, tmp_path):
+def test_a_full_disk_keeps_the_rows_of_the_last_image_while_they_are_replaced(suffix, tmp_path, monkeypatch):
     path = tmp_path / f"results{suffix}"
     write(path, READINGS[:1])
     before = path.read_bytes()
-    with tables.open_table(path, resume=True) as output:
-        output._file = FullDisk(output._file, room=5)
+    with open_table(path, resume=True) as output:
+        fill_disk(monkeypatch, room=5)
         with pytest.raises(OutputError, match="No space left on device"):
             output.write(READINGS[:2])
     assert path.read_bytes() == before
@@ -287,4 +316,66 @@ def test_a_full_disk_keeps_the_rows_of_the_last_image_while_they_are_replaced(su
 def test_unwritable_paths_are_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
-        tables.open_table(tmp_path / "file" / "results.csv")
+        open_table(tmp_path / "file" / "results.csv")
+
+
+@pytest.mark.parametrize("options", [{}, {"overwrite": True}, {"resume": True}], ids=str)
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_folders_are_rejected(suffix, options, tmp_path):
+    path = tmp_path / f"folder{suffix}"
+    path.mkdir()
+    with pytest.raises(OutputError, match="is not a regular file"):
+        open_table(path, **options)
+    assert list(tmp_path.rglob("*")) == [path]
+
+
+def test_a_disk_that_is_full_from_the_start_is_left_empty(tmp_path, monkeypatch):
+    fill_disk(monkeypatch, room=3)
+    with pytest.raises(OutputError, match="No space left on device"):
+        open_table(tmp_path / "results.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+NAMES = {
+    "=1+1.png": "'=1+1.png",
+    "+1.png": "'+1.png",
+    "-1.png": "'-1.png",
+    "@sum.png": "'@sum.png",
+    "\t=1.png": "'\t=1.png",
+    "\n=1.png": "'\n=1.png",
+    "\r=1.png": "'\r=1.png",
+    "＝1.png": "'＝1.png",
+    "'=1.png": "''=1.png",
+    "''=1.png": "'''=1.png",
+    "'1.png": "'1.png",
+    "scans/=1.png": "scans/=1.png",
+    "1=1.png": "1=1.png",
+}
+
+
+@pytest.mark.parametrize(("name", "cell"), NAMES.items(), ids=map(repr, NAMES))
+def test_names_are_no_formulas_in_csv_and_keep_their_identity(name, cell, tmp_path):
+    path = tmp_path / "results.csv"
+    write(path, [Reading(name, (), "no digit found")])
+    with path.open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file))[1][0] == cell
+    assert re.sub(r"^'(?='*[=+\-@\t\r\n＝＋－＠])", "", cell) == name  # as in docs/results.md
+    with open_table(path, resume=True) as output:
+        assert [each for each in NAMES if output.contains(each)] == [name]
+
+
+def test_spreadsheets_that_separate_at_other_characters_find_no_formula_in_csv(tmp_path):
+    path = tmp_path / "results.csv"
+    names = ["a;=1+1;.png", "a\t=1+1\t.png", '";=1;".png']
+    write(path, [Reading(name, (), "error: damaged, or not an image") for name in names])
+    for delimiter in ";\t":
+        with path.open(newline="", encoding="utf-8") as file:
+            cells = [cell for row in csv.reader(file, delimiter=delimiter) for cell in row]
+        assert not [cell for cell in cells if cell.startswith("=")]
+
+
+@pytest.mark.parametrize("name", ["=1+1.png", "'=1.png"])
+def test_other_formats_hold_names_as_they_are(name, tmp_path):
+    for suffix in (".jsonl", ".parquet"):
+        write(tmp_path / f"results{suffix}", [Reading(name, (), "no digit found")])
+        assert [row["source"] for row in read_rows(tmp_path / f"results{suffix}")] == [name]

@@ -1,0 +1,91 @@
+"""Run records: which version and models the rows of a results file are from."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime import __version__
+from edge_runtime.errors import OutputError
+from edge_runtime.outputs.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from edge_runtime.reading.reader import DigitReader
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What the rows of a results file are from.
+
+    `version` is that of edge-digits; `model` is the name or path of the model as the user gave it;
+    `precision` is "int8" or "float"; `classifier` and `detector` are the SHA-256 hashes of the two files;
+    `folder` is the working directory, to which relative paths in the rows refer.
+    """
+
+    version: str
+    model: str
+    precision: str
+    classifier: str
+    detector: str
+    folder: str
+
+    @classmethod
+    def of(cls, reader: DigitReader, model: str) -> RunRecord:
+        """The record of a run of `reader`, which was opened with `model`."""
+        classifier, detector = (_sha256(network.path) for network in (reader.classifier, reader.detector))
+        precision = reader.classifier.info.precision
+        return cls(__version__, model, precision, classifier, detector, str(Path.cwd()))
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> RunRecord:
+        """The record in a text that `as_json` made. Raises `ValueError` for any other text."""
+        try:
+            values = json.loads(text)
+            record = cls(**{field.name: values[field.name] for field in fields(cls)})
+        except (KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"not a run record: {error!r}") from error
+        if not all(isinstance(value, str) for value in asdict(record).values()):
+            raise ValueError("not a run record: a value is not text")
+        return record
+
+    @classmethod
+    def load(cls, path: Path) -> RunRecord | None:
+        """The record in a file; None if there is no such file. Raises `OutputError` and `OSError`."""
+        if not os.path.lexists(path):
+            return None
+        try:
+            return cls.parse(path.read_bytes())
+        except ValueError as error:
+            raise OutputError(
+                f"{path} is damaged; delete it to continue the results without comparing their models"
+            ) from error
+
+    def save(self, path: Path) -> None:
+        """Write the record to a file. Raises `OSError`."""
+        with whole_file(path) as partial:
+            partial.write_text(self.as_json() + "\n", encoding="utf-8")
+
+    def as_json(self) -> str:
+        """The record as JSON."""
+        return json.dumps(asdict(self), indent=2)
+
+    def matches(self, other: RunRecord) -> bool:
+        """Whether rows of both runs may be in one file: they are from the same version and models."""
+        return all(
+            getattr(self, name) == getattr(other, name) for name in ("version", "classifier", "detector")
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"edge-digits {self.version} and model {self.model} "
+            f"(classifier {self.classifier[:8]}, detector {self.detector[:8]})"
+        )
+
+
+def _sha256(path: Path) -> str:
+    import hashlib  # takes 3 ms, and only results files need it
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,62 @@
+"""Run records: which version and models the rows of a results file are from."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from edge_runtime import DigitReader, OutputError, __version__
+from edge_runtime.models import manifest
+from edge_runtime.outputs.run_record import RunRecord
+
+RUN = RunRecord("0.1", "int8", "int8", "c" * 64, "d" * 64, "folder")
+
+
+def test_a_record_holds_the_version_and_the_hashes_of_the_models(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hashes = {entry.path.name: entry.sha256 for entry in manifest.entries()}
+    assert RunRecord.of(DigitReader("float"), "float") == RunRecord(
+        __version__,
+        "float",
+        "float",
+        hashes["classifier-float.onnx"],
+        hashes["detector-float.onnx"],
+        os.path.realpath(tmp_path),
+    )
+
+
+def test_a_record_is_read_as_it_was_saved(tmp_path):
+    path = tmp_path / "r.csv.meta.json"
+    assert RunRecord.load(path) is None
+    RUN.save(path)
+    assert RunRecord.load(path) == RUN == RunRecord.parse(RUN.as_json())
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"version": "0.2"}, False),
+        ({"classifier": "x"}, False),
+        ({"detector": "x"}, False),
+        ({"model": "/models/int8.onnx"}, True),
+        ({"folder": "elsewhere"}, True),
+    ],
+    ids=str,
+)
+def test_records_match_if_version_and_models_are_the_same(change, same):
+    assert RUN.matches(replace(RUN, **change)) == same
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "5", "{}", "[" * 100_000, json.dumps({**json.loads(RUN.as_json()), "folder": 1}), "\0"],
+    ids=lambda text: text[:9],
+)
+def test_damaged_records_are_reported_in_one_line(tmp_path, text):
+    path = tmp_path / "r.csv.meta.json"
+    path.write_text(text)
+    with pytest.raises(OutputError, match="is damaged; delete it"):
+        RunRecord.load(path)
