@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from edge_runtime.errors import OutputError
+from edge_runtime.images.lists import STANDARD_INPUT
 from edge_runtime.outputs.contents import Contents
 from edge_runtime.outputs.identity import absolute, identity
 from edge_runtime.outputs.locked_file import check_regular, open_locked
@@ -86,7 +87,7 @@ class TableFile:
 
     def is_last(self, source: str) -> bool:
         """Whether an image is `last`, perhaps with another spelling."""
-        if self.last is None:
+        if self.last is None or source == STANDARD_INPUT:  # where another image comes each time
             return False
         return identity(source, self.run.folder) == identity(self.last, self._contents.folder)
 

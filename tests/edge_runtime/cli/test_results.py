@@ -103,6 +103,17 @@ def test_resume_with_paths_on_standard_input_reads_the_last_image_first(run, sca
         assert Path("r.csv").read_bytes() == before
 
 
+def test_an_image_on_standard_input_is_another_one_each_time(run, scans, monkeypatch):
+    for name in ("a.png", "b.jpg"):
+        with (scans / name).open() as file:
+            monkeypatch.setattr(sys, "stdin", file)
+            code, _, _ = run("read", "-", "--out", "r.csv", "--resume")
+        assert code == 0
+    rows = Path("r.csv").read_text().splitlines()[1:]
+    assert {row.partition(",")[0] for row in rows} == {"'-"}  # no formula
+    assert len(rows) == 5
+
+
 def test_resume_does_not_mix_models(run, scans):
     run("read", "scans/a.png", "--out", "r.csv")
     before = Path("r.csv").read_bytes()
