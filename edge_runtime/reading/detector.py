@@ -1,8 +1,8 @@
 """Detection: a small fully convolutional network runs over an image pyramid and proposes boxes.
 
 For every cell of 4 x 4 px the network predicts whether the middle of a digit of 12 to 28 px is there, which
-digit it is and where its box ends. Every level of the pyramid, from the image's own pixels down, is searched
-wherever there may be ink at its scale.
+digit it is and where its box ends. Every level of the pyramid, up to the image's own pixels, is searched
+wherever there may be ink at its scale, but for the inside of digits that coarser levels have found.
 (Anchor-free boxes: Tian et al., 2019, "FCOS"; image pyramid: Hu and Ramanan, 2017, "Finding Tiny Faces".)
 """
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import BOX_SCALE, CLASS_LOGITS, DIGIT_SIZES, GRID, SIDES, STRIDE
+from edge_runtime.contract import BACKGROUND, BOX_SCALE, CLASS_LOGITS, DIGIT_SIZES, GRID, SIDES, STRIDE
 from edge_runtime.nms import suppress
 from edge_runtime.reading import regions
 from edge_runtime.reading.candidates import Candidates
@@ -28,6 +28,7 @@ _WHOLE_SIDE = 96  # px; a level up to this side is searched completely
 _LEAST_SIDE = 64  # px; smaller levels are padded to this side by repeating their border
 _PADDING = GRID  # px; every part is padded at least this much
 _CONTEXT = 32  # px around a region that the network sees with it: half of its receptive field
+_CERTAIN = 2.0  # objectness above which finer levels are not searched inside a box
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
@@ -37,17 +38,18 @@ def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = 0.
     `grey` is uint8 `(H, W)`. Candidates whose objectness (a logit) is below `min_objectness` are dropped. Of
     more than `MAX_CANDIDATES`, only the best are returned, and `Candidates.complete` is False.
     """
-    found, level, scale = [], grey, 1
-    while True:
-        coarser = _half(level)
-        for region in _regions(level, coarser):
-            rows = _search(level, region, network, min_objectness)
-            rows[:, :4] *= scale
-            found.append(rows)
-        if max(level.shape) <= SMALLEST_SIDE * 1.5:
-            break
-        level, scale = coarser, scale * 2
-    rows = np.concatenate(found)
+    levels = [grey]
+    while max(levels[-1].shape) > SMALLEST_SIDE * 1.5:
+        levels.append(_half(levels[-1]))
+    rows = np.empty((0, 5 + BACKGROUND), np.float32)
+    for index in range(len(levels) - 1, -1, -1):  # the coarsest first
+        level, scale = levels[index], 2**index
+        half = levels[index + 1] if index + 1 < len(levels) else _half(level)
+        certain = rows[rows[:, 4] > _CERTAIN, :4] / scale
+        found = [_search(level, region, network, min_objectness) for region in _regions(level, half, certain)]
+        for part in found:
+            part[:, :4] *= scale
+        rows = np.concatenate([rows, *found])
     rows[:, :4] = np.minimum(rows[:, :4], np.array(grey.shape[::-1] * 2, np.float32))
     best = rows[np.argsort(-rows[:, 4], kind="stable")[: 4 * MAX_CANDIDATES]]
     kept = suppress(best[:, :4])
@@ -65,13 +67,22 @@ def _half(level: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(level, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _regions(level: NDArray[np.uint8], half: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
-    """The parts of a level to search: left, top, right, bottom in px."""
+def _regions(
+    level: NDArray[np.uint8], half: NDArray[np.uint8], digits: NDArray[np.float32]
+) -> list[tuple[int, int, int, int]]:
+    """The parts of a level to search: left, top, right, bottom in px.
+
+    `half` is the next coarser level. `digits` float32 `[N, 4]` are the boxes of what coarser levels have found
+    with certainty: there are no smaller digits in these.
+    """
     height, width = level.shape
     if max(height, width) <= _WHOLE_SIDE:
         return [(0, 0, width, height)]
-    cells = regions.group_cells(regions.find_ink(half))
-    side = regions.CELL
+    ink, side = regions.find_ink(half), regions.CELL
+    for left, top, right, bottom in np.rint(digits / side).astype(int).tolist():
+        margin = regions.REACH
+        ink[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = False
+    cells = regions.group_cells(ink)
     return [(left * side, top * side, right * side, bottom * side) for left, top, right, bottom in cells]
 
 

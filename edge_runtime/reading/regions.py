@@ -19,7 +19,7 @@ _HAT = np.ones((5, 5), np.uint8)  # at half resolution: strokes of up to 8 px ar
 _NOISE = 5.0
 _CONTRASTS = (8.0, 24.0)
 _LEAST_SHARE = 0.1  # of a cell that is ink; less is a speck
-_REACH = 2  # cells around ink that belong to the same digit
+REACH = 2  # cells around ink that belong to the same digit
 _ROW, _RUN = 24, 64  # cells: height and greatest width of a region
 _GAP = 3  # cells without ink that separate two regions
 
@@ -41,7 +41,7 @@ def find_ink(half: NDArray[np.uint8]) -> NDArray[np.bool_]:
         mask, 0, down * side - half.shape[0], 0, across * side - half.shape[1], cv2.BORDER_CONSTANT
     )
     share = cv2.resize(mask, (across, down), interpolation=cv2.INTER_AREA)
-    near = cv2.dilate((share > 255 * _LEAST_SHARE).astype(np.uint8), np.ones((2 * _REACH + 1,) * 2, np.uint8))
+    near = cv2.dilate((share > 255 * _LEAST_SHARE).astype(np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8))
     return np.asarray(near > 0)
 
 
