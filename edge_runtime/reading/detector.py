@@ -72,15 +72,15 @@ def _regions(
 ) -> list[tuple[int, int, int, int]]:
     """The parts of a level to search: left, top, right, bottom in px.
 
-    `half` is the next coarser level. `digits` float32 `[N, 4]` are the boxes of what coarser levels have found
-    with certainty: there are no smaller digits in these.
+    `half` is the next coarser level. `digits` float32 `[N, 4]` are the boxes of what coarser levels have
+    found with certainty: there are no smaller digits in these.
     """
     height, width = level.shape
     if max(height, width) <= _WHOLE_SIDE:
         return [(0, 0, width, height)]
     ink, side = regions.find_ink(half), regions.CELL
     for left, top, right, bottom in np.rint(digits / side).astype(int).tolist():
-        margin = regions.REACH
+        margin = regions.REACH + 1  # ink at the edge of the box reaches this far
         ink[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = False
     cells = regions.group_cells(ink)
     return [(left * side, top * side, right * side, bottom * side) for left, top, right, bottom in cells]
