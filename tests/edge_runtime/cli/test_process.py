@@ -123,8 +123,10 @@ def test_no_file_takes_the_place_of_a_closed_standard_stream(tmp_path, closed):
 @posix
 @pytest.mark.parametrize("arguments", [["models"], ["models", "--json"]], ids=" ".join)
 def test_a_closed_pipe_ends_every_command_silently(arguments):
-    with started(*COMMAND, *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        process.stdout.close()
+    reading, writing = os.pipe()
+    os.close(reading)  # before the command starts, however late that is
+    with started(*COMMAND, *arguments, stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
         errors = process.stderr.read()
         assert process.wait() == 128 + signal.SIGPIPE
     assert errors == ""

@@ -272,7 +272,8 @@ def browser_video(tmp_path):
 def test_a_video_of_variable_rate_ends_normally(browser_video):
     path, times = browser_video
     with open_frames(str(path)) as frames:
-        assert frames.capture_format == "64x48"  # not "at 1000 fps", the rate of its clock
+        # Not "at 1000 fps", the rate of its clock. OpenCV 4 guesses another rate.
+        assert frames.capture_format in ("64x48", "64x48 at 60 fps")
         found, problems = read_all(frames)
     assert problems == []
     assert [frame.seconds for frame in found] == pytest.approx([moment / 1000 for moment in times], abs=0.002)
