@@ -120,8 +120,6 @@ def _pending(
 
     Counts the latter in `counts`. None means that the next path on standard input has not been written yet.
     """
-    from edge_runtime.images.paths import Received
-
     not_images = counts.not_images if counts else None
     if not table:
         yield from _expand(options, not_images)
@@ -130,8 +128,7 @@ def _pending(
     if last is not None:
         yield last
     for path in _expand(options, not_images):
-        # What comes through standard input is another image each time.
-        if path is None or isinstance(path, Received) or not table.contains(path):
+        if path is None or not table.contains(path):
             yield path
         elif counts and path != last:
             counts.skipped += 1

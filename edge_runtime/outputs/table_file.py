@@ -82,12 +82,15 @@ class TableFile:
         return self._journal if self.journal_suffix and self._journal.exists() else self.path
 
     def contains(self, source: str) -> bool:
-        """Whether the file has the rows of an image, which then need not be read again."""
-        return self._contents.has_read(source, self.run.folder)
+        """Whether the file has the rows of an image, which then need not be read again.
+
+        What comes through standard input is another image each time.
+        """
+        return source != STANDARD_INPUT and self._contents.has_read(source, self.run.folder)
 
     def is_last(self, source: str) -> bool:
         """Whether an image is `last`, perhaps with another spelling."""
-        if self.last is None or source == STANDARD_INPUT:  # where another image comes each time
+        if self.last is None or source == STANDARD_INPUT:
             return False
         return identity(source, self.run.folder) == identity(self.last, self._contents.folder)
 

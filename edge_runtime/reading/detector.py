@@ -38,17 +38,17 @@ def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = 0.
     `grey` is uint8 `(H, W)`. Candidates whose objectness (a logit) is below `min_objectness` are dropped. Of
     more than `MAX_CANDIDATES`, only the best are returned, and `Candidates.complete` is False.
     """
-    levels = [grey]
-    while max(levels[-1].shape) > SMALLEST_SIDE * 1.5:
+    levels = [grey, _half(grey)]  # the last one is not searched: it is half of the coarsest
+    while max(levels[-2].shape) > SMALLEST_SIDE * 1.5:
         levels.append(_half(levels[-1]))
     rows = np.empty((0, 5 + BACKGROUND), np.float32)
-    for index in range(len(levels) - 1, -1, -1):  # the coarsest first
+    for index in reversed(range(len(levels) - 1)):
         level, scale = levels[index], 2**index
-        half = levels[index + 1] if index + 1 < len(levels) else _half(level)
         certain = rows[rows[:, 4] > _CERTAIN, :4] / scale
-        found = [_search(level, region, network, min_objectness) for region in _regions(level, half, certain)]
-        for part in found:
-            part[:, :4] *= scale
+        parts = _regions(level, levels[index + 1], certain)
+        found = [_search(level, part, network, min_objectness) for part in parts]
+        for candidates in found:
+            candidates[:, :4] *= scale
         rows = np.concatenate([rows, *found])
     rows[:, :4] = np.minimum(rows[:, :4], np.array(grey.shape[::-1] * 2, np.float32))
     best = rows[np.argsort(-rows[:, 4], kind="stable")[: 4 * MAX_CANDIDATES]]
