@@ -1,4 +1,4 @@
-"""Geometry of boxes: overlap, IoU, coverage, hull, clipping.
+"""Geometry of boxes: overlap, IoU, coverage, clipping.
 
 An array of boxes is float `[N, 4]`: left, top, right, bottom in pixels. A `Box` holds one result.
 """
@@ -44,13 +44,6 @@ def corners(boxes: Iterable[Box]) -> NDArray[np.float64]:
     """Boxes as an array `[N, 4]`."""
     rows = [(box.x, box.y, box.x + box.width, box.y + box.height) for box in boxes]
     return np.array(rows, np.float64).reshape(-1, 4)
-
-
-def hull(boxes: Iterable[Box]) -> Box:
-    """The smallest box that contains all of the boxes. There must be at least one."""
-    low, high = np.split(corners(boxes), 2, axis=1)
-    (x, y), (right, bottom) = low.min(axis=0).astype(int).tolist(), high.max(axis=0).astype(int).tolist()
-    return Box(x, y, right - x, bottom - y)
 
 
 def clip(box: Box, size: tuple[int, int]) -> Box:

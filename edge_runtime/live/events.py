@@ -7,23 +7,18 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from edge_runtime.results import Box, Digit
+from edge_runtime.results import Digit, Number
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """Digits side by side on one line, read as one number such as "4285".
+class TrackedNumber(Number):
+    """A number that is followed from frame to frame.
 
-    `id` stays the same as long as the number is tracked, whatever it reads. `text` has "?" for a digit
-    without a label. `confidence` is that of the least confident digit, 0..1. `confirmed` is whether all its
+    `id` stays the same as long as the number is tracked, whatever it reads. `confirmed` is whether all its
     digits are confirmed and the text has not changed for a moment.
     """
 
-    id: int
-    text: str
-    confidence: float
-    box: Box
-    digits: tuple[Digit, ...] = ()  # from left to right
+    id: int = 0
     confirmed: bool = False
 
 
@@ -40,7 +35,7 @@ class Event:
     seconds: float
     time: float
     frame: int
-    number: Number | None = None
+    number: TrackedNumber | None = None
     previous: str | None = None  # text of a number before it changed
     reason: str = ""  # why the source was lost
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,7 @@ _REPLACE_FRAMES = 4  # in this many frames in a row, the evidence for the old on
 # When a track is shown and when it ends.
 _SHOW_OBSERVATIONS = 2  # false detections often last for a single frame
 _LOST_SECONDS = 0.2  # a track ends when its digit has not been found for this long
+_MARKS = 9  # observations; a mark counts if most of them show it
 _LOST_FRAMES = 3  # and in this many frames
 
 # Which digit continues which track.
@@ -68,7 +70,8 @@ class _TrackState:
 
     __slots__ = (
         *("id", "centre", "size", "velocity", "evidence", "weight", "presence", "observations", "misses"),
-        *("seen", "unseen", "label", "label_since", "probabilities", "tile", "last", "contradictions"),
+        *("seen", "unseen", "label", "label_since", "probabilities", "tile", "marks", "last"),
+        "contradictions",
     )
 
     def __init__(self, number: int, digit: Digit, seconds: float) -> None:
@@ -81,6 +84,7 @@ class _TrackState:
         self.unseen = 0.0  # time for which the position has been extrapolated
         self.label: int | None = None
         self.last, self.contradictions = -1, 0  # the digit observed last
+        self.marks: deque[str] = deque(maxlen=_MARKS)  # before the digit, as observed lately
 
     @property
     def expected(self) -> NDArray[np.float64]:
@@ -107,6 +111,7 @@ class _TrackState:
         self.observations, self.misses = self.observations + 1, 0
         self.seen, self.unseen = seconds, 0.0
         self.tile, self.last = digit.tile, best
+        self.marks.append(digit.before)
         self._choose_label(seconds, rejection_threshold)
 
     def _correct_position(self, box: Box) -> None:
@@ -184,6 +189,7 @@ class _TrackState:
             float(self.probabilities[best]),
             clip(self.box(), frame_size),
             OK if self.label is not None else "rejected: not sure yet",
+            before=max(self.marks, key=self.marks.count),
             tile=self.tile,
             probabilities=self.probabilities.astype(np.float32),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.live.events import Event, Number
+from edge_runtime.live.events import Event, TrackedNumber
 from edge_runtime.live.tracker import Track
 from edge_runtime.results import Digit
 
@@ -27,7 +27,7 @@ class View:
     seconds: float  # the source's time since its first frame
     time: float  # time of reading, in seconds since the epoch
     digits: tuple[Digit, ...] = ()  # digits of all numbers, in reading order
-    numbers: tuple[Number, ...] = ()  # in reading order
+    numbers: tuple[TrackedNumber, ...] = ()  # in reading order
     tracks: tuple[Track, ...] = ()  # in no particular order
     events: tuple[Event, ...] = ()  # what has happened since the previous view
     stages: dict[str, float] = field(default_factory=dict)  # seconds per stage; "draw": previous view

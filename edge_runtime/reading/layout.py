@@ -1,26 +1,217 @@
-"""Reading order: which digits stand on one line, and the order of the lines."""
+"""Layout: the lines of writing on a page, and the numbers in each line.
+
+A line follows the direction of the writing, which may be tilted and, under perspective, change over the page.
+A number ends where the gap to the next digit is wide: compared with the height of the digits, and with the
+other gaps of the line, so that digits spread evenly over the boxes of a form stay together.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from edge_runtime.results import Box
+import numpy as np
+from numpy.typing import NDArray
 
-_RECENT_LINES = 3  # a box joins one of the last few lines, or starts a new one
-_LINE_BAND = (0.15, 0.85)  # part of the height of a line's last box in which the next box's middle must lie
+from edge_runtime.boxes import corners
+from edge_runtime.results import UNNAMED, Digit
+
+# Lengths are shares of the height of the taller of two digits.
+_MAX_OFFSET = 0.5  # of the centre of a digit from the line through the one before it
+_FAR_OFFSET = 0.35  # the same across a wide gap
+_MAX_OVERLAP = 0.4  # of two digits of a number; slanted digits run into each other
+_MAX_HEIGHT_RATIO = 2.6  # of two neighbours in a number
+_NARROWEST = 0.45  # a 1 is as wide as this when gaps are measured
+
+_GAP = 0.9  # the widest gap in a number unless the other gaps of the line show another limit
+_LEAST_GAP = 0.55  # a gap below this never ends a number, however narrow the others are
+_SPREAD = (1.4, 1.5)  # evenly spread digits: their usual gap at most, and the widest as a multiple of it
+# Gaps form two groups, those in and those between numbers, if the groups explain this share of their
+# variance, and if the mean of the wider ones exceeds that of the others by this factor.
+_EXPLAINED, _WIDER = 0.8, 2.0
+_FEW = 3  # gaps; a line with fewer shows no spacing of its own, and the page's counts
+
+_TILTS = np.deg2rad(np.arange(-40, 41, 2.5))
+_NEAR = 2.2  # centre distance of the pairs that show the tilt
+_TILT_OFFSET = 0.25  # offset of a pair that still supports a tilt
+_LEAST_PAIRS = 1.0  # by which the support of a tilt must exceed that of level writing, besides a tenth
 
 
-def reading_order(boxes: Sequence[Box]) -> list[list[int]]:
-    """Indices of the boxes by line: lines from top to bottom, each from left to right."""
-    lines: list[list[int]] = []
-    for index in sorted(range(len(boxes)), key=lambda i: boxes[i].y + boxes[i].height / 2):
-        middle = boxes[index].y + boxes[index].height / 2
-        for line in reversed(lines[-_RECENT_LINES:]):
-            last = boxes[line[-1]]
-            top, bottom = (last.y + share * last.height for share in _LINE_BAND)
-            if top < middle < bottom:
-                line.append(index)
-                break
-        else:
-            lines.append([index])
-    return [sorted(line, key=lambda i: boxes[i].x) for line in lines]
+def arrange(digits: Sequence[Digit]) -> list[list[list[int]]]:
+    """Indices of the digits: lines from top to bottom, their numbers, and the digits of each from the left.
+
+    A digit with an unnamed mark before it begins a number.
+    """
+    if not digits:
+        return []
+    page = _Page.of(corners(digit.box for digit in digits))
+    lines = page.lines()
+    gaps = [page.gaps(line) for line in lines]
+    pooled = np.concatenate(gaps)
+    arranged = []
+    for line, between in zip(lines, gaps, strict=True):
+        limit = _limit(between if len(between) >= _FEW else pooled, own=len(between) >= _FEW)
+        numbers = [[line[0]]]
+        for last, index, gap in zip(line[:-1], line[1:], between.tolist(), strict=True):
+            ends = gap > limit or gap < -_MAX_OVERLAP or page.differ_in_height(last, index)
+            if ends or digits[index].before == UNNAMED:
+                numbers.append([])
+            numbers[-1].append(index)
+        arranged.append(numbers)
+    return arranged
+
+
+def in_reading_order(digits: Sequence[Digit]) -> tuple[Digit, ...]:
+    """The digits line by line, from left to right, each with its `line` and `number`."""
+    ordered, count = [], 0
+    for line, numbers in enumerate(arrange(digits)):
+        for number in numbers:
+            ordered += [replace(digits[index], line=line, number=count) for index in number]
+            count += 1
+    return tuple(ordered)
+
+
+def _limit(gaps: NDArray[np.float64], *, own: bool) -> float:
+    """The widest gap in a number, given the gaps of its line or, if not its `own`, those of the page."""
+    gaps = np.sort(np.maximum(gaps[gaps < 2 * _GAP], 0))
+    if (two_groups := _middle(gaps)) is not None:
+        return max(_LEAST_GAP, two_groups)
+    usual, multiple = _SPREAD
+    if own and len(gaps) and (median := float(np.median(gaps))) <= usual:
+        return max(_GAP, multiple * median)
+    return _GAP
+
+
+def _middle(gaps: NDArray[np.float64]) -> float | None:
+    """The middle between two groups of sorted gaps; None if they form a single group.
+
+    The groups are those with the least variance within them (Otsu, 1979, "A Threshold Selection Method from
+    Gray-Level Histograms").
+    """
+    total, best = float(gaps.var()) * len(gaps) if len(gaps) else 0.0, 0
+    within = total
+    for count in range(1, len(gaps)):
+        rest = gaps[:count].var() * count + gaps[count:].var() * (len(gaps) - count)
+        if rest < within:
+            within, best = float(rest), count
+    if not best or within > (1 - _EXPLAINED) * total:
+        return None
+    narrow, wide = float(gaps[:best].mean()), float(gaps[best:].mean())
+    if wide < max(_LEAST_GAP, _WIDER * narrow + 0.1):
+        return None
+    return float(gaps[best - 1] + gaps[best]) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Digits in a frame in which the writing is level on average.
+
+    `x`, `y` `[N]` are the centres in px; `width`, `height` `[N]` the sizes of the digits without their tilt.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    width: NDArray[np.float64]
+    height: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, boxes: NDArray[np.float64]) -> _Page:
+        """The page of the boxes `[N, 4]`, turned so that its writing is level."""
+        (width, height), (x, y) = (boxes[:, 2:] - boxes[:, :2]).T, ((boxes[:, :2] + boxes[:, 2:]) / 2).T
+        tilt = _tilt(x, y, height)
+        cos, sin, spread = np.cos(tilt), abs(np.sin(tilt)), np.cos(2 * tilt)
+        # The box of a tilted digit is wider and taller than the digit.
+        own_width = np.clip((width * cos - height * sin) / spread, 0.3 * width, width)
+        own_height = np.clip((height * cos - width * sin) / spread, 0.6 * height, height)
+        turned = (x * cos + y * np.sin(tilt), y * cos - x * np.sin(tilt))
+        return cls(*turned, own_width, own_height)
+
+    def lines(self) -> list[list[int]]:
+        """Indices of the digits by line: lines from top to bottom, each from left to right."""
+        slopes = self._slopes(self._followers(np.zeros(len(self.x)), reach=1.5))
+        follower = self._followers(slopes, reach=np.inf)
+        followed = set(follower.values())
+        lines = []
+        for first in range(len(self.x)):
+            if first not in followed:
+                line = [first]
+                while line[-1] in follower:
+                    line.append(follower[line[-1]])
+                lines.append(line)
+        level = self.y - slopes * (self.x - self.x.mean())
+        return sorted(lines, key=lambda line: float(level[line].mean()))
+
+    def gaps(self, line: list[int]) -> NDArray[np.float64]:
+        """Widths of the gaps between the digits of a line, in heights of the taller neighbour."""
+        left, right = np.array(line[:-1], int), np.array(line[1:], int)
+        taller = np.maximum(self.height[left], self.height[right])
+        widths = [np.maximum(self.width[side], _NARROWEST * self.height[side]) for side in (left, right)]
+        distance = np.hypot(self.x[right] - self.x[left], self.y[right] - self.y[left])
+        return np.asarray((distance - (widths[0] + widths[1]) / 2) / taller)
+
+    def differ_in_height(self, one: int, other: int) -> bool:
+        """Whether two digits differ too much in height to be neighbours in a number."""
+        low, high = sorted((self.height[one], self.height[other]))
+        return bool(high > _MAX_HEIGHT_RATIO * low)
+
+    def _followers(self, slopes: NDArray[np.float64], *, reach: float) -> dict[int, int]:
+        """The next digit of the line for every digit that has one within `reach`.
+
+        `slopes` `[N]` is the slope of the writing at every digit. The closest pairs are joined first.
+        """
+        across = self.x[None] - self.x[:, None]
+        middle = (slopes[:, None] + slopes[None]) / 2
+        taller = np.maximum(self.height[:, None], self.height[None])
+        offset = np.abs(self.y[None] - self.y[:, None] - middle * across) / taller
+        gap = (across - (self.width[:, None] + self.width[None]) / 2) / taller
+        near = np.where(gap <= _GAP, _MAX_OFFSET, _FAR_OFFSET)
+        one, other = np.nonzero((across > 0) & (gap <= reach) & (offset <= near))
+        cost = np.maximum(gap[one, other], 0) + 2 * offset[one, other]
+        follower: dict[int, int] = {}
+        followed: set[int] = set()
+        for index in np.argsort(cost, kind="stable").tolist():
+            left, right = int(one[index]), int(other[index])
+            if left not in follower and right not in followed:
+                follower[left] = right
+                followed.add(right)
+        return follower
+
+    def _slopes(self, follower: dict[int, int]) -> NDArray[np.float64]:
+        """The slope of the writing at every digit, `[N]`: a plane fitted to the slopes between neighbours.
+
+        Under perspective, lines that are parallel on paper fan out.
+        """
+        left, right = np.array(list(follower), int), np.array(list(follower.values()), int)
+        across = self.x[right] - self.x[left]
+        wide = across > 0.5 * self.height[left]
+        left, right, across = left[wide], right[wide], across[wide]
+        if len(left) < 2 * _FEW:
+            return np.zeros(len(self.x))
+        slopes = (self.y[right] - self.y[left]) / across
+        scale = max(np.ptp(self.x), np.ptp(self.y), 1.0)
+        points = np.stack(
+            [np.ones(len(self.x)), (self.x - self.x.mean()) / scale, (self.y - self.y.mean()) / scale], axis=1
+        )
+        middles = (points[left] + points[right]) / 2
+        weights, plane = np.ones(len(left)), np.zeros(3)
+        for _ in range(3):  # neighbours of different lines are outliers
+            weighted = middles.T * weights
+            plane = np.linalg.solve(weighted @ middles + np.diag([0.1, 1.0, 1.0]), weighted @ slopes)
+            weights = 1 / (1 + (np.abs(slopes - middles @ plane) / 0.15) ** 2)
+        return np.asarray(points @ plane)
+
+
+def _tilt(x: NDArray[np.float64], y: NDArray[np.float64], height: NDArray[np.float64]) -> float:
+    """The angle of the writing in radians, positive where it falls to the right.
+
+    The tilt at which most digits have a neighbour exactly beside them; 0 unless another is clearly better.
+    """
+    across, down = x[None] - x[:, None], y[None] - y[:, None]
+    taller = np.maximum(height[:, None], height[None])
+    near = (across > 0) & (np.hypot(across, down) <= _NEAR * taller)
+    near &= taller <= _MAX_HEIGHT_RATIO * np.minimum(height[:, None], height[None])
+    across, down = (across / taller)[near], (down / taller)[near]
+    offset = np.abs(down * np.cos(_TILTS)[:, None] - across * np.sin(_TILTS)[:, None])
+    support = np.maximum(1 - offset / _TILT_OFFSET, 0).sum(axis=1)
+    best, level = int(support.argmax()), support[len(_TILTS) // 2]
+    return float(_TILTS[best]) if support[best] > 1.1 * level + _LEAST_PAIRS else 0.0

@@ -25,7 +25,7 @@ from edge_runtime.reading import fusion, rejection
 from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.crop import Crop, crop_tiles, whole_tile
 from edge_runtime.reading.detector import detect
-from edge_runtime.reading.layout import reading_order
+from edge_runtime.reading.layout import in_reading_order
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.tile import recognise_tiles
 from edge_runtime.results import INCOMPLETE, NOTHING_FOUND, OK, Box, Digit, Reading
@@ -46,6 +46,7 @@ class Page:
     source: str
     status: str = OK
     grey: NDArray[np.uint8] | None = None  # preprocess
+    size: tuple[int, int] = (0, 0)  # preprocess: width and height in px
     candidates: Candidates | None = None  # detect; None where the image is a tile itself
     crops: Sequence[Crop] = ()  # crop: one per candidate
     tiles: Sequence[NDArray[np.uint8]] = ()  # crop: of the candidates, then of `whole`
@@ -75,6 +76,7 @@ class Pipeline:
                 page.grey = decode.decode(paths.read_file(image))
         except MemoryError as error:
             raise ImageError("too large for this machine's memory") from error
+        page.size = page.grey.shape[1], page.grey.shape[0]
         page.seconds["preprocess"] = time.perf_counter() - start
         return page
 
@@ -135,7 +137,7 @@ class Pipeline:
         for page, digits in zip(pages, found, strict=True):
             page.seconds["classify"] = share
             status = page.status if digits or page.status != OK else NOTHING_FOUND
-            readings.append(Reading(page.source, digits, status, page.seconds))
+            readings.append(Reading(page.source, digits, status, page.seconds, *page.size))
         return readings
 
     def _digits(self, page: Page, probabilities: NDArray[np.float32]) -> tuple[Digit, ...]:
@@ -168,18 +170,15 @@ class Pipeline:
             return ()
         confidences = fused[left, :BACKGROUND].max(axis=1)
         kept = left[suppress_nested(candidates.boxes[left], confidences, overflows[left])].tolist()
-        boxes = [_box(*corners) for corners in candidates.boxes[kept].tolist()]
-        return tuple(
-            self._digit(fused[kept[index]], boxes[index], page.tiles[kept[index]], number)
-            for number, line in enumerate(reading_order(boxes))
-            for index in line
-        )
+        digits = [
+            self._digit(fused[index], _box(*corners), page.tiles[index])
+            for index, corners in zip(kept, candidates.boxes[kept].tolist(), strict=True)
+        ]
+        return in_reading_order(digits)
 
-    def _digit(
-        self, probabilities: NDArray[np.float32], box: Box, tile: NDArray[np.uint8], line: int = 0
-    ) -> Digit:
+    def _digit(self, probabilities: NDArray[np.float32], box: Box, tile: NDArray[np.uint8]) -> Digit:
         value, confidence, status = rejection.decide(probabilities, self.classifier.info.rejection_threshold)
-        return Digit(value, confidence, box, status, line, tile, probabilities)
+        return Digit(value, confidence, box, status, tile=tile, probabilities=probabilities)
 
 
 def source_name(image: Image) -> str:

@@ -28,7 +28,7 @@ from edge_runtime.window.style import (
 )
 
 if TYPE_CHECKING:
-    from edge_runtime.live.events import Number
+    from edge_runtime.live.events import TrackedNumber
     from edge_runtime.live.view import View
     from edge_runtime.window.layout import Rect
     from edge_runtime.window.text import Image
@@ -54,7 +54,7 @@ def draw_header(canvas: Image, rect: Rect, view: View, recording: bool) -> None:
             text.write(canvas, line, rect.x, rect.y + 25 + 18 * index, SMALL, DIM, BACKGROUND)
 
 
-def draw_numbers(canvas: Image, rect: Rect, numbers: Sequence[Number]) -> None:
+def draw_numbers(canvas: Image, rect: Rect, numbers: Sequence[TrackedNumber]) -> None:
     """Draw one number per row, as large as the space allows; the underline shows its confidence."""
     if not numbers:
         text.write(canvas, "no number in view", rect.x, rect.y + 12, BODY, DIM, BACKGROUND)
@@ -78,7 +78,7 @@ def _row_height(size: int) -> int:
     return round(size * 1.35) + 12
 
 
-def _draw_number(canvas: Image, number: Number, x: int, base: int, width: int, size: int) -> None:
+def _draw_number(canvas: Image, number: TrackedNumber, x: int, base: int, width: int, size: int) -> None:
     """Draw a number with its baseline at `base`, in digits of at most `size` px."""
     percent, small = text.percent(number.confidence), max(SMALL, round(size * 0.42))
     free = width - text.width(percent, small) - 16

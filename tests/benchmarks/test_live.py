@@ -21,7 +21,7 @@ from benchmarks.live.judge import Judge
 from benchmarks.live.processes import run_program, start_program
 from benchmarks.live.report import live_summary
 from benchmarks.live.steadiness import steadiness
-from edge_runtime.live.events import Event, Number
+from edge_runtime.live.events import Event, TrackedNumber
 from edge_runtime.live.tracker import Track
 from edge_runtime.live.view import View
 from edge_runtime.results import Box, Digit
@@ -39,6 +39,11 @@ def shown(text, visible=1.0, x=100):
     )
 
 
+def number(text, x=100):
+    digits = [Digit(int(character), 0.9, Box(x + 100 * i, 100, 100, 60)) for i, character in enumerate(text)]
+    return TrackedNumber(tuple(digits), 1)
+
+
 def view(text, frame=0, *, confirmed=True, reported=None, x=100):
     """A view with one track per character, "?" for a rejected one, and an event if a number is reported."""
     digits = [
@@ -48,7 +53,7 @@ def view(text, frame=0, *, confirmed=True, reported=None, x=100):
     tracks = tuple(Track(index + 1, digit, confirmed) for index, digit in enumerate(digits))
     events = ()
     if reported is not None:
-        events = (Event("appeared", 0.0, 0.0, frame, Number(1, reported, 0.9, Box(x, 100, 200, 60))),)
+        events = (Event("appeared", 0.0, 0.0, frame, number(reported, x)),)
     return View(None, frame, 0.0, 0.0, tracks=tracks, events=events)
 
 
@@ -92,7 +97,7 @@ def test_delays_are_counted_from_when_a_number_is_complete():
     ],
 )
 def test_numbers_that_leave_must_be_gone(truth, wrong):
-    left = Event("left", 0.0, 0.0, 0, Number(1, "42", 0.9, Box(100, 100, 200, 60)))
+    left = Event("left", 0.0, 0.0, 0, number("42"))
     steps = [(view("42"), truth)] * 20 + [(replace(view(""), events=(left,)), truth)]
     assert judged(steps)["wrong_events"] == wrong
 

@@ -1,4 +1,4 @@
-"""Boxes: overlap, hull and clipping."""
+"""Boxes: overlap and clipping."""
 
 from __future__ import annotations
 
@@ -47,19 +47,6 @@ def test_covered_is_the_share_of_the_smaller_box():
 def test_boxes_become_corners():
     assert boxes.corners([Box(1, 2, 3, 4), Box(-5, 0, 5, 6)]).tolist() == [[1, 2, 4, 6], [-5, 0, 0, 6]]
     assert boxes.corners([]).shape == (0, 4)
-
-
-@pytest.mark.parametrize(
-    ("parts", "hull"),
-    [
-        pytest.param([(3, 4, 5, 6)], (3, 4, 5, 6), id="one"),
-        pytest.param([(0, 0, 10, 10), (20, 5, 10, 30)], (0, 0, 30, 35), id="two"),
-        pytest.param([(5, 5, 2, 2), (0, 0, 20, 20)], (0, 0, 20, 20), id="nested"),
-        pytest.param([(-8, 3, 4, 4), (10, -2, 1, 1)], (-8, -2, 19, 9), id="negative"),
-    ],
-)
-def test_the_hull_is_the_smallest_box_around_all(parts, hull):
-    assert boxes.hull(Box(*part) for part in parts) == Box(*hull)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from edge_runtime.live.events import Event, Number
+from edge_runtime.live.events import Event, TrackedNumber
 from edge_runtime.results import Box, Digit
 
 DIGITS = (
     Digit(4, 0.987654, Box(112, 90, 36, 60)),
     Digit(None, 0.41, Box(163, 91, 36, 58), "rejected: not sure yet"),
 )
-NUMBER = Number(7, "4?", 0.41, Box(112, 90, 87, 60), DIGITS)
+NUMBER = TrackedNumber(DIGITS, 7)
 EPOCH = 1_000_000_000.2999  # 2001-09-09T01:46:40.2999Z
 
 NUMBER_ROW = {

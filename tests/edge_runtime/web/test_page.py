@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import threading
-from itertools import groupby
 from urllib.parse import urlsplit
 
 import cv2
 import pytest
 
-from edge_runtime.live.events import Number
+from edge_runtime.live.events import TrackedNumber
 from edge_runtime.live.view import View
 from edge_runtime.web.guard import TOKEN_VARIABLE
 from edge_runtime.web.server import Server
@@ -84,17 +83,9 @@ class Camera:
         while not self._stop.wait(0.05):
             image, digits = pages[self.text].copy(), readings[self.text].digits
             image[:4, : count % image.shape[1]] = (0, 0, 255)  # something moves
-            lines = [tuple(line) for _, line in groupby(digits, key=lambda digit: digit.line)]
             numbers = tuple(
-                Number(
-                    index,
-                    "".join(str(digit.value) for digit in line),
-                    min(digit.confidence for digit in line),
-                    line[0].box,
-                    line,
-                    True,
-                )
-                for index, line in enumerate(lines)
+                TrackedNumber(number.digits, index, True)
+                for index, number in enumerate(readings[self.text].numbers)
             )
             self._served.publish(
                 View(

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime.live.events import Number
+from edge_runtime.live.events import TrackedNumber
 from edge_runtime.live.view import View
-from edge_runtime.results import Box
+from edge_runtime.results import Box, Digit
 from edge_runtime.web import limits, state
 from edge_runtime.web.server import Server
 from tests.edge_runtime.web.client import (
@@ -86,7 +86,9 @@ def test_the_live_image_is_limited_in_size(live, monkeypatch):
 
 
 def test_events_describe_the_view(live):
-    number = Number(5, "42", 0.98765, Box(1, 2, 3, 4), confirmed=True)
+    number = TrackedNumber(
+        (Digit(4, 0.98765, Box(1, 2, 3, 4)), Digit(2, 0.99, Box(5, 2, 3, 4))), 5, confirmed=True
+    )
     stages = {"detect": 0.002}
     live.publish(
         view(7, problem="unplugged", numbers=(number,), stages=stages, capture_format="640x480 at 30 fps")

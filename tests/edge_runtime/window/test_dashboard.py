@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Box, Digit, boxes
-from edge_runtime.live.events import Number
+from edge_runtime.live.events import TrackedNumber
 from edge_runtime.live.view import View
 from edge_runtime.window import dashboard, style, text
 from edge_runtime.window.keys import KEYS
@@ -52,7 +52,7 @@ def view(size=(640, 480), texts=(), tiles=None, **changes):
             )
             for i, character in enumerate(string)
         )
-        numbers.append(Number(row, string, 0.93, digits[0].box, digits, confirmed=row % 2 == 0))
+        numbers.append(TrackedNumber(digits, row, confirmed=row % 2 == 0))
     known = {
         "image": np.full((height, width, 3), 170, np.uint8),
         "frame": 5,
