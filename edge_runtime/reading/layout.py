@@ -24,6 +24,7 @@ _MAX_HEIGHT_RATIO = 2.6  # of two neighbours in a number
 _NARROWEST = 0.45  # a 1 is as wide as this when gaps are measured
 
 _GAP = 0.9  # the widest gap in a number unless the other gaps of the line show another limit
+MARKED_GAP = 1.5  # the widest gap with a mark in it that belongs to the number
 _LEAST_GAP = 0.55  # a gap below this never ends a number, however narrow the others are
 _SPREAD = (1.4, 1.5)  # evenly spread digits: their usual gap at most, and the widest as a multiple of it
 # Gaps form two groups, those in and those between numbers, if the groups explain this share of their
@@ -37,28 +38,40 @@ _TILT_OFFSET = 0.25  # offset of a pair that still supports a tilt
 _LEAST_PAIRS = 1.0  # by which the support of a tilt must exceed that of level writing, besides a tenth
 
 
-def arrange(digits: Sequence[Digit]) -> list[list[list[int]]]:
-    """Indices of the digits: lines from top to bottom, their numbers, and the digits of each from the left.
+class Layout:
+    """The lines of the digits of an image; `lines` are their indices, from top to bottom, left to right."""
 
-    A digit with an unnamed mark before it begins a number.
-    """
-    if not digits:
-        return []
-    page = _Page.of(corners(digit.box for digit in digits))
-    lines = page.lines()
-    gaps = [page.gaps(line) for line in lines]
-    pooled = np.concatenate(gaps)
-    arranged = []
-    for line, between in zip(lines, gaps, strict=True):
-        limit = _limit(between if len(between) >= _FEW else pooled, own=len(between) >= _FEW)
-        numbers = [[line[0]]]
-        for last, index, gap in zip(line[:-1], line[1:], between.tolist(), strict=True):
-            ends = gap > limit or gap < -_MAX_OVERLAP or page.differ_in_height(last, index)
-            if ends or digits[index].before == UNNAMED:
+    def __init__(self, digits: Sequence[Digit]) -> None:
+        self._digits = digits
+        self._page = _Page.of(corners(digit.box for digit in digits))
+        self.lines = self._page.lines()
+
+    def numbers(self) -> list[list[list[int]]]:
+        """The indices of the digits by line and number. A digit with an unnamed mark before it begins one."""
+        gaps = [self._page.gaps(line) for line in self.lines]
+        pooled = np.concatenate(gaps) if gaps else np.zeros(0)
+        return [
+            self._split(
+                line, between, _limit(between if len(between) >= _FEW else pooled, len(between) >= _FEW)
+            )
+            for line, between in zip(self.lines, gaps, strict=True)
+        ]
+
+    def _split(self, line: list[int], gaps: NDArray[np.float64], limit: float) -> list[list[int]]:
+        numbers = [line[:1]]
+        for last, index, gap in zip(line[:-1], line[1:], gaps.tolist(), strict=True):
+            before = self._digits[index].before
+            wide = gap > (max(limit, MARKED_GAP) if before else limit)
+            apart = wide or gap < -_MAX_OVERLAP or self._page.differ_in_height(last, index)
+            if apart or before == UNNAMED:
                 numbers.append([])
             numbers[-1].append(index)
-        arranged.append(numbers)
-    return arranged
+        return numbers
+
+
+def arrange(digits: Sequence[Digit]) -> list[list[list[int]]]:
+    """Indices of the digits: lines from top to bottom, their numbers, and the digits of each in order."""
+    return Layout(digits).numbers()
 
 
 def in_reading_order(digits: Sequence[Digit]) -> tuple[Digit, ...]:
@@ -71,13 +84,13 @@ def in_reading_order(digits: Sequence[Digit]) -> tuple[Digit, ...]:
     return tuple(ordered)
 
 
-def _limit(gaps: NDArray[np.float64], *, own: bool) -> float:
+def _limit(gaps: NDArray[np.float64], own: bool) -> float:
     """The widest gap in a number, given the gaps of its line or, if not its `own`, those of the page."""
     gaps = np.sort(np.maximum(gaps[gaps < 2 * _GAP], 0))
-    if (two_groups := _middle(gaps)) is not None:
-        return max(_LEAST_GAP, two_groups)
+    if (middle := _middle(gaps)) is not None:
+        return max(_LEAST_GAP, middle)
     usual, multiple = _SPREAD
-    if own and len(gaps) and (median := float(np.median(gaps))) <= usual:
+    if own and len(gaps) and (median := float(gaps[len(gaps) // 2])) <= usual:
         return max(_GAP, multiple * median)
     return _GAP
 
@@ -85,21 +98,20 @@ def _limit(gaps: NDArray[np.float64], *, own: bool) -> float:
 def _middle(gaps: NDArray[np.float64]) -> float | None:
     """The middle between two groups of sorted gaps; None if they form a single group.
 
-    The groups are those with the least variance within them (Otsu, 1979, "A Threshold Selection Method from
-    Gray-Level Histograms").
+    The groups are those with the greatest variance between them (Otsu, 1979, "A Threshold Selection Method
+    from Gray-Level Histograms").
     """
-    total, best = float(gaps.var()) * len(gaps) if len(gaps) else 0.0, 0
-    within = total
-    for count in range(1, len(gaps)):
-        rest = gaps[:count].var() * count + gaps[count:].var() * (len(gaps) - count)
-        if rest < within:
-            within, best = float(rest), count
-    if not best or within > (1 - _EXPLAINED) * total:
+    if len(gaps) < 2 or gaps[-1] < _LEAST_GAP:
         return None
-    narrow, wide = float(gaps[:best].mean()), float(gaps[best:].mean())
-    if wide < max(_LEAST_GAP, _WIDER * narrow + 0.1):
+    counts, sums = np.arange(1, len(gaps)), np.cumsum(gaps)
+    narrow, wide = sums[:-1] / counts, (sums[-1] - sums[:-1]) / (len(gaps) - counts)
+    between = counts * (len(gaps) - counts) / len(gaps) * (wide - narrow) ** 2
+    best = int(between.argmax())
+    if between[best] < _EXPLAINED * len(gaps) * gaps.var():
         return None
-    return float(gaps[best - 1] + gaps[best]) / 2
+    if wide[best] < max(_LEAST_GAP, _WIDER * narrow[best] + 0.1):
+        return None
+    return float(gaps[best] + gaps[best + 1]) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +140,11 @@ class _Page:
 
     def lines(self) -> list[list[int]]:
         """Indices of the digits by line: lines from top to bottom, each from left to right."""
-        slopes = self._slopes(self._followers(np.zeros(len(self.x)), reach=1.5))
+        if not len(self.x):
+            return []
+        slopes = np.zeros(len(self.x))
+        if len(self.x) > 2 * _FEW:
+            slopes = self._slopes(self._followers(slopes, reach=1.5))
         follower = self._followers(slopes, reach=np.inf)
         followed = set(follower.values())
         lines = []
@@ -206,6 +222,8 @@ def _tilt(x: NDArray[np.float64], y: NDArray[np.float64], height: NDArray[np.flo
 
     The tilt at which most digits have a neighbour exactly beside them; 0 unless another is clearly better.
     """
+    if len(x) < _FEW:
+        return 0.0
     across, down = x[None] - x[:, None], y[None] - y[:, None]
     taller = np.maximum(height[:, None], height[None])
     near = (across > 0) & (np.hypot(across, down) <= _NEAR * taller)

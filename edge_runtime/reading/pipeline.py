@@ -26,6 +26,7 @@ from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.crop import Crop, crop_tiles, whole_tile
 from edge_runtime.reading.detector import detect
 from edge_runtime.reading.layout import in_reading_order
+from edge_runtime.reading.marks import Surroundings, surroundings, with_marks
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.tile import recognise_tiles
 from edge_runtime.results import INCOMPLETE, NOTHING_FOUND, OK, Box, Digit, Reading
@@ -49,6 +50,7 @@ class Page:
     size: tuple[int, int] = (0, 0)  # preprocess: width and height in px
     candidates: Candidates | None = None  # detect; None where the image is a tile itself
     crops: Sequence[Crop] = ()  # crop: one per candidate
+    surroundings: Sequence[Surroundings] = ()  # crop: one per candidate
     tiles: Sequence[NDArray[np.uint8]] = ()  # crop: of the candidates, then of `whole`
     whole: Box | None = None  # crop: the box of a small image that may be a single digit
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
@@ -115,6 +117,7 @@ class Pipeline:
         page.crops = [crop for crop in crops if crop is not None]
         page.candidates = inked.with_boxes([crop.box for crop in page.crops])
         page.tiles = [crop.tile for crop in page.crops]
+        page.surroundings = [surroundings(page.grey, *crop.box) for crop in page.crops]
         if max(page.grey.shape) <= _CELL and (whole := whole_tile(page.grey)) is not None:
             page.tiles = [*page.tiles, whole]
             page.whole = Box(0, 0, page.grey.shape[1], page.grey.shape[0])
@@ -174,7 +177,7 @@ class Pipeline:
             self._digit(fused[index], _box(*corners), page.tiles[index])
             for index, corners in zip(kept, candidates.boxes[kept].tolist(), strict=True)
         ]
-        return in_reading_order(digits)
+        return in_reading_order(with_marks(digits, [page.surroundings[index] for index in kept]))
 
     def _digit(self, probabilities: NDArray[np.float32], box: Box, tile: NDArray[np.uint8]) -> Digit:
         value, confidence, status = rejection.decide(probabilities, self.classifier.info.rejection_threshold)

@@ -1,0 +1,298 @@
+"""Marks: what stands between two digits of a line, such as the point of 12.50 or the slashes of a date.
+
+A mark is told by its shape and by where it stands between the digits: no network is involved. A mark that
+has none of the known shapes is not lost, but has no name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.reading.background import subtract_background
+from edge_runtime.reading.layout import MARKED_GAP, Layout
+from edge_runtime.results import UNNAMED, Box, Digit
+
+# All lengths are shares of the height of the digits.
+_BEFORE = 1.6  # how far to the left of a digit its surroundings reach
+_ABOVE, _BELOW = 0.3, 0.45
+_HEIGHT = 32  # px, height of a digit in its surroundings
+_FAINTEST = 0.4  # of the contrast of the digit
+_LEAST_CONTRAST = 10.0  # grey levels
+
+_MINUS_GAP = 0.5  # between a leading minus and its digit
+_LEAST_AREA = 0.005  # of the square of the height; anything smaller is a speck
+_LEAST_UNNAMED = 0.03
+_STRAIGHT = 0.07  # standard deviation of a straight stroke across its direction
+# A straight stroke is a slash rather than a 1 if it leans by so many degrees and is so tall, compared with
+# the digits beside it. Of the writers in the training data, one in fifteen ones leans by more than
+# 20 degrees, and four in five slashes.
+_SLASHES = ((20, 1.05), (26, 0.95))
+_SLASH_GAP = 0.9
+_FAINT_STROKE = 0.25  # contrast of a stroke that still connects the parts of a digit
+_FAINT_RULE, _RULE_SHARE = 0.15, 0.85  # contrast of a rule, and the share of the rows that show it
+_RULE_SLACK = 3  # px; rules may be tilted
+_LEAST_RULE = 4  # px of a rule that must be seen beside digits and marks
+_REACH = 0.12  # by which the centre of a mark may overlap a digit
+_SMALL = 0.4  # a part of this size may be a mark although it lies in the box of a digit
+
+
+class Surroundings(NamedTuple):
+    """What is to the left of a digit, and the digit itself.
+
+    `patch` is uint8 `(H, W)`. It starts at (`x`, `y`) px of the image and is enlarged by `scale`.
+    """
+
+    patch: NDArray[np.uint8]
+    x: int
+    y: int
+    scale: float
+
+
+class _Part(NamedTuple):
+    """A connected component between two digits.
+
+    Lengths are in heights of the digits, with 0 at the top of the digits and 1 at their foot. `area` is the
+    share of the square of the height, `lean` the angle in degrees from the vertical, positive to the right,
+    and `spread` the standard deviation across the direction of the stroke.
+    """
+
+    x: float
+    top: float
+    bottom: float
+    width: float
+    area: float
+    lean: float
+    spread: float
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+
+def surroundings(
+    grey: NDArray[np.uint8], left: float, top: float, right: float, bottom: float
+) -> Surroundings:
+    """The surroundings of a box of an image, uint8 `(H, W)`, at a size that does not depend on the box."""
+    high = max(bottom - top, 1.0)
+    x, y = max(0, round(left - _BEFORE * high)), max(0, round(top - _ABOVE * high))
+    patch = grey[y : max(y + 1, round(bottom + _BELOW * high)), x : max(x + 1, round(right))]
+    scale = _HEIGHT / high
+    step = max(1, int(1 / (4 * scale)))  # a fraction of the pixels of a very large patch is enough
+    size = max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale))
+    method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(patch[::step, ::step], size, interpolation=method)
+    return Surroundings(np.asarray(resized, np.uint8), x, y, scale)
+
+
+def with_marks(digits: Sequence[Digit], around: Sequence[Surroundings]) -> list[Digit]:
+    """The digits, each with the mark before it, given the surroundings of each.
+
+    A slash that was read as a 1 is no digit any more.
+    """
+    marked: list[Digit] = []
+    for line in Layout(digits).lines:
+        boxes = [None, *(digits[index].box for index in line), None]
+        slash = False
+        for index, previous, following in zip(line, boxes, boxes[2:], strict=False):
+            digit = digits[index]
+            if (
+                digit.value == 1
+                and not slash
+                and _is_written_slash(around[index], digit.box, previous, following)
+            ):
+                slash = True
+                continue
+            before = "/" if slash else _mark_before(around[index], digit.box, previous)
+            marked.append(replace(digit, before=before) if before else digit)
+            slash = False
+    return marked
+
+
+def _mark_before(around: Surroundings, box: Box, previous: Box | None) -> str:
+    """The mark between the digit in `box` and the one before it on its line; "" for none.
+
+    Without a previous digit, only a minus counts.
+    """
+    if previous is not None and _gap(previous, box) > MARKED_GAP:
+        previous = None
+    parts = _parts(around, box, previous)
+    if previous is None:
+        return "-" if len(parts) == 1 and _is_minus(parts[0]) else ""
+    return _name(parts)
+
+
+def _is_written_slash(around: Surroundings, box: Box, previous: Box | None, following: Box | None) -> bool:
+    """Whether a stroke that was read as a 1 is a slash between two digits: straight, tall and leaning."""
+    if previous is None or following is None or max(_gap(previous, box), _gap(box, following)) > _SLASH_GAP:
+        return False
+    inside = _inside(box, around)
+    ink = _ink(around.patch, inside)
+    if ink is None:
+        return False
+    count, labels = cv2.connectedComponents(cv2.compare(ink, _FAINTEST, cv2.CMP_GT), connectivity=8)
+    rows, columns = np.nonzero(labels == _largest(labels, inside, count))
+    lean, spread = _direction(columns, rows)
+    taller = box.height / max(previous.height, following.height)
+    return spread <= _STRAIGHT * _HEIGHT and any(
+        lean >= least and taller >= height for least, height in _SLASHES
+    )
+
+
+def _gap(left: Box, right: Box) -> float:
+    return (right.x - left.x - left.width) / max(left.height, right.height)
+
+
+def _name(parts: list[_Part]) -> str:
+    if len(parts) == 2:
+        low, high = sorted(parts, key=lambda part: -part.middle)
+        if (
+            _is_dot(low)
+            and _is_dot(high)
+            and abs(low.x - high.x) < 0.2
+            and 0.25 < low.middle - high.middle < 0.8
+        ):
+            return ":"
+    if len(parts) == 1:
+        (part,) = parts
+        for name, matches in (("-", _is_minus), (".", _is_point), (",", _is_comma), ("/", _is_slash)):
+            if matches(part):
+                return name
+    return UNNAMED if any(part.area >= _LEAST_UNNAMED for part in parts) else ""
+
+
+def _is_dot(part: _Part) -> bool:
+    round_enough = max(part.width, part.height) <= 2 * min(part.width, part.height)
+    filled = part.area >= 0.55 * part.width * part.height
+    return round_enough and filled and max(part.width, part.height) <= 0.32
+
+
+def _is_point(part: _Part) -> bool:
+    return _is_dot(part) and part.middle > 0.75 and part.bottom < 1.15 and part.height < 1.35 * part.width
+
+
+def _is_comma(part: _Part) -> bool:
+    return 0.6 < part.top < 1.1 and part.bottom > 1.05 and 0.12 <= part.height <= 0.6 and part.width <= 0.4
+
+
+def _is_minus(part: _Part) -> bool:
+    flat = part.height <= 0.3 and part.width > 1.6 * part.height
+    return flat and 0.2 <= part.width <= 1.0 and 0.25 < part.middle < 0.8
+
+
+def _is_slash(part: _Part) -> bool:
+    return part.height >= 0.7 and 12 <= part.lean <= 60 and part.spread <= _STRAIGHT
+
+
+def _parts(around: Surroundings, box: Box, previous: Box | None) -> list[_Part]:
+    """The connected components between the digits that belong to neither, and are no rules."""
+    boxes = [_inside(each, around) for each in (box, previous) if each is not None]
+    ink = _ink(around.patch, boxes[0])
+    if ink is None:
+        return []
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(
+        cv2.compare(ink, _FAINTEST, cv2.CMP_GT), connectivity=8
+    )
+    top, foot = (sum(each[side] for each in boxes) / len(boxes) for side in (1, 3))
+    high = max(foot - top, 1.0)
+    # A mark that is close to a digit may lie in its box.
+    digits = [_largest(labels, inside, count) for inside in boxes]
+    left, _, width, _, _ = stats[digits[0]].tolist() if digits[0] else (boxes[0][0], 0, 0, 0, 0)
+    end, start = left, left - (_MINUS_GAP + 0.7) * high
+    if previous is not None:
+        left, _, width, _, _ = stats[digits[1]].tolist() if digits[1] else (boxes[1][2], 0, 0, 0, 0)
+        start = left + width
+    between = (stats[:, cv2.CC_STAT_AREA] >= _LEAST_AREA * high * high) & (stats[:, cv2.CC_STAT_LEFT] > 0)
+    between &= (centres[:, 0] >= start - _REACH * high) & (centres[:, 0] <= end + _REACH * high)
+    between[[0, *digits]] = False
+    found = [int(label) for label in np.flatnonzero(between)]
+    if not found:
+        return []
+    faint = cv2.connectedComponents(cv2.compare(ink, _FAINT_STROKE, cv2.CMP_GT), connectivity=8)[1]
+    strokes = {int(faint[labels == digit].max()) for digit in digits if digit}
+    parts = []
+    for label in found:
+        x, y, width, height, area = stats[label].tolist()
+        if y == 0 or y + height == len(ink) or width > 1.3 * high:
+            continue  # a rule, the frame of a box, or another line of writing
+        across = np.ones(ink.shape[1], bool)
+        for left, _, right, _ in (*boxes, (x, y, x + width, y + height)):
+            across[left:right] = False
+        if _is_rule(ink.T, x, x + width) or _is_rule(ink[:, across], y, y + height):
+            continue
+        rows, columns = np.nonzero(labels[y : y + height, x : x + width] == label)
+        lean, spread = _direction(columns, rows)
+        if height > 0.8 * high and abs(lean) < 12:
+            continue  # the line between two boxes of a form
+        if int(faint[y + rows[0], x + columns[0]]) in strokes:
+            continue  # the end of a stroke that is faint in between
+        if max(width, height) > _SMALL * high and any(
+            _shared(stats[digit], x, x + width) > _REACH * high for digit in digits
+        ):
+            continue  # a detached stroke of a digit
+        place = float(centres[label][0]) / high, (y - top) / high, (y + height - top) / high
+        parts.append(_Part(*place, width / high, area / (high * high), lean, spread / high))
+    return parts
+
+
+def _largest(labels: NDArray[np.int32], inside: tuple[int, int, int, int], count: int) -> int:
+    """The component with the most pixels in a box of the patch; 0 if there is none."""
+    left, top, right, bottom = inside
+    pixels = np.bincount(labels[top:bottom, left:right].ravel(), minlength=count)
+    pixels[0] = 0
+    return int(pixels.argmax())
+
+
+def _inside(box: Box, around: Surroundings) -> tuple[int, int, int, int]:
+    """A box of the image in pixels of the patch: left, top, right, bottom, not below 0."""
+    left, top = (box.x - around.x) * around.scale, (box.y - around.y) * around.scale
+    right, bottom = left + box.width * around.scale, top + box.height * around.scale
+    return max(0, round(left)), max(0, round(top)), max(0, round(right)), max(0, round(bottom))
+
+
+def _ink(patch: NDArray[np.uint8], own: tuple[int, int, int, int]) -> NDArray[np.float32] | None:
+    """How strong the ink is: float32 `(H, W)`, 1 for the polarity and the contrast of the digit in `own`.
+
+    None where the box shows no digit.
+    """
+    left, top, right, bottom = own
+    if min(patch.shape) < 3 or right <= left or bottom <= top:
+        return None
+    difference = subtract_background(patch)
+    digit = np.sort(difference[top:bottom, left:right], axis=None)
+    dark, bright = -float(digit[len(digit) // 20]), float(digit[-1 - len(digit) // 20])
+    contrast = max(dark, bright)
+    if contrast < _LEAST_CONTRAST:
+        return None
+    return np.asarray(difference * ((-1 if dark >= bright else 1) / contrast), np.float32)
+
+
+def _is_rule(lines: NDArray[np.float32], start: int, end: int) -> bool:
+    """Whether these rows of pixels contain a line, even a faint one, from edge to edge."""
+    strongest = lines[max(0, start - _RULE_SLACK) : end + _RULE_SLACK].max(axis=0, initial=0)
+    return len(strongest) >= _LEAST_RULE and bool((strongest > _FAINT_RULE).mean() > _RULE_SHARE)
+
+
+def _shared(digit: NDArray[np.int32], left: int, right: int) -> int:
+    """Width that the columns from `left` to `right` share with a component, given its statistics."""
+    start, end = digit[cv2.CC_STAT_LEFT], digit[cv2.CC_STAT_LEFT] + digit[cv2.CC_STAT_WIDTH]
+    return int(min(right, end) - max(left, start))
+
+
+def _direction(x: NDArray[np.int64], y: NDArray[np.int64]) -> tuple[float, float]:
+    """Angle in degrees from the vertical, positive to the right, and standard deviation across, of pixels."""
+    across, down = x - x.mean(), y - y.mean()
+    wide, high, mixed = (float(a @ b) / len(x) for a, b in ((across, across), (down, down), (across, down)))
+    axis = 0.5 * math.atan2(2 * mixed, wide - high)  # of the largest variance, from the horizontal
+    lean = math.degrees(axis) + 90 if axis < 0 else math.degrees(axis) - 90
+    return lean, math.sqrt(max((wide + high) / 2 - math.hypot((wide - high) / 2, mixed), 0.0))

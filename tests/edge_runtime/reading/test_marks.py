@@ -1,0 +1,115 @@
+"""Marks: points, commas, minuses, slashes and colons between digits are named, others are not lost."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_runtime import Box, Digit, DigitReader, Reading
+from edge_runtime.reading.layout import in_reading_order
+from edge_runtime.reading.marks import surroundings, with_marks
+from tests import drawing
+
+# Paths in heights of the digits, from the top left corner of the mark's place, and the width of that place.
+MARKS = {
+    ".": ([[(0.1, 0.95), (0.12, 0.97)]], 0.27),
+    ",": ([[(0.17, 0.92), (0.16, 1.06), (0.07, 1.2)]], 0.3),
+    "-": ([[(0.1, 0.5), (0.55, 0.48)]], 0.65),
+    "/": ([[(0.6, -0.1), (0.05, 1.1)]], 0.65),
+    ":": ([[(0.1, 0.3), (0.11, 0.32)], [(0.1, 0.85), (0.11, 0.87)]], 0.27),
+    "+": ([[(0.1, 0.5), (0.6, 0.5)], [(0.35, 0.25), (0.35, 0.75)]], 0.7),
+    "|": ([[(0.1, -0.3), (0.1, 1.3)]], 0.15),
+    "~": ([[(0.1, 0.99), (0.11, 0.99)]], 0.1),  # a speck
+}
+
+
+def written(text, *, height=60, pen=0.09, shade=0.3, level=205, seed=1):
+    """A photograph of a line of digits and marks, the values of the digits, and their boxes."""
+    generator = np.random.default_rng(seed)
+    sheet = drawing.paper(round(height * (len(text) + 2)), round(height * 2.6), level)
+    x, y = height * 0.8, round(height * 0.8)
+    digits = []
+    for character in text:
+        if character in MARKS:
+            paths, width = MARKS[character]
+            thick = height * (0.02 if character == "~" else pen)
+            ink = np.zeros(sheet.shape, np.uint8)
+            for path in paths:
+                points = np.rint((np.array(path) * height + (x, y)) * 16).astype(np.int32)
+                cv2.polylines(ink, [points], False, 255, max(1, round(thick)), cv2.LINE_AA, 4)
+            drawing.place(sheet, ink, 0, 0, shade=shade)
+            x += width * height
+        else:
+            ink = drawing.draw(int(character), generator, height=height, pen=height * pen, unrest=0.5)
+            drawing.place(sheet, ink, round(x), y, shade=shade)
+            digits.append(Digit(int(character), 0.9, Box(round(x), y, ink.shape[1], ink.shape[0])))
+            x += ink.shape[1] + 0.15 * height
+    return drawing.photograph(sheet, generator), digits
+
+
+def line_of(image, digits):
+    boxes = [digit.box for digit in digits]
+    around = [surroundings(image, b.x, b.y, b.x + b.width, b.y + b.height) for b in boxes]
+    (line,) = Reading("", in_reading_order(with_marks(digits, around))).lines
+    return line
+
+
+@pytest.mark.parametrize("text", ["12.50", "3,99", "84-70", "24/12/26", "7:45", "1250", "-58", "0.5-2.5"])
+@pytest.mark.parametrize(
+    "style",
+    [
+        pytest.param({}, id="pen on paper"),
+        pytest.param({"height": 24}, id="small"),
+        pytest.param({"height": 300}, id="large"),
+        pytest.param({"shade": 4, "level": 50}, id="chalk"),
+        pytest.param({"pen": 0.13}, id="thick"),
+        pytest.param({"shade": 0.75}, id="faint"),
+    ],
+)
+def test_named_marks_belong_to_the_number(text, style):
+    assert line_of(*written(text, **style)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param("12+50", "12 · 50", id="a mark without a name"),
+        pytest.param("12|50", "1250", id="the line between two boxes"),
+        pytest.param("12~50", "1250", id="speck"),
+        pytest.param("+5", "5", id="only a minus counts before a number"),
+    ],
+)
+def test_other_marks(text, line):
+    assert line_of(*written(text)) == line
+
+
+def test_a_slash_that_was_read_as_a_1_is_no_digit():
+    image, digits = written("24/12")
+    slash = Digit(1, 0.8, Box(digits[1].box.x + digits[1].box.width + 8, 42, 33, 78))
+    assert line_of(image, [*digits[:2], slash, *digits[2:]]) == "24/12"
+
+
+@pytest.mark.parametrize("text", ["4718", "1111"])
+def test_a_1_stays_a_digit(text):
+    assert line_of(*written(text)) == text
+
+
+def test_a_mark_in_the_box_of_its_digit_is_seen():
+    """The box of a digit may contain a point close to it."""
+    image, digits = written("12.50")
+    box = digits[1].box
+    wider = Digit(2, 0.9, Box(box.x, box.y, box.width + 14, box.height + 2))
+    assert line_of(image, [digits[0], wider, *digits[2:]]) == "12.50"
+
+
+def test_digits_at_the_edge_and_flat_images():
+    flat = np.full((40, 60), 128, np.uint8)
+    digits = [Digit(4, 0.9, Box(0, 0, 20, 40)), Digit(2, 0.9, Box(30, 0, 30, 40))]
+    assert line_of(flat, digits) == "42"
+
+
+@pytest.mark.parametrize("text", ["12.50", "36-47", "7:45"])
+def test_a_reading_has_the_marks(text):
+    image, _ = written(text, height=80)
+    assert DigitReader().read(image).text == text
