@@ -50,13 +50,15 @@ class Crop(NamedTuple):
 
     `box` (left, top, right, bottom) is tight around the ink, in pixels of the image; `contrast` is the
     difference between ink and paper in grey levels; `overflow` is the share 0..1 of the largest connected
-    component that lies outside the given box, within the margin around it.
+    component that lies outside the given box, within the margin around it; `whole` is whether the ink is a
+    single component.
     """
 
     tile: NDArray[np.uint8]
     box: tuple[float, float, float, float]
     contrast: float
     overflow: float
+    whole: bool
 
 
 def crop_tiles(grey: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> list[Crop | None]:
@@ -151,13 +153,13 @@ class _Patch:
             for origin in [(self.x, self.y) * 2]
             for box in neighbours
         ]
-        kept, overflow = _keep_inside(ink, left, top, right + _SLACK, bottom + _SLACK, theirs)
+        kept, overflow, whole = _keep_inside(ink, left, top, right + _SLACK, bottom + _SLACK, theirs)
         if kept is None:
             return None
         across, down, width, height = cv2.boundingRect(cv2.compare(kept, 96, cv2.CMP_GT))
         x, y = self.x + (left + across) / self.scale, self.y + (top + down) / self.scale
         tight = (x, y, x + width / self.scale, y + height / self.scale)
-        return Crop(make_tile(kept), tight, contrast, overflow)
+        return Crop(make_tile(kept), tight, contrast, overflow, whole)
 
 
 def _polarity(difference: NDArray[np.float32]) -> float:
@@ -184,15 +186,16 @@ def _ink(strength: NDArray[np.float32]) -> tuple[NDArray[np.uint8] | None, float
 
 def _keep_inside(
     ink: NDArray[np.uint8], left: int, top: int, right: int, bottom: int, theirs: Sequence[Sequence[int]]
-) -> tuple[NDArray[np.uint8] | None, float]:
+) -> tuple[NDArray[np.uint8] | None, float, bool]:
     """The ink inside this box, without components that lie mainly outside it or in the boxes `theirs`.
 
-    Returns None where nothing remains, and the share of the largest component that lies outside.
+    Returns None where nothing remains, the share of the largest component that lies outside, and whether only
+    this component remains.
     """
     mask = cv2.compare(ink, 96, cv2.CMP_GT)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count <= 1:
-        return None, 0.0
+        return None, 0.0, False
     part, ink = labels[top:bottom, left:right], ink[top:bottom, left:right]
     areas = stats[:, cv2.CC_STAT_AREA]
     inside = np.bincount(part.ravel(), minlength=count)
@@ -207,9 +210,10 @@ def _keep_inside(
     keep &= inside * 40 > inside[1:].max()
     keep[0] = False
     if not inside[main]:
-        return None, overflow
+        return None, overflow, False
+    whole = int(keep.sum()) == 1
     if keep[1:].all():
-        return ink, overflow
+        return ink, overflow, whole
     # The soft edge of a stroke, which the threshold cut off, belongs to it.
     kept = cv2.dilate(keep[part].astype(np.uint8), np.ones((5, 5), np.uint8))
-    return np.where((kept > 0) & ((part == 0) | keep[part]), ink, 0).astype(np.uint8), overflow
+    return np.where((kept > 0) & ((part == 0) | keep[part]), ink, 0).astype(np.uint8), overflow, whole

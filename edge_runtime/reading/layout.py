@@ -8,13 +8,13 @@ other gaps of the line, so that digits spread evenly over the boxes of a form st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.boxes import corners
-from edge_runtime.results import UNNAMED, Digit
+from edge_runtime.results import UNNAMED, Box, Digit
 
 # Lengths are shares of the height of the taller of two digits.
 _MAX_OFFSET = 0.5  # of the centre of a digit from the line through the one before it
@@ -39,31 +39,34 @@ _LEAST_PAIRS = 1.0  # by which the support of a tilt must exceed that of level w
 
 
 class Layout:
-    """The lines of the digits of an image; `lines` are their indices, from top to bottom, left to right."""
+    """The lines of boxes of an image; `lines` are their indices, from top to bottom, left to right."""
 
-    def __init__(self, digits: Sequence[Digit]) -> None:
-        self._digits = digits
-        self._page = _Page.of(corners(digit.box for digit in digits))
+    def __init__(self, boxes: Sequence[Box]) -> None:
+        self._page = _Page.of(corners(boxes))
         self.lines = self._page.lines()
 
-    def numbers(self) -> list[list[list[int]]]:
-        """The indices of the digits by line and number. A digit with an unnamed mark before it begins one."""
-        gaps = [self._page.gaps(line) for line in self.lines]
-        pooled = np.concatenate(gaps) if gaps else np.zeros(0)
+    def numbers(self, marks: Sequence[str | None]) -> list[list[list[int]]]:
+        """The indices of the boxes by line and number, given the mark before each.
+
+        An unnamed mark ends a number. Boxes whose mark is None are left out.
+        """
+        lines = [[index for index in line if marks[index] is not None] for line in self.lines]
+        lines = [line for line in lines if line]
+        gaps = [self._page.gaps(line) for line in lines]
+        common = _limit(np.concatenate([*gaps, []]), own=False)
         return [
-            self._split(
-                line, between, _limit(between if len(between) >= _FEW else pooled, len(between) >= _FEW)
-            )
-            for line, between in zip(self.lines, gaps, strict=True)
+            self._split(line, between, common if len(between) < _FEW else _limit(between, own=True), marks)
+            for line, between in zip(lines, gaps, strict=True)
         ]
 
-    def _split(self, line: list[int], gaps: NDArray[np.float64], limit: float) -> list[list[int]]:
+    def _split(
+        self, line: list[int], gaps: NDArray[np.float64], limit: float, marks: Sequence[str | None]
+    ) -> list[list[int]]:
         numbers = [line[:1]]
         for last, index, gap in zip(line[:-1], line[1:], gaps.tolist(), strict=True):
-            before = self._digits[index].before
-            wide = gap > (max(limit, MARKED_GAP) if before else limit)
+            wide = gap > (max(limit, MARKED_GAP) if marks[index] else limit)
             apart = wide or gap < -_MAX_OVERLAP or self._page.differ_in_height(last, index)
-            if apart or before == UNNAMED:
+            if apart or marks[index] == UNNAMED:
                 numbers.append([])
             numbers[-1].append(index)
         return numbers
@@ -71,20 +74,10 @@ class Layout:
 
 def arrange(digits: Sequence[Digit]) -> list[list[list[int]]]:
     """Indices of the digits: lines from top to bottom, their numbers, and the digits of each in order."""
-    return Layout(digits).numbers()
+    return Layout([digit.box for digit in digits]).numbers([digit.before for digit in digits])
 
 
-def in_reading_order(digits: Sequence[Digit]) -> tuple[Digit, ...]:
-    """The digits line by line, from left to right, each with its `line` and `number`."""
-    ordered, count = [], 0
-    for line, numbers in enumerate(arrange(digits)):
-        for number in numbers:
-            ordered += [replace(digits[index], line=line, number=count) for index in number]
-            count += 1
-    return tuple(ordered)
-
-
-def _limit(gaps: NDArray[np.float64], own: bool) -> float:
+def _limit(gaps: NDArray[np.float64], *, own: bool) -> float:
     """The widest gap in a number, given the gaps of its line or, if not its `own`, those of the page."""
     gaps = np.sort(np.maximum(gaps[gaps < 2 * _GAP], 0))
     if (middle := _middle(gaps)) is not None:
@@ -143,7 +136,7 @@ class _Page:
         if not len(self.x):
             return []
         slopes = np.zeros(len(self.x))
-        if len(self.x) > 2 * _FEW:
+        if len(self.x) >= 4 * _FEW:
             slopes = self._slopes(self._followers(slopes, reach=1.5))
         follower = self._followers(slopes, reach=np.inf)
         followed = set(follower.values())

@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.reading.background import subtract_background
-from edge_runtime.reading.layout import MARKED_GAP, Layout
+from edge_runtime.reading.layout import MARKED_GAP
+from edge_runtime.reading.surroundings import HEIGHT, Surroundings
 from edge_runtime.results import UNNAMED, Box, Digit
 
-# All lengths are shares of the height of the digits.
-_BEFORE = 1.6  # how far to the left of a digit its surroundings reach
-_ABOVE, _BELOW = 0.3, 0.45
-_HEIGHT = 32  # px, height of a digit in its surroundings
-_FAINTEST = 0.4  # of the contrast of the digit
-_LEAST_CONTRAST = 10.0  # grey levels
-
+_FAINTEST = 0.4  # contrast of a mark, compared with the digit's
+# Lengths are shares of the height of the digits.
 _MINUS_GAP = 0.5  # between a leading minus and its digit
 _LEAST_AREA = 0.005  # of the square of the height; anything smaller is a speck
 _LEAST_UNNAMED = 0.03
@@ -41,18 +35,6 @@ _RULE_SLACK = 3  # px; rules may be tilted
 _LEAST_RULE = 4  # px of a rule that must be seen beside digits and marks
 _REACH = 0.12  # by which the centre of a mark may overlap a digit
 _SMALL = 0.4  # a part of this size may be a mark although it lies in the box of a digit
-
-
-class Surroundings(NamedTuple):
-    """What is to the left of a digit, and the digit itself.
-
-    `patch` is uint8 `(H, W)`. It starts at (`x`, `y`) px of the image and is enlarged by `scale`.
-    """
-
-    patch: NDArray[np.uint8]
-    x: int
-    y: int
-    scale: float
 
 
 class _Part(NamedTuple):
@@ -80,71 +62,73 @@ class _Part(NamedTuple):
         return (self.top + self.bottom) / 2
 
 
-def surroundings(
-    grey: NDArray[np.uint8], left: float, top: float, right: float, bottom: float
-) -> Surroundings:
-    """The surroundings of a box of an image, uint8 `(H, W)`, at a size that does not depend on the box."""
-    high = max(bottom - top, 1.0)
-    x, y = max(0, round(left - _BEFORE * high)), max(0, round(top - _ABOVE * high))
-    patch = grey[y : max(y + 1, round(bottom + _BELOW * high)), x : max(x + 1, round(right))]
-    scale = _HEIGHT / high
-    step = max(1, int(1 / (4 * scale)))  # a fraction of the pixels of a very large patch is enough
-    size = max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale))
-    method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(patch[::step, ::step], size, interpolation=method)
-    return Surroundings(np.asarray(resized, np.uint8), x, y, scale)
+def find_marks(
+    lines: Sequence[Sequence[int]], digits: Sequence[Digit], around: Sequence[Surroundings]
+) -> list[str | None]:
+    """The mark before every digit, given the lines as indices of the digits, and their surroundings.
 
-
-def with_marks(digits: Sequence[Digit], around: Sequence[Surroundings]) -> list[Digit]:
-    """The digits, each with the mark before it, given the surroundings of each.
-
-    A slash that was read as a 1 is no digit any more.
+    "" where there is none, and None for a digit that is a mark itself: a slash that was read as a 1.
     """
-    marked: list[Digit] = []
-    for line in Layout(digits).lines:
-        boxes = [None, *(digits[index].box for index in line), None]
-        slash = False
-        for index, previous, following in zip(line, boxes, boxes[2:], strict=False):
-            digit = digits[index]
-            if (
-                digit.value == 1
-                and not slash
-                and _is_written_slash(around[index], digit.box, previous, following)
-            ):
-                slash = True
-                continue
-            before = "/" if slash else _mark_before(around[index], digit.box, previous)
-            marked.append(replace(digit, before=before) if before else digit)
-            slash = False
-    return marked
+    marks: list[str | None] = [""] * len(digits)
+    for line in lines:
+        previous: int | None = None
+        for place, index in enumerate(line):
+            following = line[place + 1] if place + 1 < len(line) else None
+            if previous is not None and following is not None and digits[index].value == 1:
+                neighbours = digits[previous].box, digits[following].box
+                if _is_written_slash(around[index], digits[index].box, *neighbours):
+                    marks[index], marks[following] = None, "/"
+                    continue
+            if not marks[index]:
+                marks[index] = _mark_before(index, previous, digits, around)
+            previous = index
+    return marks
 
 
-def _mark_before(around: Surroundings, box: Box, previous: Box | None) -> str:
-    """The mark between the digit in `box` and the one before it on its line; "" for none.
+def _mark_before(
+    index: int, previous: int | None, digits: Sequence[Digit], around: Sequence[Surroundings]
+) -> str:
+    """The mark between a digit and the one before it on its line; "" for none.
 
-    Without a previous digit, only a minus counts.
+    Without a digit close before it, only a minus counts.
     """
-    if previous is not None and _gap(previous, box) > MARKED_GAP:
-        previous = None
-    parts = _parts(around, box, previous)
-    if previous is None:
+    box, own = digits[index].box, around[index]
+    before = None if previous is None else digits[previous].box
+    if before is not None and _gap(before, box) > MARKED_GAP:
+        before = None
+    whole = own.whole and (previous is None or around[previous].whole)
+    if whole and _is_blank(own, box, before):
+        return ""
+    parts = _parts(own, box, before)
+    if before is None:
         return "-" if len(parts) == 1 and _is_minus(parts[0]) else ""
     return _name(parts)
 
 
-def _is_written_slash(around: Surroundings, box: Box, previous: Box | None, following: Box | None) -> bool:
+def _is_blank(around: Surroundings, box: Box, previous: Box | None) -> bool:
+    """Whether there is no ink between two boxes, or where a minus would stand before the first one."""
+    left, top, _, bottom = around.inside(box)
+    start, end = max(0, left - round((_MINUS_GAP + 0.5) * HEIGHT)), left - 1
+    if previous is not None:
+        start, bottom = around.inside(previous)[2] + 1, len(around.patch)
+    strip = around.patch[top:bottom, start:end]
+    return not strip.size or int(strip.max()) - int(strip.min()) < 0.9 * _FAINTEST * around.contrast
+
+
+def _is_written_slash(around: Surroundings, box: Box, previous: Box, following: Box) -> bool:
     """Whether a stroke that was read as a 1 is a slash between two digits: straight, tall and leaning."""
-    if previous is None or following is None or max(_gap(previous, box), _gap(box, following)) > _SLASH_GAP:
+    upright = box.width < box.height * math.tan(math.radians(_SLASHES[0][0]))
+    if upright or max(_gap(previous, box), _gap(box, following)) > _SLASH_GAP:
         return False
-    inside = _inside(box, around)
-    ink = _ink(around.patch, inside)
+    inside = around.inside(box)
+    ink = around.ink(box)
     if ink is None:
         return False
     count, labels = cv2.connectedComponents(cv2.compare(ink, _FAINTEST, cv2.CMP_GT), connectivity=8)
     rows, columns = np.nonzero(labels == _largest(labels, inside, count))
     lean, spread = _direction(columns, rows)
     taller = box.height / max(previous.height, following.height)
-    return spread <= _STRAIGHT * _HEIGHT and any(
+    return spread <= _STRAIGHT * HEIGHT and any(
         lean >= least and taller >= height for least, height in _SLASHES
     )
 
@@ -196,8 +180,8 @@ def _is_slash(part: _Part) -> bool:
 
 def _parts(around: Surroundings, box: Box, previous: Box | None) -> list[_Part]:
     """The connected components between the digits that belong to neither, and are no rules."""
-    boxes = [_inside(each, around) for each in (box, previous) if each is not None]
-    ink = _ink(around.patch, boxes[0])
+    boxes = [around.inside(each) for each in (box, previous) if each is not None]
+    ink = around.ink(box)
     if ink is None:
         return []
     count, labels, stats, centres = cv2.connectedComponentsWithStats(
@@ -251,30 +235,6 @@ def _largest(labels: NDArray[np.int32], inside: tuple[int, int, int, int], count
     pixels = np.bincount(labels[top:bottom, left:right].ravel(), minlength=count)
     pixels[0] = 0
     return int(pixels.argmax())
-
-
-def _inside(box: Box, around: Surroundings) -> tuple[int, int, int, int]:
-    """A box of the image in pixels of the patch: left, top, right, bottom, not below 0."""
-    left, top = (box.x - around.x) * around.scale, (box.y - around.y) * around.scale
-    right, bottom = left + box.width * around.scale, top + box.height * around.scale
-    return max(0, round(left)), max(0, round(top)), max(0, round(right)), max(0, round(bottom))
-
-
-def _ink(patch: NDArray[np.uint8], own: tuple[int, int, int, int]) -> NDArray[np.float32] | None:
-    """How strong the ink is: float32 `(H, W)`, 1 for the polarity and the contrast of the digit in `own`.
-
-    None where the box shows no digit.
-    """
-    left, top, right, bottom = own
-    if min(patch.shape) < 3 or right <= left or bottom <= top:
-        return None
-    difference = subtract_background(patch)
-    digit = np.sort(difference[top:bottom, left:right], axis=None)
-    dark, bright = -float(digit[len(digit) // 20]), float(digit[-1 - len(digit) // 20])
-    contrast = max(dark, bright)
-    if contrast < _LEAST_CONTRAST:
-        return None
-    return np.asarray(difference * ((-1 if dark >= bright else 1) / contrast), np.float32)
 
 
 def _is_rule(lines: NDArray[np.float32], start: int, end: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,9 +25,10 @@ from edge_runtime.reading import fusion, rejection
 from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.crop import Crop, crop_tiles, whole_tile
 from edge_runtime.reading.detector import detect
-from edge_runtime.reading.layout import in_reading_order
-from edge_runtime.reading.marks import Surroundings, surroundings, with_marks
+from edge_runtime.reading.layout import Layout
+from edge_runtime.reading.marks import find_marks
 from edge_runtime.reading.networks import Classifier, Detector
+from edge_runtime.reading.surroundings import Surroundings
 from edge_runtime.reading.tile import recognise_tiles
 from edge_runtime.results import INCOMPLETE, NOTHING_FOUND, OK, Box, Digit, Reading
 
@@ -117,7 +118,7 @@ class Pipeline:
         page.crops = [crop for crop in crops if crop is not None]
         page.candidates = inked.with_boxes([crop.box for crop in page.crops])
         page.tiles = [crop.tile for crop in page.crops]
-        page.surroundings = [surroundings(page.grey, *crop.box) for crop in page.crops]
+        page.surroundings = [Surroundings.of(page.grey, crop) for crop in page.crops]
         if max(page.grey.shape) <= _CELL and (whole := whole_tile(page.grey)) is not None:
             page.tiles = [*page.tiles, whole]
             page.whole = Box(0, 0, page.grey.shape[1], page.grey.shape[0])
@@ -177,11 +178,26 @@ class Pipeline:
             self._digit(fused[index], _box(*corners), page.tiles[index])
             for index, corners in zip(kept, candidates.boxes[kept].tolist(), strict=True)
         ]
-        return in_reading_order(with_marks(digits, [page.surroundings[index] for index in kept]))
+        return _arranged(digits, [page.surroundings[index] for index in kept])
 
     def _digit(self, probabilities: NDArray[np.float32], box: Box, tile: NDArray[np.uint8]) -> Digit:
         value, confidence, status = rejection.decide(probabilities, self.classifier.info.rejection_threshold)
         return Digit(value, confidence, box, status, tile=tile, probabilities=probabilities)
+
+
+def _arranged(digits: Sequence[Digit], around: Sequence[Surroundings]) -> tuple[Digit, ...]:
+    """The digits in reading order, with lines, numbers and marks, given the surroundings of each."""
+    layout = Layout([digit.box for digit in digits])
+    marks = find_marks(layout.lines, digits, around)
+    ordered: list[Digit] = []
+    count = 0
+    for line, numbers in enumerate(layout.numbers(marks)):
+        for number in numbers:
+            for index in number:
+                before = marks[index] or ""
+                ordered.append(replace(digits[index], line=line, number=count, before=before))
+            count += 1
+    return tuple(ordered)
 
 
 def source_name(image: Image) -> str:

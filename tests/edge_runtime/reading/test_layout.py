@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from edge_runtime import Box, Digit, Reading
-from edge_runtime.reading.layout import arrange, in_reading_order
+from edge_runtime.reading.layout import arrange
 from edge_runtime.results import UNNAMED
 
 HEIGHT = 60
@@ -40,7 +41,16 @@ def warped(digits, warp):
 
 def lines_of(digits):
     boxes = [(value, Box(*map(round, box))) for value, *box in digits]
-    return Reading("", in_reading_order([Digit(value, 0.9, box) for value, box in boxes])).lines
+    return Reading("", in_order([Digit(value, 0.9, box) for value, box in boxes])).lines
+
+
+def in_order(digits):
+    lines = [(line, number) for line, numbers in enumerate(arrange(digits)) for number in numbers]
+    return tuple(
+        replace(digits[index], line=line, number=count)
+        for count, (line, number) in enumerate(lines)
+        for index in number
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,12 +134,12 @@ def test_an_unnamed_mark_ends_a_number():
     digits = [Digit(value, 0.9, Box(50 * value, 0, 36, 60)) for value in range(4)]
     marked = Digit(2, 0.9, digits[2].box, before=UNNAMED)
     point = Digit(3, 0.9, digits[3].box, before=".")
-    assert Reading("", in_reading_order([*digits[:2], marked, point])).lines == ("01 · 2.3",)
+    assert Reading("", in_order([*digits[:2], marked, point])).lines == ("01 · 2.3",)
 
 
 def test_digits_know_their_line_and_number():
     digits = [Digit(v, 0.9, Box(*map(round, box))) for v, *box in page_of(["25 8", "3"], space=1.5)]
-    ordered = in_reading_order(digits[::-1])
+    ordered = in_order(digits[::-1])
     assert [(digit.value, digit.line, digit.number) for digit in ordered] == [
         (2, 0, 0),
         (5, 0, 0),

@@ -1,0 +1,73 @@
+"""Surroundings: what is to the left of a digit, at a size that does not depend on the image's.
+
+Every candidate's are kept: marks are looked for once it is known which candidates are digits.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.reading.background import subtract_background
+from edge_runtime.reading.crop import Crop
+from edge_runtime.results import Box
+
+HEIGHT = 32  # px, of a digit in its surroundings
+# Shares of the height of the digit.
+_BEFORE = 1.6  # how far to the left of a digit its surroundings reach
+_ABOVE, _BELOW = 0.3, 0.45
+_LEAST_CONTRAST = 10.0  # grey levels
+
+
+class Surroundings(NamedTuple):
+    """What is to the left of a digit, and the digit itself.
+
+    `patch` is uint8 `(H, W)`. It starts at (`x`, `y`) px of the image and is enlarged by `scale`. `contrast`
+    is that of the digit in grey levels, and `whole` whether the ink in its box is one connected component.
+    """
+
+    patch: NDArray[np.uint8]
+    x: int
+    y: int
+    scale: float
+    contrast: float
+    whole: bool
+
+    @classmethod
+    def of(cls, grey: NDArray[np.uint8], crop: Crop) -> Surroundings:
+        """The surroundings of a crop of an image, uint8 `(H, W)`."""
+        left, top, right, bottom = crop.box
+        high = max(bottom - top, 1.0)
+        x, y = max(0, round(left - _BEFORE * high)), max(0, round(top - _ABOVE * high))
+        patch = grey[y : max(y + 1, round(bottom + _BELOW * high)), x : max(x + 1, round(right))]
+        scale = HEIGHT / high
+        step = max(1, int(1 / (4 * scale)))  # a fraction of the pixels of a very large patch is enough
+        size = max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale))
+        method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
+        resized = cv2.resize(patch[::step, ::step], size, interpolation=method)
+        return cls(np.asarray(resized, np.uint8), x, y, scale, crop.contrast, crop.whole)
+
+    def inside(self, box: Box) -> tuple[int, int, int, int]:
+        """A box of the image in pixels of the patch: left, top, right, bottom, not below 0."""
+        left, top = (box.x - self.x) * self.scale, (box.y - self.y) * self.scale
+        right, bottom = left + box.width * self.scale, top + box.height * self.scale
+        return max(0, round(left)), max(0, round(top)), max(0, round(right)), max(0, round(bottom))
+
+    def ink(self, box: Box) -> NDArray[np.float32] | None:
+        """How strong the ink is: float32 `(H, W)`, 1 for the polarity and the contrast of the digit in a box.
+
+        None where the box of the image shows no digit.
+        """
+        left, top, right, bottom = self.inside(box)
+        if min(self.patch.shape) < 3 or right <= left or bottom <= top:
+            return None
+        difference = subtract_background(self.patch)
+        digit = np.sort(difference[top:bottom, left:right], axis=None)
+        dark, bright = -float(digit[len(digit) // 20]), float(digit[-1 - len(digit) // 20])
+        contrast = max(dark, bright)
+        if contrast < _LEAST_CONTRAST:
+            return None
+        return np.asarray(difference * ((-1 if dark >= bright else 1) / contrast), np.float32)
