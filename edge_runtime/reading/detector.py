@@ -80,8 +80,8 @@ def _regions(
         return [(0, 0, width, height)]
     ink, side = regions.find_ink(half), regions.CELL
     for left, top, right, bottom in np.rint(digits / side).astype(int).tolist():
-        margin = regions.REACH + 1  # ink at the edge of the box reaches this far
-        ink[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = False
+        # Ink at the edge of the box reaches into the next cell.
+        ink[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1] = False
     cells = regions.group_cells(ink)
     return [(left * side, top * side, right * side, bottom * side) for left, top, right, bottom in cells]
 

@@ -7,6 +7,8 @@ small fraction of the time that the detector's network takes for the same pixels
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +21,20 @@ _HAT = np.ones((5, 5), np.uint8)  # at half resolution: strokes of up to 8 px ar
 _NOISE = 5.0
 _CONTRASTS = (8.0, 24.0)
 _LEAST_SHARE = 0.1  # of a cell that is ink; less is a speck
-REACH = 2  # cells around ink that belong to the same digit
+_REACH = 2  # cells around ink that belong to the same digit
 _ROW, _RUN = 24, 64  # cells: height and greatest width of a region
 _GAP = 3  # cells without ink that separate two regions
+# Costs in cells: the margins around every region, a call of the network, and the most that one call may cost.
+_CONTEXT, _CALL, _LARGEST = 10, 40, 16_384
+_RECENT = 32  # regions that a region may be joined with
+
+Rectangle: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom in cells
 
 
 def find_ink(half: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Cells with ink, bool `[H / 8, W / 8]`, of an image that is given at half its resolution.
 
-    `half` is uint8 `(H / 2, W / 2)`. Cells close to ink count as well.
+    `half` is uint8 `(H / 2, W / 2)`.
     """
     hat = cv2.max(
         cv2.morphologyEx(half, cv2.MORPH_BLACKHAT, _HAT), cv2.morphologyEx(half, cv2.MORPH_TOPHAT, _HAT)
@@ -41,15 +48,15 @@ def find_ink(half: NDArray[np.uint8]) -> NDArray[np.bool_]:
         mask, 0, down * side - half.shape[0], 0, across * side - half.shape[1], cv2.BORDER_CONSTANT
     )
     share = cv2.resize(mask, (across, down), interpolation=cv2.INTER_AREA)
-    near = cv2.dilate((share > 255 * _LEAST_SHARE).astype(np.uint8), np.ones((2 * REACH + 1,) * 2, np.uint8))
-    return np.asarray(near > 0)
+    return np.asarray(share > 255 * _LEAST_SHARE)
 
 
-def group_cells(ink: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
-    """Rectangles of bounded size that cover the cells with ink: left, top, right, bottom in cells."""
+def group_cells(ink: NDArray[np.bool_]) -> list[Rectangle]:
+    """Rectangles of bounded size that cover the cells with ink and those close to it."""
+    near = cv2.dilate(ink.view(np.uint8), np.ones((2 * _REACH + 1,) * 2, np.uint8))
     found = []
-    for top in range(0, len(ink), _ROW):
-        row = ink[top : top + _ROW]
+    for top in range(0, len(near), _ROW):
+        row = near[top : top + _ROW]
         columns = np.flatnonzero(row.any(axis=0))
         if not len(columns):
             continue
@@ -60,4 +67,31 @@ def group_cells(ink: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
                 lines = np.flatnonzero(row[:, left:right].any(axis=1))
                 if len(lines):
                     found.append((left, top + int(lines[0]), right, top + int(lines[-1]) + 1))
-    return found
+    return _merge(_merge(found))
+
+
+def _merge(rectangles: list[Rectangle]) -> list[Rectangle]:
+    """The rectangles with those joined that cost less as one."""
+    merged: list[Rectangle] = []
+    for one in rectangles:
+        best, saved = -1, 0
+        for index in range(max(0, len(merged) - _RECENT), len(merged)):
+            joined = _hull(one, merged[index])
+            cost = _cost(joined)
+            if cost <= _LARGEST and (gain := _cost(one) + _cost(merged[index]) - cost) > saved:
+                best, saved = index, gain
+        if best < 0:
+            merged.append(one)
+        else:
+            merged[best] = _hull(one, merged[best])
+    return merged
+
+
+def _hull(a: Rectangle, b: Rectangle) -> Rectangle:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+def _cost(rectangle: Rectangle) -> int:
+    """What it costs to search a rectangle with the context around it, in cells."""
+    left, top, right, bottom = rectangle
+    return (right - left + _CONTEXT) * (bottom - top + _CONTEXT) + _CALL

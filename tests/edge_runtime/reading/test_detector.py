@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import contract
-from edge_runtime.reading import detector
+from edge_runtime.reading import detector, regions
 
 
 def network_that_detects(*places):
@@ -129,7 +129,7 @@ def test_a_page_full_of_writing_is_searched_in_parts_of_bounded_size():
     grey = np.full((2600, 3400), 230, np.uint8)
     grey[:, ::12] = grey[::12] = 60
     detector.detect(grey, network)
-    assert max(sizes) <= 600 * 280
+    assert max(sizes) <= regions._LARGEST * regions.CELL**2
     assert sum(sizes) > 2600 * 3400
 
 

@@ -30,11 +30,11 @@ def test_paper_has_no_ink():
 def test_strokes_are_ink(level, shade, width):
     grey = paper(level)
     cv2.line(grey, (100, 40), (104, 60), shade, width)
-    cells = regions.find_ink(grey)
+    ((left, top, right, bottom),) = regions.group_cells(regions.find_ink(grey))
     # At half the resolution, a cell is 4 px wide.
-    assert cells[40 // 4 : 60 // 4, 100 // 4].all()
-    assert not cells[:, :15].any()
-    assert not cells[:, 40:].any()
+    assert 15 < left <= 100 // 4 < right < 40
+    assert top <= 40 // 4
+    assert bottom >= 60 // 4
 
 
 def test_a_large_area_is_no_ink_but_its_edge_may_be():
@@ -47,8 +47,23 @@ def test_regions_cover_all_ink_and_are_bounded():
     cells = np.random.default_rng(3).random((90, 200)) < 0.02
     covered = np.zeros_like(cells)
     for left, top, right, bottom in regions.group_cells(cells):
-        assert right - left <= regions._RUN
-        assert bottom - top <= regions._ROW
+        assert (right - left) * (bottom - top) <= regions._LARGEST
         covered[top:bottom, left:right] = True
     assert (covered >= cells).all()
     assert regions.group_cells(np.zeros((5, 5), bool)) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "count"),
+    [
+        pytest.param([(slice(22, 27), slice(10, 14))], 1, id="one digit across two rows of regions"),
+        pytest.param([(slice(0, 3), slice(0, 4)), (slice(5, 8), slice(6, 9))], 1, id="close to each other"),
+        pytest.param([(slice(0, 3), slice(0, 4)), (slice(80, 83), slice(80, 83))], 2, id="far apart"),
+        pytest.param([(slice(0, 90), slice(0, 90))], 1, id="a page of writing"),
+    ],
+)
+def test_regions_are_joined_where_one_call_costs_less(cells, count):
+    ink = np.zeros((100, 100), bool)
+    for part in cells:
+        ink[part] = True
+    assert len(regions.group_cells(ink)) == count
