@@ -28,7 +28,7 @@ _WHOLE_SIDE = 96  # px; a level up to this side is searched completely
 _LEAST_SIDE = 64  # px; smaller levels are padded to this side by repeating their border
 _PADDING = GRID  # px; every part is padded at least this much
 _CONTEXT = 32  # px around a region that the network sees with it: half of its receptive field
-_CERTAIN = 2.0  # objectness above which finer levels are not searched inside a box
+_CERTAIN = 1.0  # objectness above which finer levels are not searched inside a box
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
