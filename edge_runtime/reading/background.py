@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,30 @@ _FIT = np.linalg.pinv(_PLANE)
 
 def subtract_background(patch: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Difference of every pixel from the paper, in grey levels: float32 `(H, W)`, above 0 where brighter."""
-    bright = patch.astype(np.float32)
-    paper, level = _fit_paper(bright)
+    (difference,) = subtract_backgrounds([patch])
+    return difference
+
+
+def subtract_backgrounds(patches: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+    """What `subtract_background` returns for each of the patches, in less time for many."""
+    if not patches:
+        return []
+    values = np.empty((len(patches), _GRID**2), np.float32)
+    for row, patch in zip(values, patches, strict=True):
+        row[:] = patch[_grid(patch.shape[0])[0][:, None], _grid(patch.shape[1])[0]].ravel()
+    planes = _fit_papers(values).tolist()
+    return [_subtract(patch, *plane) for patch, plane in zip(patches, planes, strict=True)]
+
+
+def _subtract(patch: NDArray[np.uint8], level: float, slope: float, lean: float) -> NDArray[np.float32]:
+    """Subtract the plane `level` + `slope` * y + `lean` * x, with coordinates from -1 to 1."""
+    down, across = _grid(patch.shape[0])[1], _grid(patch.shape[1])[1]
+    paper = np.maximum(
+        (np.float32(slope) * down)[:, None] + (np.float32(lean) * across + np.float32(level)), 1
+    )
+    level = max(1.0, level)
     # In the shade, the same ink differs from the paper by fewer grey levels: scale by the paper's brightness.
-    return np.asarray(bright * (level / paper) - level, np.float32)
+    return np.asarray(patch * (np.float32(level) / paper) - np.float32(level), np.float32)
 
 
 @lru_cache(maxsize=256)  # patches are scaled to one size, so there are only a few dozen side lengths
@@ -31,22 +52,22 @@ def _grid(side: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     return (np.arange(_GRID) * (side - 1)) // (_GRID - 1), np.linspace(-1, 1, side, dtype=np.float32)
 
 
-def _fit_paper(bright: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """Brightness of the paper, float32 `(H, W)`, at least 1, and its mean: a robust fit of a plane."""
-    rows, down = _grid(bright.shape[0])
-    columns, across = _grid(bright.shape[1])
-    values = bright[rows[:, None], columns].ravel()
+def _fit_papers(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Robust fits of planes to the brightness at the points of the grid, `[N, 144]`: `[N, 3]`.
+
+    A plane is the brightness in the middle of the patch, and by how much it grows from there to the bottom
+    and to the right.
+    """
     # Ink covers less than half of any patch: start from the median and ignore what is far from it.
-    level = np.sort(values)[len(values) // 2]
-    tolerance = max(12.0, 4 * float(np.sort(np.abs(values - level))[len(values) // 2]))
-    plane = np.array([level, 0, 0], np.float32)
+    half = values.shape[1] // 2
+    level = np.sort(values, axis=1)[:, half, None]
+    tolerance = np.maximum(12, 4 * np.sort(np.abs(values - level), axis=1)[:, half, None])
+    planes = np.concatenate([level, np.zeros((len(values), 2), np.float32)], axis=1)
     for _ in range(3):
-        guess = _PLANE @ plane
+        guess = planes @ _PLANE.T
         # Under ink, assume that the paper is as bright as in the previous fit.
-        plane = np.asarray(_FIT @ np.where(np.abs(values - guess) < tolerance, values, guess), np.float32)
-    level, slope, lean = plane
-    paper = np.maximum((slope * down)[:, None] + (lean * across + level), np.float32(1))
-    return np.asarray(paper, np.float32), max(1.0, float(level))
+        planes = np.where(np.abs(values - guess) < tolerance, values, guess) @ _FIT.T
+    return np.asarray(planes, np.float32)
 
 
 def erase_lines(ink: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> None:

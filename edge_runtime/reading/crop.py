@@ -16,7 +16,7 @@ import numpy as np
 
 from edge_runtime.boxes import covered
 from edge_runtime.contract import INK, TILE
-from edge_runtime.reading.background import erase_lines, subtract_background
+from edge_runtime.reading.background import erase_lines, subtract_backgrounds
 from edge_runtime.reading.tile import make_tile, recognise_tiles, zero_background
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def crop_tiles(grey: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> lis
     Most images are written in one ink: where a box alone does not show whether its ink is dark or bright, the
     other boxes decide. A connected component inside a neighbour's box belongs to the neighbour.
     """
-    patches = [_Patch.of(grey, *box) for box in boxes]
+    patches = _Patch.of(grey, boxes)
     polarities = [patch.polarity for patch in patches if patch is not None]
     common = sum(polarities) / len(polarities) if polarities else 0.0
     crops: list[Crop | None] = []
@@ -112,30 +112,20 @@ class _Patch:
     scale: float
 
     @classmethod
-    def of(
-        cls, grey: NDArray[np.uint8], left: float, top: float, right: float, bottom: float
-    ) -> _Patch | None:
-        """The patch of a box; None where too little of it lies inside the image."""
-        scale = _WORKING_SIZE / max(right - left, bottom - top, 1)
-        margin = _MARGIN / scale
-        x, y = max(0, round(left - margin)), max(0, round(top - margin))
-        patch = grey[y : max(0, round(bottom + margin)), x : max(0, round(right + margin))]
-        # A fraction of the pixels of a very large patch is enough.
-        step = max(1, int(1 / (4 * scale)))
-        patch = patch[::step, ::step]
-        if patch.shape[0] < 3 or patch.shape[1] < 3:
-            return None
-        size = (max(3, round(patch.shape[1] * scale * step)), max(3, round(patch.shape[0] * scale * step)))
-        method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
-        difference = subtract_background(cv2.resize(patch, size, interpolation=method))
-        inside = (
-            max(0, round((left - x) * scale)),
-            max(0, round((top - y) * scale)),
-            round((right - x) * scale),
-            round((bottom - y) * scale),
-        )
-        polarity = _polarity(difference[inside[1] : inside[3], inside[0] : inside[2]])
-        return cls(difference, inside, polarity, x, y, scale)
+    def of(cls, grey: NDArray[np.uint8], boxes: Sequence[Sequence[float]]) -> list[_Patch | None]:
+        """The patches of boxes (left, top, right, bottom); None where too little is inside the image."""
+        placed = [_place(grey, *box) for box in boxes]
+        differences = iter(subtract_backgrounds([each[0] for each in placed if each is not None]))
+        patches: list[_Patch | None] = []
+        for each in placed:
+            if each is None:
+                patches.append(None)
+                continue
+            _, inside, x, y, scale = each
+            difference = next(differences)
+            polarity = _polarity(difference[inside[1] : inside[3], inside[0] : inside[2]])
+            patches.append(cls(difference, inside, polarity, x, y, scale))
+        return patches
 
     def crop(self, neighbours: Sequence[Sequence[float]], *, dark: bool) -> Crop | None:
         """Crop what is darker, or brighter, than the paper; None where nothing is.
@@ -160,6 +150,31 @@ class _Patch:
         x, y = self.x + (left + across) / self.scale, self.y + (top + down) / self.scale
         tight = (x, y, x + width / self.scale, y + height / self.scale)
         return Crop(make_tile(kept), tight, contrast, overflow, whole)
+
+
+def _place(
+    grey: NDArray[np.uint8], left: float, top: float, right: float, bottom: float
+) -> tuple[NDArray[np.uint8], tuple[int, int, int, int], int, int, float] | None:
+    """A box and its margin at working size, and the `inside`, `x`, `y` and `scale` of its `_Patch`."""
+    scale = _WORKING_SIZE / max(right - left, bottom - top, 1)
+    margin = _MARGIN / scale
+    x, y = max(0, round(left - margin)), max(0, round(top - margin))
+    patch = grey[y : max(0, round(bottom + margin)), x : max(0, round(right + margin))]
+    # A fraction of the pixels of a very large patch is enough.
+    step = max(1, int(1 / (4 * scale)))
+    patch = patch[::step, ::step]
+    if patch.shape[0] < 3 or patch.shape[1] < 3:
+        return None
+    size = (max(3, round(patch.shape[1] * scale * step)), max(3, round(patch.shape[0] * scale * step)))
+    method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
+    resized = np.asarray(cv2.resize(patch, size, interpolation=method), np.uint8)
+    inside = (
+        max(0, round((left - x) * scale)),
+        max(0, round((top - y) * scale)),
+        round((right - x) * scale),
+        round((bottom - y) * scale),
+    )
+    return resized, inside, x, y, scale
 
 
 def _polarity(difference: NDArray[np.float32]) -> float:
