@@ -15,11 +15,16 @@ OK = "ok"
 NOTHING_FOUND = "no digit found"
 INCOMPLETE = "incomplete: too much writing for one image; split it into parts"
 UNNAMED = "·"  # a mark between digits that is none of those that have a name: . , - / :
+FIRST_ONLY = "; only the first page or frame was read"  # follows any of these
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels of the upright image; (x, y) is its top left corner."""
+    """A rectangle in pixels of the upright image; (x, y) is its top left corner.
+
+    Where a file says that its pixels are not square, such as a fax of 204x98 dpi, these are the pixels of the
+    image after it has been stretched. Annotated images are stretched in the same way.
+    """
 
     x: int
     y: int
@@ -99,8 +104,9 @@ class Reading:
     """What was read in one image: its digits in reading order, line by line, from left to right.
 
     `source` is the path of the image, or "" for an array; `width` and `height` are the size of the upright
-    image in px, 0 where it could not be read; `status` is "ok", "no digit found", "incomplete: "
-    or "error: " and the reason; `seconds` is the time that each stage took ("preprocess", "detect", "crop",
+    image in px, 0 where it could not be read; `status` is "ok", "no digit found", "incomplete: " or "error: "
+    and the reason. All but the last are followed by "; only the first page or frame was read" where a file
+    has more. `seconds` is the time that each stage took ("preprocess", "detect", "crop",
     "classify"); images that were classified together share the time of that stage evenly.
     """
 
@@ -137,6 +143,11 @@ class Reading:
     def failed(self) -> bool:
         """Whether the image could not be read at all."""
         return self.status.startswith("error")
+
+    @property
+    def first_only(self) -> bool:
+        """Whether the file has further pages or frames, which were left out."""
+        return self.status.endswith(FIRST_ONLY)
 
 
 def _separated(number: Number) -> str:

@@ -17,11 +17,17 @@ def encode(suffix: str, image: NDArray[np.generic], *options: int) -> bytes:
 
 def png(width: int, height: int, depth: int = 8, colour: int = 0) -> bytes:
     """A PNG of a few dozen bytes that claims a size, a bit depth and a colour type."""
-    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + _chunk(b"IDAT", zlib.compress(bytes(1000))) + _chunk(b"IEND", b"")
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def with_chunk(image: bytes, kind: bytes, content: bytes) -> bytes:
+    """A PNG with a chunk added after its header."""
+    return image[:33] + chunk(kind, content) + image[33:]
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG."""
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
@@ -38,10 +44,66 @@ def jpeg_with_scans(count: int) -> bytes:
 
 
 def with_orientation(image: bytes, orientation: int) -> bytes:
-    """A JPEG with an EXIF block added that holds nothing but the orientation tag."""
-    tiff = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
-    body = b"Exif\0\0" + tiff
+    """A JPEG, PNG, WebP or TIFF with nothing added but the orientation tag."""
+    if image.startswith(b"II*\0"):
+        return with_tags(image, {274: orientation})
+    block = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+    if image.startswith(b"\x89PNG"):
+        return with_chunk(image, b"eXIf", block)
+    if image.startswith(b"RIFF"):
+        return _with_webp_exif(image, block)
+    body = b"Exif\0\0" + block
     return image[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + image[2:]
+
+
+def _with_webp_exif(image: bytes, block: bytes) -> bytes:
+    exif = b"EXIF" + struct.pack("<I", len(block)) + block
+    if image[12:16] == b"VP8X":
+        body = bytearray(image[8:]) + exif
+        body[12] |= 8
+    else:
+        if image[12:16] == b"VP8L":
+            bits = int.from_bytes(image[21:25], "little")
+            width, height, alpha = bits & 0x3FFF, bits >> 14 & 0x3FFF, bits >> 28 & 1
+        else:
+            width, height, alpha = *(side - 1 for side in struct.unpack_from("<HH", image, 26)), 0
+        sizes = width.to_bytes(3, "little") + height.to_bytes(3, "little")
+        extended = b"VP8X" + struct.pack("<IB3x", 10, 8 | alpha << 4) + sizes
+        body = bytearray(b"WEBP" + extended + image[12:] + exif)
+    return b"RIFF" + struct.pack("<I", len(body)) + bytes(body)
+
+
+def with_avif_turn(image: bytes, turns: int, axis: int | None = None) -> bytes:
+    """An AVIF of OpenCV with turns to the left, and a mirror, in place of its bits and colours."""
+    changed = bytearray(image)
+    first = image.index(b"ipma") + 15
+    changed[first : first + 4] = bytes(
+        0x80 | index for index in image[first : first + 4]
+    )  # all are essential
+    place = image.index(b"pixi")
+    changed[place : place + 5] = b"irot" + bytes([turns])
+    if axis is not None:
+        place = image.index(b"colr")
+        changed[place : place + 5] = b"imir" + bytes([axis])
+    return bytes(changed)
+
+
+def with_tags(image: bytes, tags: dict[int, int | tuple[int, int]]) -> bytes:
+    """A TIFF with tags added or replaced: numbers, or fractions such as a resolution."""
+    (start,) = struct.unpack_from("<I", image, 4)
+    (count,) = struct.unpack_from("<H", image, start)
+    old = [image[start + 2 + 12 * index :][:12] for index in range(count)]
+    entries = {struct.unpack_from("<H", entry)[0]: entry for entry in old}
+    values, data = b"", image + b"\0" * (len(image) % 2)
+    for number, value in tags.items():
+        if isinstance(value, tuple):
+            entries[number] = struct.pack("<HHII", number, 5, 1, len(data) + len(values))
+            values += struct.pack("<II", *value)
+        else:
+            entries[number] = struct.pack("<HHII", number, 4, 1, value)
+    directory = struct.pack("<H", len(entries)) + b"".join(entries[number] for number in sorted(entries))
+    at = struct.pack("<I", len(data) + len(values))
+    return data[:4] + at + data[8:] + values + directory + bytes(4)
 
 
 def webp(kind: bytes, content: bytes) -> bytes:
@@ -52,6 +114,13 @@ def webp(kind: bytes, content: bytes) -> bytes:
 def bmp(width: int, height: int) -> bytes:
     """The start of a BMP that claims a size; a negative height means that the first row is the top one."""
     return b"BM" + bytes(12) + struct.pack("<Iii", 40, width, height) + bytes(28)
+
+
+def gif(width: int, height: int) -> bytes:
+    """A GIF of 35 bytes that claims a size, and holds one frame of it that ends at once."""
+    size = struct.pack("<HH", width, height)
+    screen = b"GIF89a" + size + b"\x80\0\0" + bytes(3) + b"\xff" * 3
+    return screen + b"," + bytes(4) + size + b"\0\2\2\x44\1\0;"
 
 
 def tiff(width: int, height: int, pixels: int = 0) -> bytes:

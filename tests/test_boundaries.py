@@ -28,7 +28,7 @@ PACKAGES = {
 FLOORS = ("cli", "web", "window", "outputs", "live", "profiling", "reading", "images", "models", "")
 BASE = {"boxes", "contract", "errors", "nms", "results"}  # modules, not rooms: the lowest floor, ""
 
-RUNTIME_PACKAGES = {"cv2", "imagesize", "numpy", "onnxruntime", "tqdm"}
+RUNTIME_PACKAGES = {"cv2", "numpy", "onnxruntime", "tqdm"}
 OPTIONAL_PACKAGES = {"av", "picamera2", "pyarrow"}  # loaded by the functions that need them
 WEB_PACKAGES = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}  # the extra web
 TRAINING_PACKAGES = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "PIL", "skimage"}
@@ -181,7 +181,7 @@ def test_private_names_stay_in_their_modules():
     assert not crossing
 
 
-def test_the_runtime_needs_three_large_packages_and_two_tiny_ones():
+def test_the_runtime_needs_three_large_packages_and_a_tiny_one():
     used = {each.top for name in RUNTIME for each in IMPORTS[name]}
     others = used - set(sys.stdlib_module_names) - {"edge_runtime"}
     assert others == RUNTIME_PACKAGES | OPTIONAL_PACKAGES | WEB_PACKAGES
@@ -191,7 +191,6 @@ def test_the_runtime_needs_three_large_packages_and_two_tiny_ones():
     ("packages", "users"),
     [
         pytest.param({"onnxruntime"}, {"edge_runtime.reading.networks"}, id="onnxruntime"),
-        pytest.param({"imagesize"}, {"edge_runtime.images.headers"}, id="imagesize"),
         pytest.param({"picamera2"}, {"edge_runtime.live.sources.devices"}, id="picamera2"),
         pytest.param({"av"}, {"edge_runtime.outputs.recording"}, id="av"),
         pytest.param({"pyarrow"}, {"edge_runtime.outputs.parquet_file"}, id="pyarrow"),

@@ -185,12 +185,13 @@ class _Counts:
 
     def __init__(self) -> None:
         self.images = self.digits = self.rejected = self.empty = self.unreadable = 0
-        self.not_annotated = self.skipped = 0
+        self.not_annotated = self.skipped = self.first_only = 0
         self.not_images: Counter[str] = Counter()  # by suffix
 
     def add(self, batch: list[Reading]) -> None:
         for reading in batch:
             self.unreadable += reading.failed
+            self.first_only += reading.first_only
             self.empty += not reading.failed and not reading.digits
             self.rejected += sum(digit.value is None for digit in reading.digits)
             self.digits += sum(digit.value is not None for digit in reading.digits)
@@ -202,6 +203,7 @@ class _Counts:
             (self.rejected, "rejected"),
             (self.empty, "without digits"),
             (self.unreadable, "unreadable"),
+            (self.first_only, "read only on the first of several pages or frames"),
             (self.not_annotated, "not annotated"),
             (self.skipped, "skipped as already read"),
         ):
@@ -251,4 +253,7 @@ class _TablePrinter:
             return name, "-", one_line(reading.status)
         lowest = min(digit.confidence for digit in reading.digits)
         rejected = any(digit.value is None for digit in reading.digits)
-        return name, " / ".join(reading.lines), f"{lowest:.3f}" + ("  (? rejected)" if rejected else "")
+        notes = "  (? rejected)" if rejected else ""
+        if reading.first_only:
+            notes += "  (only the first page or frame)"
+        return name, " / ".join(reading.lines), f"{lowest:.3f}{notes}"

@@ -2,74 +2,117 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.headers import check, check_size
+from edge_runtime.images.header import DAMAGED, Header
+from edge_runtime.images.headers import check
 from edge_runtime.images.limits import FILES, Limits
+from edge_runtime.images.quiet import quiet
+from edge_runtime.images.upright import upright
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EIGHT_BITS = np.dtype(np.uint8)
-_ALPHA_FORMATS = (b"RIFF", b"GIF8", b"II*\0", b"MM\0*")  # besides PNG: WebP, GIF and TIFF
+_GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _OUT_OF_MEMORY = -4  # OpenCV's error code
 
 
-def decode(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
-    """Decode an image file to grey `uint8 (H, W)`, upright.
+class FirstPage(NamedTuple):
+    """The first page or frame of a file: grey `uint8 (H, W)`, and whether there are `more`."""
 
-    Applies the orientation tag, reduces 16 bits to 8, and places transparent images on white or black,
-    whichever contrasts with their ink. The header is checked before anything is decoded. Raises `ImageError`
-    if the data is not an image, is damaged or exceeds the limits.
+    grey: NDArray[np.uint8]
+    more: bool
+
+
+def decode(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
+    """Decode the first page of an image file, as `decode_first` does."""
+    return decode_first(data, limits).grey
+
+
+def decode_first(data: bytes, limits: Limits = FILES) -> FirstPage:
+    """Decode the first page of an image file to grey, upright and with square pixels.
+
+    Applies the orientation and resolution tags, reduces 16 bits to 8, and places transparent images on white
+    or black, whichever contrasts with their ink. What the file claims is checked before anything is decoded.
+    Raises `ImageError` if the data is not an image, is damaged or exceeds the limits.
     """
-    return to_grey(_load(data, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH, limits))
+    header = check(data, limits)
+    return FirstPage(upright(_decode_grey(data, header), header), header.more)
 
 
 def decode_colour(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
-    """Decode an image file to BGR `uint8 (H, W, 3)`, upright. Raises `ImageError` as `decode` does.
+    """Decode an image file to BGR `uint8 (H, W, 3)`, with the size and the errors of `decode`.
 
     A transparent image becomes grey, as `decode` returns it, so that results are drawn on what was read.
     """
-    image = _load(data, cv2.IMREAD_COLOR, limits)
-    if image.shape[2] == 4:
-        image = cv2.cvtColor(to_grey(image), cv2.COLOR_GRAY2BGR)
-    return np.asarray(image, np.uint8)
+    header = check(data, limits)
+    image = _decode_colours(data, header)
+    if image is None:
+        image = cv2.cvtColor(_decode_grey(data, header), cv2.COLOR_GRAY2BGR)
+    return upright(image, header)
 
 
-def _load(data: bytes, flags: int, limits: Limits) -> NDArray[Any]:
-    """Check and decode an image file: BGRA if it has an alpha channel, else as `flags` specify."""
-    unmeasured = limits if check(data, limits) is None else None
-    if _may_have_alpha(data):
-        image = _imdecode(data, cv2.IMREAD_UNCHANGED, unmeasured)
-        if image.ndim == 3 and image.shape[2] == 4:
-            return image
-    return _imdecode(data, flags, unmeasured)
+def _decode_colours(data: bytes, header: Header) -> NDArray[Any] | None:
+    """Decode a file that has been checked to BGR; None if it is grey or transparent, or OpenCV cannot."""
+    if header.alpha:
+        return None
+    if header.strips:
+        from edge_runtime.images import tiff
+
+        image = tiff.raw_pixels(data, header, colour=True)
+        return image if image.ndim == 3 else None
+    return _imdecode(data, header, _COLOUR)
 
 
-def _may_have_alpha(data: bytes) -> bool:
-    if data.startswith(b"\x89PNG"):
-        # Colour types 4 and 6 have alpha. In the others, a chunk before the pixels may add it.
-        return data[25:26] in b"\x04\x06" or 0 < data.find(b"tRNS", 33, 2048) < data.find(b"IDAT", 33)
-    return data.startswith(_ALPHA_FORMATS)
+def _decode_grey(data: bytes, header: Header) -> NDArray[np.uint8]:
+    """Decode a file that has been checked: grey `uint8 (H, W)`, as it is stored."""
+    if header.strips:
+        from edge_runtime.images import strips, tiff
+
+        if header.format == "TIFF":
+            return tiff.raw_pixels(data, header, colour=False)
+        return _over_paper(*strips.decode(data, header))
+    image = _imdecode(data, header, cv2.IMREAD_UNCHANGED if header.alpha else _GREY)
+    if image is None:
+        raise ImageError(DAMAGED)
+    if image.dtype.kind == "f" or image.dtype.itemsize > 2:
+        _check_values(image)
+    return to_grey(image)
 
 
-def _imdecode(data: bytes, flags: int, unmeasured: Limits | None) -> NDArray[Any]:
-    """Decode an image file; `unmeasured` are the limits of its size if the header did not give it."""
+def _imdecode(data: bytes, header: Header, flags: int) -> NDArray[Any] | None:
+    """Decode a file that has been checked; None if OpenCV cannot."""
+    if header.format == "PNG":
+        from edge_runtime.images import png
+
+        data = png.plain(data)
     try:
-        image: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with quiet():
+            image: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         if error.code == _OUT_OF_MEMORY:
             raise ImageError("too large for this machine's memory; scale it down first") from error
-        raise ImageError("damaged, or not an image that OpenCV can decode") from error
-    if image is None:
-        raise ImageError("damaged, or not an image that OpenCV can decode")
-    if unmeasured is not None:
-        check_size(image.shape[1], image.shape[0], unmeasured)
+        return None
+    if image is not None and sorted(image.shape[:2]) != sorted((header.height, header.width)):
+        raise ImageError(DAMAGED)  # the decoder understands the header in another way
     return image
+
+
+def _check_values(image: NDArray[Any]) -> None:
+    """Raise `ImageError` if the numbers of a file of unusual depth have no range that is known."""
+    low, high = image.min(), image.max()
+    most = 1 if image.dtype.kind == "f" else 255
+    if not (low >= 0 and high <= most):
+        raise ImageError(
+            f"its pixels are {image.dtype} numbers in {low:.4g}..{high:.4g} instead of 0..{most}; "
+            "save it with 8 or 16 bits per channel"
+        )
 
 
 def to_grey(image: NDArray[Any]) -> NDArray[np.uint8]:
@@ -89,7 +132,8 @@ def to_grey(image: NDArray[Any]) -> NDArray[np.uint8]:
     if image.shape[2] == 1:
         return np.asarray(image[:, :, 0], np.uint8)
     if image.shape[2] == 4:
-        return _over_paper(image)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), np.uint8)
+        return _over_paper(grey, image[:, :, 3].copy())
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
@@ -105,10 +149,12 @@ def _to_eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
                 f"a floating-point image must be within 0..1, not {low:.3g}..{high:.3g}; "
                 "use .astype('uint8') if 255 is white"
             )
-        return np.asarray(np.rint(image * 255), np.uint8)
+        return np.asarray(cv2.convertScaleAbs(image, alpha=255), np.uint8)
     if image.dtype == np.uint16:
         # Scanners and cameras write 10, 12 or 16 bits: keep the highest eight of those that are used.
-        return np.asarray(image >> max(0, int(high).bit_length() - 8), np.uint8)
+        reduced = np.empty(image.shape, np.uint8)
+        shift = np.uint16(max(0, int(high).bit_length() - 8))
+        return np.asarray(np.right_shift(image, shift, out=reduced, casting="unsafe"))
     if low < 0 or high > 255:
         raise ImageError(
             f"an image of {image.dtype} must be within 0..255, not {low}..{high}; scale it to uint8"
@@ -116,12 +162,14 @@ def _to_eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
     return image.astype(np.uint8)
 
 
-def _over_paper(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Place BGRA on white, or on black if its opaque part is bright: grey `uint8 (H, W)`."""
-    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), np.uint8)
-    opacity = np.ascontiguousarray(image[:, :, 3])
-    # OpenCV computes this in integers. As floats, a large image would not fit into a small board's memory.
-    inked = cv2.multiply(grey, opacity, scale=1 / 255)
+def _over_paper(grey: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Place an image on white, or on black if its opaque part is bright: grey `uint8 (H, W)`.
+
+    Changes both arrays: a large image fits into a small board's memory only so.
+    """
     weight = cv2.sumElems(opacity)[0] / 255
-    bright = weight > 0 and cv2.sumElems(inked)[0] / weight > 127
-    return np.asarray(inked if bright else cv2.add(inked, cv2.bitwise_not(opacity)), np.uint8)
+    cv2.multiply(grey, opacity, dst=grey, scale=1 / 255)
+    if weight > 0 and cv2.sumElems(grey)[0] / weight > 127:
+        return grey
+    cv2.bitwise_not(opacity, dst=opacity)
+    return np.asarray(cv2.add(grey, opacity, dst=grey), np.uint8)

@@ -7,23 +7,30 @@ from dataclasses import dataclass
 MAX_BYTES = 1_000_000_000  # larger files are not read: no image within MAX_PIXELS needs as much
 MAX_PIXELS = 200_000_000  # the largest phone cameras; 600 MB in colour; a small board cannot hold more
 
-# Bounds on the time that it takes to find the size in a header.
-MAX_SEGMENTS = 1000  # of a JPEG before its size; photographs have dozens
-MAX_NETPBM_HEADER = 2**15  # bytes; the size is in the first few, but comments and digits may go on for ever
+# What an image may take while it is decoded, with its file: this much, and three bytes per pixel. Ordinary
+# images take two; those that take more are limited to fewer pixels.
+SPARE_MEMORY = 90_000_000
+MEMORY_PER_PIXEL = 3
+
+# Bounds on the time that it takes to parse a header.
+MAX_SEGMENTS = 1000  # of a JPEG before its first scan; photographs have dozens
+MAX_TEXT_HEADER = 2**15  # bytes; the size is in the first few, but comments and digits may go on for ever
+
+# Bounds on the time that decoding takes. Each scan of a progressive JPEG goes over the whole image.
+MAX_SCANS = 100  # ordinary files have about 10
+MAX_SCANNED_PIXELS = 3_000_000_000  # pixels times scans: 15 scans at MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest image to decode; None means no limit.
+    """The largest image to decode.
 
-    `pixels` is width times height; `memory` is what decoding takes, in bytes; `scans` is how many passes over
-    the whole image a JPEG may take; `formats` are the allowed ones, as `headers.Header` names them.
+    `pixels` is width times height; `formats` are the allowed ones, as `headers.Header` names them; None
+    allows every format that can be bounded.
     """
 
     pixels: int
-    memory: int | None = None
-    scans: int | None = None
     formats: tuple[str, ...] | None = None
 
 
-FILES = Limits(pixels=MAX_PIXELS)  # files that the user names: every format that OpenCV decodes
+FILES = Limits(pixels=MAX_PIXELS)  # files that the user names

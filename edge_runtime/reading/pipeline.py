@@ -30,7 +30,7 @@ from edge_runtime.reading.marks import find_marks
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.surroundings import Surroundings
 from edge_runtime.reading.tile import recognise_tiles
-from edge_runtime.results import INCOMPLETE, NOTHING_FOUND, OK, Box, Digit, Reading
+from edge_runtime.results import FIRST_ONLY, INCOMPLETE, NOTHING_FOUND, OK, Box, Digit, Reading
 
 Image: TypeAlias = "str | Path | NDArray[Any]"
 
@@ -47,6 +47,7 @@ class Page:
 
     source: str
     status: str = OK
+    first_only: bool = False  # preprocess: whether the file has further pages or frames
     grey: NDArray[np.uint8] | None = None  # preprocess
     size: tuple[int, int] = (0, 0)  # preprocess: width and height in px
     candidates: Candidates | None = None  # detect; None where the image is a tile itself
@@ -76,7 +77,7 @@ class Pipeline:
             if isinstance(image, np.ndarray):
                 page.grey = decode.to_grey(image)
             else:
-                page.grey = decode.decode(paths.read_file(image))
+                page.grey, page.first_only = decode.decode_first(paths.read_file(image))
         except MemoryError as error:
             raise ImageError("too large for this machine's memory") from error
         page.size = page.grey.shape[1], page.grey.shape[0]
@@ -141,6 +142,8 @@ class Pipeline:
         for page, digits in zip(pages, found, strict=True):
             page.seconds["classify"] = share
             status = page.status if digits or page.status != OK else NOTHING_FOUND
+            if page.first_only:
+                status += FIRST_ONLY
             readings.append(Reading(page.source, digits, status, page.seconds, *page.size))
         return readings
 

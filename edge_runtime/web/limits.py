@@ -9,9 +9,7 @@ MAX_BODY_BYTES = 16 * 2**20  # the largest phone photos are about 10 MB; the pag
 MAX_COMMAND_BYTES = 1000  # JSON bodies
 MAX_BUFFERED_BYTES = 4 * MAX_BODY_BYTES  # all request bodies in memory at one time
 IMAGE = Limits(
-    pixels=64_000_000,  # most phones stop at 50 megapixels
-    memory=256 * 2**20,  # bytes; a small board has 512 MB in all
-    scans=100,  # each scan of a progressive JPEG costs time, and ordinary files have about 10
+    pixels=64_000_000,  # most phones stop at 50 megapixels; these take 280 MB, and a small board has 512 MB
     formats=("JPEG", "PNG", "WebP", "BMP"),
 )
 BODY_TIMEOUT = 20  # s; enough for the largest body at 7 Mbit/s

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import struct
+import sys
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import cv2
@@ -10,9 +14,9 @@ import numpy as np
 import pytest
 
 from edge_runtime import DigitReader, ImageError, boxes
-from edge_runtime.images import decode
+from edge_runtime.images import decode, headers, png, strips, tiff, upright
 from tests import drawing
-from tests.image_files import encode, with_orientation
+from tests.image_files import chunk, encode, with_avif_turn, with_chunk, with_orientation, with_tags
 
 
 @pytest.mark.parametrize(
@@ -61,6 +65,12 @@ def test_transparent_ink_stays_visible(ink, paper):
     expected = np.full((10, 10), paper, np.uint8)
     expected[3:6, 3:6] = ink
     assert (decode.to_grey(image) == expected).all()
+
+
+def test_a_transparent_array_stays_as_it_is():
+    image = np.moveaxis(np.full((4, 5, 6), 128, np.uint8), 0, 2)  # its channels are contiguous
+    decode.to_grey(image)
+    assert (image == 128).all()
 
 
 def test_a_large_transparent_image_needs_little_more_memory_than_itself():
@@ -121,19 +131,267 @@ def test_files_of_every_format_are_read(suffix, change, scale, tmp_path, reader)
     assert np.abs(corners(reading) / scale - corners(reader.read(page))).max() <= max(4, 3 / scale)
 
 
+# How an image has to be stored so that each orientation tag turns it upright.
+STORED = {
+    2: lambda image: cv2.flip(image, 1),
+    3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
+    4: lambda image: cv2.flip(image, 0),
+    5: cv2.transpose,
+    6: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
+    7: lambda image: cv2.rotate(cv2.transpose(image), cv2.ROTATE_180),
+    8: lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+}
+CORNER = np.full((64, 96), 230, np.uint8)
+CORNER[4:40, 4:20] = 20
+CORNER[4:12, 4:80] = 20
+
+
+def as_opaque(grey):
+    return np.dstack([as_colour(grey), np.full_like(grey, 255)])
+
+
+def as_half_opaque(grey):
+    """The top 16 rows are as opaque as they are dark, so that the tag must turn opacity as well."""
+    return np.dstack([np.zeros_like(as_colour(grey)), 255 - grey])
+
+
+LOSSLESS = (cv2.IMWRITE_WEBP_QUALITY, 101)
+
+
+@pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize(
-    ("orientation", "rotation"),
-    [(3, cv2.ROTATE_180), (6, cv2.ROTATE_90_COUNTERCLOCKWISE), (8, cv2.ROTATE_90_CLOCKWISE)],
+    ("suffix", "change", "options"),
+    [
+        pytest.param(".jpg", lambda grey: grey, (), id="grey JPEG"),
+        pytest.param(".jpg", as_colour, (), id="JPEG"),
+        pytest.param(".png", lambda grey: grey, (), id="grey PNG"),
+        pytest.param(".png", as_colour, (), id="PNG"),
+        pytest.param(".png", as_opaque, (), id="opaque RGBA PNG"),
+        pytest.param(".png", as_half_opaque, (), id="RGBA PNG"),
+        pytest.param(".png", lambda grey: as_opaque(grey).astype(np.uint16) * 257, (), id="16-bit RGBA PNG"),
+        pytest.param(".webp", as_colour, (cv2.IMWRITE_WEBP_QUALITY, 90), id="lossy WebP"),
+        pytest.param(".webp", as_colour, LOSSLESS, id="lossless WebP"),
+        pytest.param(".webp", as_half_opaque, LOSSLESS, id="transparent WebP"),
+        pytest.param(".webp", as_half_opaque, (cv2.IMWRITE_WEBP_QUALITY, 90), id="lossy transparent WebP"),
+        pytest.param(".tiff", lambda grey: grey, (), id="grey TIFF"),
+        pytest.param(".tiff", as_colour, (), id="TIFF"),
+        pytest.param(".tiff", as_opaque, (), id="RGBA TIFF"),
+    ],
 )
-def test_a_rotated_photograph_is_turned_upright(orientation, rotation, tmp_path, reader):
+def test_every_orientation_tag_is_applied_to_every_kind_of_file(suffix, change, options, orientation):
+    stored = encode(suffix, STORED[orientation](change(CORNER)), *options)
+    data = with_orientation(stored, orientation)
+    for decoded in (decode.decode(data), decode.decode_colour(data)[:, :, 0]):
+        assert decoded.shape == CORNER.shape
+        assert np.abs(decoded.astype(int) - CORNER).mean() < 12
+    assert decode.decode(stored).shape == STORED[orientation](CORNER).shape  # without the tag
+
+
+@pytest.mark.skipif(not cv2.haveImageWriter(".avif"), reason="this OpenCV has no AVIF")
+@pytest.mark.parametrize(
+    ("turns", "axis", "orientation"),
+    [
+        *((1, None, 8), (2, None, 3), (3, None, 6), (0, 0, 4), (0, 1, 2), (1, 0, 5), (3, 0, 7)),
+        *((1, 1, 7), (3, 1, 5), (2, 0, 2), (2, 1, 4)),
+    ],
+)
+def test_the_turns_and_mirrors_of_an_avif_are_applied(turns, axis, orientation):
+    stored = encode(".avif", as_colour(STORED[orientation](CORNER)), cv2.IMWRITE_AVIF_QUALITY, 90)
+    data = with_avif_turn(stored, turns, axis)
+    for decoded in (decode.decode(data), decode.decode_colour(data)[:, :, 0]):
+        assert decoded.shape == CORNER.shape
+        assert np.abs(decoded.astype(int) - CORNER).mean() < 12
+
+
+def test_boxes_lie_in_the_upright_image(tmp_path, reader):
     page = drawing.page("472")
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(with_orientation(encode(".jpg", cv2.rotate(page, rotation)), orientation))
+    path = tmp_path / "photo.png"
+    path.write_bytes(with_orientation(encode(".png", STORED[6](as_opaque(page))), 6))
     reading = reader.read(path)
     assert reading.text == "472"
-    # Boxes are in pixels of the upright image, the same that results are drawn on.
+    # The same pixels that results are drawn on.
     assert decode.decode_colour(path.read_bytes()).shape[:2] == page.shape
     assert np.abs(corners(reading) - corners(reader.read(page))).max() <= 3
+
+
+def fax(page):
+    """A page as a fax machine sends it: half as many rows as columns per inch."""
+    rows = cv2.resize(page, None, fx=1, fy=98 / 204, interpolation=cv2.INTER_AREA)
+    return encode(".tiff", np.where(rows > 128, 255, 0).astype(np.uint8))
+
+
+def test_a_fax_is_read_with_square_pixels(tmp_path, reader):
+    page = drawing.page("472 3058")
+    path = tmp_path / "fax.tif"
+    path.write_bytes(with_tags(fax(page), {282: (204, 1), 283: (98, 1)}))
+    reading = reader.read(path)
+    assert reading.lines == ("472", "3058")
+    height, width = decode.decode_colour(path.read_bytes()).shape[:2]
+    assert width == page.shape[1]
+    assert abs(height - page.shape[0]) <= 2
+    assert np.abs(corners(reading) - corners(reader.read(page))).max() <= 5
+
+
+@pytest.mark.parametrize(
+    ("densities", "orientation", "shape"),
+    [
+        pytest.param((200, 100), 1, (200, 150), id="half as many rows"),
+        pytest.param((204, 391), 1, (100, round(150 * 391 / 204)), id="half as many columns"),
+        pytest.param((200, 100), 6, (150, 200), id="turned as well"),
+        pytest.param((204, 196), 1, (100, 150), id="nearly square"),
+        pytest.param((72, 72), 1, (100, 150), id="square"),
+        pytest.param((72, 1), 1, (100, 150), id="implausible"),
+        pytest.param((0, 100), 1, (100, 150), id="zero"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".tiff", ".png", ".jpg"])
+def test_pixels_become_square(suffix, densities, orientation, shape):
+    data = encode(suffix, np.full((100, 150), 200, np.uint8))
+    if suffix == ".tiff":
+        data = with_tags(data, {282: (densities[0], 1), 283: (densities[1], 1)})
+    elif suffix == ".png":
+        data = with_chunk(data, b"pHYs", struct.pack(">IIB", *densities, 0))
+    else:
+        place = data.index(b"JFIF\0") + 8
+        data = data[:place] + struct.pack(">HH", *densities) + data[place + 4 :]
+    if orientation != 1:
+        data = with_orientation(data, orientation)
+    assert decode.decode(data).shape == decode.decode_colour(data).shape[:2] == shape
+
+
+def test_a_large_image_becomes_square_without_taking_more_memory(monkeypatch):
+    monkeypatch.setattr(upright, "_MAX_ENLARGED", 1000)
+    data = with_tags(encode(".tiff", np.full((40, 50), 255, np.uint8)), {282: (200, 1), 283: (100, 1)})
+    assert decode.decode(data).shape == (40, 25)
+
+
+def pages(count):
+    return cv2.imencodemulti(".tiff", [drawing.page(str(number)) for number in range(1, count + 1)])[
+        1
+    ].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        pytest.param(pages(1), "ok", id="one page"),
+        pytest.param(pages(2), "ok; only the first page or frame was read", id="two pages"),
+        pytest.param(
+            with_chunk(encode(".png", drawing.page("1")), b"acTL", struct.pack(">II", 2, 0)),
+            "ok; only the first page or frame was read",
+            id="animated PNG",
+        ),
+    ],
+)
+def test_pages_that_are_left_out_are_mentioned(data, status, tmp_path, reader):
+    path = tmp_path / "pages"
+    path.write_bytes(data)
+    reading = reader.read(path)
+    assert (reading.text, reading.status, reading.first_only) == ("1", status, status != "ok")
+
+
+def frames(count):
+    """A GIF of 4x4 px with this many frames."""
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 4, 4, 0) + b"\2\2\x84\x51\0"
+    return b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0x80, 0, 0) + bytes(3) + b"\xff" * 3 + frame * count + b";"
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_frames_of_a_gif_are_counted(count):
+    assert headers.measure(frames(count)).more is (count > 1)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        pytest.param(np.full((9, 9), 0.5, np.float32), None, id="0..1"),
+        pytest.param(
+            np.full((9, 9), 200.5, np.float32),
+            r"float32 numbers in 200\.5\.\.200\.5 instead of 0\.\.1; save it with 8 or 16 bits",
+            id="0..255",
+        ),
+        pytest.param(
+            np.full((9, 9), np.nan, np.float32), r"in nan\.\.nan instead of 0\.\.1", id="not a number"
+        ),
+    ],
+)
+def test_floating_point_files_are_read_or_told_what_to_do(image, message):
+    data = encode(".tiff", image)
+    for decoder in (decode.decode, decode.decode_colour):
+        if message is None:
+            assert (decoder(data) == 128).all()
+            continue
+        with pytest.raises(ImageError, match=message):
+            decoder(data)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("colour", [True, False], ids=["RGBA", "grey and alpha"])
+@pytest.mark.parametrize("strip", [1, 2000, 10**6], ids=["single rows", "several rows", "all at once"])
+def test_a_large_transparent_png_is_decoded_in_strips(strip, colour, depth, monkeypatch):
+    noise = np.random.default_rng(1).integers(0, 256, (61, 47, 4), np.uint8)
+    if not colour:
+        noise[:, :, 1:3] = noise[:, :, :1]
+    image = noise if depth == 8 else noise.astype(np.uint16) * 257
+    data = as_grey_and_alpha(image) if not colour else encode(".png", image)
+    whole = decode.decode(data)
+    monkeypatch.setattr(png, "_LARGE", 0)
+    monkeypatch.setattr(strips, "_STRIP", strip)
+    assert headers.measure(data).strips
+    assert (decode.decode(data) == whole).all()
+    with pytest.raises(ImageError, match="damaged"):
+        decode.decode(with_pixels(data, zlib.compress(bytes(100))))
+
+
+def with_pixels(data, packed):
+    """A PNG with other compressed pixels."""
+    return png.SIGNATURE + b"".join(
+        (chunk(b"IHDR", data[16:29]), chunk(b"IDAT", packed), chunk(b"IEND", b""))
+    )
+
+
+def as_grey_and_alpha(image):
+    """OpenCV does not write this kind of PNG."""
+    rows = image[:, :, [0, 3]].astype(">u2" if image.dtype == np.uint16 else np.uint8)
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    head = struct.pack(">IIBBBBB", image.shape[1], image.shape[0], 8 * image.itemsize, 4, 0, 0, 0)
+    return with_pixels(bytes(16) + head, packed)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("change", [lambda grey: grey, as_colour], ids=["grey", "RGB"])
+def test_a_large_tiff_in_one_strip_is_decoded_without_libtiff(change, orientation, monkeypatch):
+    image = change(CORNER[:24])  # OpenCV writes this in one strip
+    data = with_tags(encode(".tiff", image, cv2.IMWRITE_TIFF_COMPRESSION, 1), {274: orientation})
+    expected = decode.decode(data), decode.decode_colour(data)
+    monkeypatch.setattr(tiff, "_LARGE", 0)
+    assert headers.measure(data).strips
+    for decoder, same in zip((decode.decode, decode.decode_colour), expected, strict=True):
+        assert np.abs(decoder(data).astype(int) - same).max() <= 1
+
+
+DAMAGED_FILES = {
+    "PNG": bytearray(encode(".png", CORNER)),
+    "JPEG": bytearray(encode(".jpg", np.random.default_rng(0).integers(0, 256, (200, 200), np.uint8))),
+    "TIFF": bytearray(encode(".tiff", CORNER)),
+}
+DAMAGED_FILES["PNG"][60] ^= 255
+DAMAGED_FILES["JPEG"][700:1500:7] = b"\x5a" * len(DAMAGED_FILES["JPEG"][700:1500:7])
+DAMAGED_FILES["TIFF"][20:60] = bytes(40)
+
+
+@pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="the libraries print there")
+@pytest.mark.parametrize("kind", DAMAGED_FILES)
+def test_the_libraries_print_nothing_about_damaged_files(kind, capfd):
+    data = bytes(DAMAGED_FILES[kind])
+    cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert capfd.readouterr().err  # this file makes them print
+    for decoder in (decode.decode, decode.decode_colour):
+        with contextlib.suppress(ImageError):
+            decoder(data)
+    assert capfd.readouterr() == ("", "")
+    cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert capfd.readouterr().err  # programs that use OpenCV themselves see what they saw before
 
 
 # A JPEG of 240x120 px with four channels, as printing software writes it. OpenCV cannot encode one.

@@ -1,0 +1,43 @@
+"""What an image file claims to be: the result that the parsers of all formats return."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edge_runtime.errors import ImageError
+
+DAMAGED = "damaged, or not an image that OpenCV can decode"
+OF_THIS_KIND = " for this kind of image"
+
+
+class Header(NamedTuple):
+    """What a file claims to be, as it is stored: neither turned upright nor stretched.
+
+    `format` is "JPEG", "PNG", "WebP" and so on for ordinary files, "arithmetic JPEG", "lossless JPEG" or
+    "animated WebP" for unusual ones. `width` and `height` are in px, at least 1. `memory` is what decoding to
+    grey takes at its peak, in bytes, besides the file itself; `capacity` is how many pixels the bytes of the
+    file can hold at most, however well they are compressed. `alpha` is whether the image may be transparent.
+    `orientation` is that of EXIF, 1..8, and 1 where the decoder applies it. `aspect` is the height of a pixel
+    of the decoded image, divided by its width. `more` is whether further pages or frames are left out.
+    `strips` is whether the image has to be decoded in strips because it would take too much memory at once.
+    """
+
+    format: str
+    width: int
+    height: int
+    memory: int
+    capacity: int
+    alpha: bool = False
+    orientation: int = 1
+    aspect: float = 1.0
+    more: bool = False
+    strips: bool = False
+
+
+def check_size(width: int, height: int, most: int, kind: str = "") -> None:
+    """Raise `ImageError` if an image has more pixels than the limit; `kind` says what the limit holds for."""
+    if width * height > most:
+        raise ImageError(
+            f"{width}x{height} pixels, over the limit of {most / 1e6:.0f} megapixels{kind}; "
+            "scale the image down first"
+        )
