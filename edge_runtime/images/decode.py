@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from edge_runtime.errors import ImageError
+from edge_runtime.images import png
 from edge_runtime.images.header import DAMAGED, Header
 from edge_runtime.images.headers import check
 from edge_runtime.images.limits import FILES, Limits
@@ -89,17 +90,15 @@ def _decode_grey(data: bytes, header: Header) -> NDArray[np.uint8]:
 def _imdecode(data: bytes, header: Header, flags: int) -> NDArray[Any] | None:
     """Decode a file that has been checked; None if OpenCV cannot."""
     if header.format == "PNG":
-        from edge_runtime.images import png
-
         data = png.plain(data)
     try:
-        with quiet():
+        with quiet:
             image: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         if error.code == _OUT_OF_MEMORY:
             raise ImageError("too large for this machine's memory; scale it down first") from error
         return None
-    if image is not None and sorted(image.shape[:2]) != sorted((header.height, header.width)):
+    if image is not None and {*image.shape[:2]} != {header.height, header.width}:
         raise ImageError(DAMAGED)  # the decoder understands the header in another way
     return image
 

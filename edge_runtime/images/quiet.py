@@ -6,19 +6,13 @@ nowhere. The file descriptor stays as it is, so that nothing is lost that Python
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 from cv2.utils import logging
-
-_lock = threading.Lock()
-_inside = 0  # threads that decode now
-_original: tuple[int, Any] | None = None  # OpenCV's log level and C's stream outside
 
 
 @lru_cache(maxsize=1)
@@ -49,34 +43,31 @@ def _libc() -> str:
         return ""
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """What OpenCV and C libraries print to standard error inside the `with` block is discarded."""
-    _enter()
-    try:
-        yield
-    finally:
-        _leave()
+class _Quiet:
+    """A context: what OpenCV and C libraries print to standard error inside the `with` block is discarded."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0  # threads that decode now
+        self._level = self._stream = 0  # OpenCV's log level and C's stream outside
+
+    def __enter__(self) -> None:
+        streams = _streams()
+        with self._lock:
+            if not self._inside:
+                self._level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+                if streams:
+                    self._stream, streams[0].value = streams[0].value, streams[1]
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        streams = _streams()
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                logging.setLogLevel(self._level)
+                if streams:
+                    streams[0].value = self._stream
 
 
-def _enter() -> None:
-    global _inside, _original
-    streams = _streams()
-    with _lock:
-        if not _inside:
-            level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-            _original = level, streams and streams[0].value
-            if streams:
-                streams[0].value = streams[1]
-        _inside += 1
-
-
-def _leave() -> None:
-    global _inside
-    streams = _streams()
-    with _lock:
-        _inside -= 1
-        if not _inside and _original:
-            logging.setLogLevel(_original[0])
-            if streams:
-                streams[0].value = _original[1]
+quiet = _Quiet()

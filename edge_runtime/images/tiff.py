@@ -14,7 +14,7 @@ from edge_runtime.images.tags import Directory
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_FAX = (2, 3, 4)  # compressions whose rows take at least one bit each
+_FAX = (2, 3, 4, 32771)  # compressions whose rows take at least one bit each
 # The best compression that others can reach: none, LZW, JPEG, deflate (two numbers), PackBits.
 _RATIOS = {1: 1, 5: 2731, 7: 3 * 512, 8: 1032, 32946: 1032, 32773: 64}
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # samples by photometric interpretation

@@ -245,12 +245,10 @@ NOT_PLAIN = "damaged, or not a plain JPEG, PNG, WebP or BMP image; send the byte
         ),
         pytest.param(
             png(13000, 13000, 16, 6),
-            *["13000x13000 pixels, over the limit of 50 megapixels for this kind of image; scale"] * 2,
+            *["13000x13000 pixels, over the limit of 32 megapixels for this kind of image; scale"] * 2,
             id="deep transparent PNG",
         ),
-        pytest.param(
-            png(13000, 13000, 8, 6), *["over the limit of 100 megapixels"] * 2, id="transparent PNG"
-        ),
+        pytest.param(png(13000, 13000, 8, 6), *["over the limit of 64 megapixels"] * 2, id="transparent PNG"),
         pytest.param(png(11000, 11000, 16, 2), "limit of 90 megapixels for", "limit of 64", id="deep PNG"),
         pytest.param(jpeg(0xC0, 30000, 30000), "30000x30000 pixels", "30000x30000 pixels", id="JPEG"),
         pytest.param(bmp(65535, -65535), "65535x65535 pixels", "65535x65535 pixels", id="BMP"),
@@ -323,11 +321,11 @@ def test_what_a_phone_appends_to_a_jpeg_is_not_counted_as_scans():
     assert headers.check(photo + video, FILES).format == "JPEG"
 
 
-def test_text_and_profiles_of_a_png_are_not_decoded(monkeypatch):
+def test_compressed_text_and_frames_of_a_png_are_not_decoded(monkeypatch):
     """A few kilobytes of compressed text take as long as a large image."""
     text = b"Comment\0\0" + zlib.compress(bytes(10**6))
     data = PNG
-    for kind in (b"zTXt", b"iCCP", b"acTL", b"fdAT"):
+    for kind in (b"zTXt", b"iTXt", b"acTL", b"fdAT"):
         data = with_chunk(data, kind, text)
     seen, original = [], cv2.imdecode
     monkeypatch.setattr(
