@@ -12,7 +12,11 @@ import threading
 from functools import lru_cache
 from typing import Any
 
-from cv2.utils import logging
+import cv2
+
+_SILENT = 0  # OpenCV's log level
+# OpenCV 4 and 5 have this function in different places.
+_set_log_level = cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel
 
 
 @lru_cache(maxsize=1)
@@ -55,7 +59,7 @@ class _Quiet:
         streams = _streams()
         with self._lock:
             if not self._inside:
-                self._level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+                self._level = _set_log_level(_SILENT)
                 if streams:
                     self._stream, streams[0].value = streams[0].value, streams[1]
             self._inside += 1
@@ -65,7 +69,7 @@ class _Quiet:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                logging.setLogLevel(self._level)
+                _set_log_level(self._level)
                 if streams:
                     streams[0].value = self._stream
 

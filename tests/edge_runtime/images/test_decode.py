@@ -265,17 +265,21 @@ def test_a_large_image_becomes_square_without_taking_more_memory(monkeypatch):
     assert decode.decode(data).shape == (40, 25)
 
 
-def pages(count):
-    return cv2.imencodemulti(".tiff", [drawing.page(str(number)) for number in range(1, count + 1)])[
-        1
-    ].tobytes()
+def pages():
+    """A TIFF of two pages: the directory of the first names that of the second, which is a copy of it."""
+    data = bytearray(encode(".tiff", drawing.page("1")))
+    (start,) = struct.unpack_from("<I", data, 4)
+    end = start + 2 + 12 * struct.unpack_from("<H", data, start)[0]
+    directory = data[start : end + 4]
+    data[end : end + 4] = struct.pack("<I", len(data))
+    return bytes(data + directory)
 
 
 @pytest.mark.parametrize(
     ("data", "status"),
     [
-        pytest.param(pages(1), "ok", id="one page"),
-        pytest.param(pages(2), "ok; only the first page or frame was read", id="two pages"),
+        pytest.param(encode(".tiff", drawing.page("1")), "ok", id="one page"),
+        pytest.param(pages(), "ok; only the first page or frame was read", id="two pages"),
         pytest.param(
             with_chunk(encode(".png", drawing.page("1")), b"acTL", struct.pack(">II", 2, 0)),
             "ok; only the first page or frame was read",
@@ -385,7 +389,8 @@ DAMAGED_FILES["TIFF"][20:60] = bytes(40)
 def test_the_libraries_print_nothing_about_damaged_files(kind, capfd):
     data = bytes(DAMAGED_FILES[kind])
     cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    assert capfd.readouterr().err  # this file makes them print
+    if not capfd.readouterr().err:
+        pytest.skip("this OpenCV prints nothing about this file")
     for decoder in (decode.decode, decode.decode_colour):
         with contextlib.suppress(ImageError):
             decoder(data)
