@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images import png
 from edge_runtime.images.header import DAMAGED, Header
 from edge_runtime.images.headers import check
 from edge_runtime.images.limits import FILES, Limits
 from edge_runtime.images.quiet import quiet
-from edge_runtime.images.upright import upright
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,27 +22,21 @@ _COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 _OUT_OF_MEMORY = -4  # OpenCV's error code
 
 
-class FirstPage(NamedTuple):
-    """The first page or frame of a file: grey `uint8 (H, W)`, and whether there are `more`."""
-
-    grey: NDArray[np.uint8]
-    more: bool
-
-
 def decode(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
     """Decode the first page of an image file, as `decode_first` does."""
-    return decode_first(data, limits).grey
+    return decode_first(data, limits)[0]
 
 
-def decode_first(data: bytes, limits: Limits = FILES) -> FirstPage:
-    """Decode the first page of an image file to grey, upright and with square pixels.
+def decode_first(data: bytes, limits: Limits = FILES) -> tuple[NDArray[np.uint8], bool]:
+    """Decode the first page or frame of an image file; also returns whether the file has more of them.
 
-    Applies the orientation and resolution tags, reduces 16 bits to 8, and places transparent images on white
-    or black, whichever contrasts with their ink. What the file claims is checked before anything is decoded.
-    Raises `ImageError` if the data is not an image, is damaged or exceeds the limits.
+    The image is grey `uint8 (H, W)`, upright and with square pixels: the orientation and resolution tags are
+    applied, 16 bits are reduced to 8, and transparent images are placed on white or black, whichever
+    contrasts with their ink. What the file claims is checked before anything is decoded. Raises `ImageError`
+    if the data is not an image, is damaged or exceeds the limits.
     """
     header = check(data, limits)
-    return FirstPage(upright(_decode_grey(data, header), header), header.more)
+    return _upright(_decode_grey(data, header), header), header.more
 
 
 def decode_colour(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
@@ -56,7 +48,16 @@ def decode_colour(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
     image = _decode_colours(data, header)
     if image is None:
         image = cv2.cvtColor(_decode_grey(data, header), cv2.COLOR_GRAY2BGR)
-    return upright(image, header)
+    return _upright(image, header)
+
+
+def _upright(image: NDArray[Any], header: Header) -> NDArray[np.uint8]:
+    """Apply the tags of a file to the image that it stores, `uint8 (H, W)` or `(H, W, 3)`."""
+    if header.orientation == header.aspect == 1:
+        return np.asarray(image, np.uint8)
+    from edge_runtime.images import upright
+
+    return upright.upright(image, header)
 
 
 def _decode_colours(data: bytes, header: Header) -> NDArray[Any] | None:
@@ -90,6 +91,8 @@ def _decode_grey(data: bytes, header: Header) -> NDArray[np.uint8]:
 def _imdecode(data: bytes, header: Header, flags: int) -> NDArray[Any] | None:
     """Decode a file that has been checked; None if OpenCV cannot."""
     if header.format == "PNG":
+        from edge_runtime.images import png
+
         data = png.plain(data)
     try:
         with quiet:

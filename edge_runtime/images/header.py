@@ -9,6 +9,9 @@ from edge_runtime.errors import ImageError
 DAMAGED = "damaged, or not an image that OpenCV can decode"
 OF_THIS_KIND = " for this kind of image"
 
+_MAX_STRETCH = 4  # no scanner or fax has pixels longer than this; a tag that claims it is wrong
+_NEARLY_SQUARE = 1.1  # many tags are rounded
+
 
 class Header(NamedTuple):
     """What a file claims to be, as it is stored: neither turned upright nor stretched.
@@ -41,3 +44,9 @@ def check_size(width: int, height: int, most: int, kind: str = "") -> None:
             f"{width}x{height} pixels, over the limit of {most / 1e6:.0f} megapixels{kind}; "
             "scale the image down first"
         )
+
+
+def aspect(x_density: float, y_density: float) -> float:
+    """The height of a pixel divided by its width, from dots per unit; 1 if nearly 1, or implausible."""
+    ratio = x_density / y_density if x_density > 0 < y_density else 1.0
+    return ratio if _NEARLY_SQUARE < max(ratio, 1 / ratio) <= _MAX_STRETCH else 1.0

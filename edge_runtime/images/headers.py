@@ -11,7 +11,6 @@ from __future__ import annotations
 import struct
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images import png
 from edge_runtime.images.header import DAMAGED, OF_THIS_KIND, Header, check_size
 from edge_runtime.images.limits import MEMORY_PER_PIXEL, SPARE_MEMORY, Limits
 
@@ -86,9 +85,11 @@ def measure(data: bytes) -> Header | None:
 
 
 def _parse(data: bytes) -> Header | None:
-    """Parse the header of an image file with the parser of its format. Most are loaded only then."""
+    """Parse the header of an image file with the parser of its format, which is loaded only then."""
     start = data[:4]
     if start == b"\x89PNG" and data.startswith(b"\r\n\x1a\n", 4):
+        from edge_runtime.images import png
+
         return png.measure(data)
     if data.startswith(b"\xff\xd8\xff"):
         from edge_runtime.images import jpeg

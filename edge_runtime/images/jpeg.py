@@ -6,9 +6,8 @@ import re
 import struct
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.header import Header
+from edge_runtime.images.header import Header, aspect
 from edge_runtime.images.limits import MAX_SCANNED_PIXELS, MAX_SCANS, MAX_SEGMENTS
-from edge_runtime.images.tags import aspect, exif_orientation
 
 _next_marker = re.compile(rb"\xff([^\x00\xff])").search  # skips fill bytes and garbage, as libjpeg does
 _next_segment = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])").search  # skips the restarts within a scan as well
@@ -44,6 +43,8 @@ def measure(data: bytes) -> Header | None:
                 kind = "lossless JPEG" if marker in _LOSSLESS else "arithmetic JPEG"
                 return Header(kind, frame.width, frame.height, 0, 0)
         elif marker == _EXIF and data.startswith(b"Exif\0\0", position + 2):
+            from edge_runtime.images.tags import exif_orientation
+
             orientation = exif_orientation(data[position + 2 : position + length])
         elif marker == _JFIF and data.startswith(b"JFIF\0", position + 2):
             stretch = aspect(*struct.unpack_from(">HH", data, position + 10))

@@ -7,8 +7,7 @@ import zlib
 from collections.abc import Iterator
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.header import DAMAGED, OF_THIS_KIND, Header, check_size
-from edge_runtime.images.tags import aspect, exif_orientation
+from edge_runtime.images.header import DAMAGED, OF_THIS_KIND, Header, aspect, check_size
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
@@ -44,6 +43,8 @@ def measure(data: bytes) -> Header | None:
         elif kind not in _KEPT:
             copied = len(data)
         if kind == b"eXIf":
+            from edge_runtime.images.tags import exif_orientation
+
             orientation = exif_orientation(data[start:end])
         elif kind == b"pHYs":
             stretch = aspect(*struct.unpack_from(">II", data, start))

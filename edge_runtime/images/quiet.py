@@ -31,9 +31,10 @@ def _streams() -> tuple[Any, int] | None:
     import ctypes  # numpy has loaded it already
 
     try:
-        library = ctypes.CDLL(None)
-        library.fopen.restype = ctypes.c_void_p
-        nowhere = library.fopen(os.fsencode(os.devnull), b"w")
+        library = ctypes.pythonapi  # all that the process has loaded, C's library included
+        fopen = library["fopen"]
+        fopen.restype = ctypes.c_void_p
+        nowhere = fopen(os.fsencode(os.devnull), b"we")  # "e": programs that are started do not inherit it
         variable = ctypes.c_void_p.in_dll(library, name)
     except (OSError, ValueError, AttributeError):
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from edge_runtime.images.header import aspect
+
 _SIZES = {
     1: 1,
     2: 1,
@@ -26,8 +28,6 @@ _SIZES = {
 _INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # unsigned ones, by type
 
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION = 274, 282, 283
-_MAX_STRETCH = 4  # no scanner or fax has pixels longer than this; a tag that claims it is wrong
-_NEARLY_SQUARE = 1.1  # many tags are rounded
 
 
 class Tag(NamedTuple):
@@ -113,12 +113,6 @@ class Directory:
             dots, unit = struct.unpack_from(self._order + "II", self._data, tag.position)
             densities.append(dots / unit if unit else 0.0)
         return aspect(*densities)
-
-
-def aspect(x_density: float, y_density: float) -> float:
-    """The height of a pixel divided by its width, from dots per unit; 1 if nearly 1, or implausible."""
-    ratio = x_density / y_density if x_density > 0 < y_density else 1.0
-    return ratio if _NEARLY_SQUARE < max(ratio, 1 / ratio) <= _MAX_STRETCH else 1.0
 
 
 def exif_orientation(block: bytes) -> int:
