@@ -42,7 +42,7 @@ def test_the_wheel_is_small(wheel):
     assert sum(entry.file_size for entry in wheel.infolist()) < 2_500_000
 
 
-def test_the_wheel_requires_three_large_packages_and_two_tiny_ones(wheel):
+def test_the_wheel_requires_three_large_packages_and_a_tiny_one(wheel):
     (metadata,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
     lines = wheel.read(metadata).decode().splitlines()
     required = [line for line in lines if line.startswith("Requires-Dist: ") and "extra ==" not in line]

@@ -21,11 +21,11 @@ from edge_runtime.images.limits import MAX_BYTES
 
 CHUNK = 1 << 16  # bytes per read
 
-# The suffixes of formats that OpenCV decodes in its usual builds. Other files in folders are skipped.
+# The suffixes of formats that `headers` measures. Other files in folders are skipped.
 SUFFIXES = {
-    *(".apng", ".avif", ".bmp", ".dib", ".exr", ".gif", ".hdr", ".j2c", ".j2k", ".jfif", ".jif", ".jp2"),
-    *(".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".pam", ".pbm", ".pfm", ".pgm", ".pic", ".pjp"),
-    *(".pjpeg", ".png", ".pnm", ".ppm", ".ras", ".sr", ".tif", ".tiff", ".webp"),
+    *(".apng", ".avif", ".bmp", ".dib", ".gif", ".hdr", ".jfif", ".jif", ".jpe", ".jpeg", ".jpg", ".pam"),
+    *(".pbm", ".pfm", ".pgm", ".pic", ".pjp", ".pjpeg", ".png", ".pnm", ".ppm", ".ras", ".sr", ".tif"),
+    *(".tiff", ".webp"),
 }
 
 # Written by --annotate into a new folder, so that a later run does not read the copies as images.

@@ -131,6 +131,21 @@ def test_broken_files_do_not_stop_the_others(image_file, tmp_path, reader):
     ]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not limit open files in this way")
+def test_a_process_that_may_open_no_more_files_reports_it(image_file, reader):
+    import resource
+
+    path, (soft, hard) = image_file("a.png"), resource.getrlimit(resource.RLIMIT_NOFILE)
+    handle = os.open(path, os.O_RDONLY)
+    os.close(handle)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (handle, hard))  # all below are in use
+    try:
+        (reading,) = reader.read_many([path])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert reading.status == "error: too many open files"
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes exist on Unix only")
 def test_a_named_pipe_to_which_nobody_writes_is_reported(tmp_path, reader, monkeypatch):
     pipe = tmp_path / "pipe.png"

@@ -176,8 +176,8 @@ def test_what_is_no_file_is_rejected_with_the_reason(path, message, tree):
 def phone(tmp_path, monkeypatch):
     """A folder as phones, Macs, NAS servers and notebooks fill it, and the copies of an earlier run."""
     for name in (
-        *("a.jpg", "b.jfif", "c.JPE", "d.pnm", "e.tif", "sub.d/f.JP2"),
-        *("x.HEIC", "y.heic", "scan.pdf", "notes", "v1.20251126"),
+        *("a.jpg", "b.jfif", "c.JPE", "d.pnm", "e.tif", "sub.d/f.AVIF"),
+        *("x.HEIC", "y.heic", "scan.pdf", "scan.JP2", "notes", "v1.20251126"),
         *("._a.jpg", ".hidden.png", ".DS_Store", "Thumbs.db", "desktop.ini", ".thumbnails/t.png"),
         *(".ipynb_checkpoints/a-checkpoint.jpg", "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "__MACOSX/._a.jpg"),
         *("checked/phone/a.jpg", f"checked/{paths.ANNOTATED_MARK}"),
@@ -189,7 +189,7 @@ def phone(tmp_path, monkeypatch):
     return tmp_path / "phone"
 
 
-IMAGES = [f"phone/{name}" for name in ("a.jpg", "b.jfif", "c.JPE", "d.pnm", "e.tif", "sub.d/f.JP2")]
+IMAGES = [f"phone/{name}" for name in ("a.jpg", "b.jfif", "c.JPE", "d.pnm", "e.tif", "sub.d/f.AVIF")]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,8 @@ def test_leavings_of_other_programs_are_read_only_if_they_are_named(argument, ex
 def test_files_that_are_no_images_are_counted_by_kind(phone):
     skipped = Counter()
     assert list(paths.expand(["phone"], skipped=skipped)) == IMAGES
-    assert paths.describe_skipped(skipped) == "5 files skipped (heic 2, others 1, pdf 1, without suffix 1)"
+    described = "6 files skipped (heic 2, jp2 1, others 1, pdf 1, without suffix 1)"
+    assert paths.describe_skipped(skipped) == described
 
 
 @pytest.mark.parametrize(
