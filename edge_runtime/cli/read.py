@@ -158,9 +158,15 @@ def _expand(options: argparse.Namespace, skipped: Counter[str] | None = None) ->
     expand = partial(paths.expand, recursive=not options.no_recursive, skip=options.annotate, skipped=skipped)
     for argument in options.sources:
         if argument != lists.STANDARD_INPUT:
-            yield from expand([argument])
+            found = expand([argument])
         elif sys.stdin is not None:
-            yield from expand(lists.read_list(sys.stdin.fileno()), listed=True)
+            found = expand(lists.read_list(sys.stdin.fileno()), listed=True)
+        else:
+            continue
+        for path in found:
+            if path == lists.STANDARD_INPUT and not isinstance(path, paths.Received):
+                path = f"./{path}"  # a file of that name, listed or found by a glob
+            yield path
 
 
 def _with_progress(

@@ -19,9 +19,9 @@ _MARK_TEXT = "edge-digits saves annotated copies here. It reads none of them unl
 class AnnotatedImages:
     """A folder of annotated images that mirrors the paths of the sources.
 
-    `scans/a/1.jpg` becomes `FOLDER/scans/a/1.jpg`. Sources that are neither JPEG nor PNG become `NAME.png`.
-    With `tiles`, the classifier's input is inset below each box. A new folder is marked, so that the copies
-    are not read as images later.
+    `scans/a/1.jpg` becomes `FOLDER/scans/a/1.jpg`. Sources that are neither JPEG nor PNG become `NAME.png`,
+    or `NAME.2.png` if there is a source `NAME.png` as well. With `tiles`, the classifier's input is inset
+    below each box. A new folder is marked, so that the copies are not read as images later.
     """
 
     def __init__(self, folder: Path, *, tiles: bool = False) -> None:
@@ -67,6 +67,10 @@ class AnnotatedImages:
         """Path of the annotated copy of `source`, inside the folder even for absolute paths and ".."."""
         parts = ["__" if part == ".." else part for part in source.parts if part != source.anchor]
         target = self.folder.joinpath(*parts)
-        if target.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-            target = target.with_name(target.name + ".png")
-        return target
+        if target.suffix.lower() in (".jpg", ".jpeg", ".png"):
+            return target
+        suffix, number = ".png", 1
+        while os.path.lexists(f"{source}{suffix}"):  # another source, whose copy has that name
+            number += 1
+            suffix = f".{number}.png"
+        return target.with_name(target.name + suffix)

@@ -29,7 +29,7 @@ def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bo
     request = request or CaptureRequest()
     if source == devices.PICAMERA:
         return LiveFrames(source, lambda: devices.PiCamera(request), request)
-    if source.isdecimal() or source.startswith("/dev/"):
+    if source.isdecimal() or _is_device(source):
         return _open_device(source, request)
     source = source.removeprefix("file://")
     if os.path.isdir(source):
@@ -52,6 +52,11 @@ def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bo
     if Path(source).suffix.lower() in paths.SUFFIXES - _ANIMATED:
         raise SourceError(f"{source} is an image, not a video; use edge-digits read instead")
     return VideoFrames(source, source, paced=paced)
+
+
+def _is_device(source: str) -> bool:
+    """Whether a source is a device, or one that is not connected. Memory under /dev/shm holds files, too."""
+    return source.startswith("/dev/") and not (os.path.isfile(source) or os.path.isdir(source))
 
 
 def _open_device(source: str, request: CaptureRequest) -> Frames:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError, SourceError
+from edge_runtime.images.quiet import quiet
 from edge_runtime.live.sources.base import CaptureRequest
 
 PICAMERA = "picamera"  # the source's name
@@ -38,7 +39,10 @@ class OpenCVCapture:
 
     def read(self) -> NDArray[np.uint8] | None:
         """Wait for the next image, BGR uint8 `(H, W, 3)`; None when there are no more."""
-        good, image = self._capture.read()
+        if not self._capture.grab():
+            return None
+        with quiet:  # webcams compress images as JPEG, and often damage them
+            good, image = self._capture.retrieve()
         return np.asarray(image, np.uint8) if good else None
 
     def release(self) -> None:

@@ -274,6 +274,19 @@ def test_paths_are_read_from_standard_input(run, scans, monkeypatch):
     assert [json.loads(line)["digit"] for line in output.splitlines()] == [3, 1, 4, 2, 7]
 
 
+def test_a_listed_name_is_that_of_a_file_even_if_it_is_a_dash(run, image_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image_file("a.png", "27").rename("-")
+    Path("list").write_text("-\n")
+    for source, option in (("-", "--overwrite"), ("-", "--resume"), ("?", "--resume")):
+        with Path("list").open() as file:
+            monkeypatch.setattr(sys, "stdin", file)
+            assert run("read", source, "--out", "r.csv", "--annotate", "drawn", option)[0] == 0
+        rows = [line.split(",")[:2] for line in Path("r.csv").read_text().splitlines()[1:]]
+        assert rows == [["./-", "2"], ["./-", "7"]]
+    assert Path("drawn/-.png").exists()
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-8-sig"])
 def test_lists_of_windows_are_read(run, scans, monkeypatch, encoding):
     """Without the other images of the working directory."""

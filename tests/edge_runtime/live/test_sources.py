@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+import tempfile
 import threading
 import time
 import types
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -116,14 +118,20 @@ class FakeCapture:
     def get(self, name):
         return {cv2.CAP_PROP_FPS: 30.0}.get(name, 0.0)
 
-    def read(self):
+    def grab(self):
         time.sleep(0.002)
         if self.left <= 0:
-            return False, None
+            return False
         if self.count + 1 == self.hangs_at:
             self.unblock.wait(DEADLINE)
         self.left -= 1
         self.count += 1
+        return True
+
+    def read(self):
+        return self.retrieve() if self.grab() else (False, None)
+
+    def retrieve(self):
         image = np.zeros((4, 6, 3), np.uint8)
         image[..., 0], image[..., 1] = divmod(self.count, 256)
         return True, image
@@ -171,6 +179,18 @@ def test_a_video_returns_every_frame_in_order_with_its_time(video):
     assert [frame.seconds for frame in found] == pytest.approx([index / 10 for index in range(12)])
     levels = [int(frame.image[20, 20, 1]) for frame in found]
     assert levels == pytest.approx([20 * index for index in range(12)], abs=5)
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs /dev/shm")
+def test_files_in_shared_memory_are_no_devices(image_file):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        images = [np.full((48, 64, 3), 100, np.uint8)] * 2
+        path = save_video(Path(folder) / "video.avi", 10, images)
+        image_file(f"{folder}/images/a.png")
+        for source, count in ((str(path), 2), (f"{folder}/images", 1)):
+            with open_frames(source) as frames:
+                assert not frames.live
+                assert len(read_all(frames)[0]) == count
 
 
 def test_timestamps_of_frames_are_kept(tmp_path):
@@ -400,6 +420,25 @@ def test_a_camera_returns_its_newest_frame(fake):
     assert capture.released.wait(DEADLINE)
 
 
+@pytest.mark.skipif(sys.platform not in ("linux", "darwin"), reason="libjpeg prints there")
+def test_damaged_images_of_a_webcam_print_nothing(fake, monkeypatch, capfd):
+    capture = fake()
+    data = bytearray(cv2.imencode(".jpg", np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8))[1])
+    data[700:1500:7] = b"\x5a" * len(data[700:1500:7])
+
+    def decompress():
+        return True, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+
+    decompress()
+    if not capfd.readouterr().err:
+        pytest.skip("this OpenCV prints nothing about this image")
+    monkeypatch.setattr(capture, "retrieve", decompress)
+    with open_frames("0") as frames:
+        wait_for(lambda: capture.count > 3, "some images")
+        assert next_frame(frames)
+    assert capfd.readouterr().err == ""
+
+
 def test_each_frame_is_returned_once(fake):
     capture = fake(hangs_at=6)
     with open_frames("0") as frames:
@@ -454,7 +493,7 @@ def test_a_camera_that_hangs_is_reopened_a_few_times_only(fake, monkeypatch):
     before = threading.active_count()
     with open_frames("0") as frames:
         next_frame(frames)
-        monkeypatch.setattr(capture, "read", lambda: (capture.unblock.wait(DEADLINE), (False, None))[1])
+        monkeypatch.setattr(capture, "grab", lambda: capture.unblock.wait(DEADLINE) and False)
         for name in ("FRAME_TIMEOUT", "OPEN_TIMEOUT"):
             monkeypatch.setattr(base, name, 0.1)
         monkeypatch.setattr(reconnecting, "LONGEST_PAUSE", 0.05)
@@ -516,7 +555,7 @@ def test_errors_without_a_message_are_reported_by_their_type(fake, monkeypatch):
 
     with open_frames("0") as frames:
         next_frame(frames)
-        monkeypatch.setattr(capture, "read", fail)
+        monkeypatch.setattr(capture, "grab", fail)
         assert next_problem(frames) == "MemoryError; reconnecting"
 
 

@@ -64,6 +64,19 @@ def test_targets_stay_inside_the_folder(source, target, tmp_path):
     assert AnnotatedImages(tmp_path / "out").target(Path(source)) == tmp_path / target
 
 
+def test_copies_of_different_images_have_different_names(image_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("a.bmp", "a.bmp.png", "a.bmp.2.png", "b.webp")
+    for order in (names, names[::-1]):
+        folder = AnnotatedImages(Path("out"))
+        for name in names:
+            image_file(name)
+        for name in order:
+            folder.write(Reading(name))
+        saved = sorted(str(path) for path in Path("out").glob("*.png"))
+        assert saved == ["out/a.bmp.2.png", "out/a.bmp.3.png", "out/a.bmp.png", "out/b.webp.png"]
+
+
 def test_sources_are_never_overwritten(image_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = image_file("a.png", "4")
