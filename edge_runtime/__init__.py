@@ -20,15 +20,16 @@ __version__ = "0.1.0"
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _MODULES = {
-    "Box": "results",
+    "ArgumentError": "errors",
+    "Box": "digits",
     "Classifier": "reading.networks",
-    "Digit": "results",
+    "Digit": "digits",
     "DigitReader": "reading.reader",
     "EdgeDigitsError": "errors",
     "ImageError": "errors",
     "MissingDependencyError": "errors",
     "ModelError": "errors",
-    "Number": "results",
+    "Number": "digits",
     "OutputError": "errors",
     "Reading": "results",
     "SourceError": "errors",
@@ -38,6 +39,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "ArgumentError",
     "Box",
     "Classifier",
     "Digit",

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.results import Box
+from edge_runtime.digits import Box
 
 
 def area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:

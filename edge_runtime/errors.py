@@ -1,6 +1,7 @@
 """Exceptions of the library. Every message is one line that names the input and says what to do.
 
 EdgeDigitsError
+├── ArgumentError            an argument has no valid value; it is a ValueError, too
 ├── ImageError               not an image, damaged, or too large
 ├── SourceError              a camera, video, folder or address cannot be used, or is lost
 ├── ModelError               a model is missing, damaged or incompatible
@@ -11,6 +12,10 @@ EdgeDigitsError
 
 class EdgeDigitsError(Exception):
     """Base class of all exceptions that this library raises on purpose."""
+
+
+class ArgumentError(EdgeDigitsError, ValueError):
+    """An argument of a function has no valid value."""
 
 
 class ImageError(EdgeDigitsError):

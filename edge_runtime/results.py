@@ -1,113 +1,67 @@
-"""The result types: frozen dataclasses. If nothing is found, `digits` is an empty tuple."""
+"""The result types: what was read in an image, and in a batch of tiles.
+
+They are frozen dataclasses. What they consist of, boxes, digits and numbers, is in `digits.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.digits import OK, UNNAMED, Box, Digit, Number
+from edge_runtime.errors import ImageError, MissingDependencyError, OutputError
+from edge_runtime.images.paths import escape_source
+from edge_runtime.whole_file import whole_file
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas
     from numpy.typing import NDArray
 
-OK = "ok"
+__all__ = [
+    "INCOMPLETE",
+    "NOTHING_FOUND",
+    "OK",
+    "UNNAMED",
+    "Box",
+    "Digit",
+    "Number",
+    "Reading",
+    "TileReadings",
+]
+
 NOTHING_FOUND = "no digit found"
 INCOMPLETE = "incomplete: too much writing for one image; split it into parts"
-UNNAMED = "·"  # a mark between digits that is none of those that have a name: . , - / :
 FIRST_ONLY = "; only the first page or frame was read"  # follows any of these
 
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle in pixels of the upright image; (x, y) is its top left corner.
-
-    Where a file says that its pixels are not square, such as a fax of 204x98 dpi, these are the pixels of the
-    image after it has been stretched. Annotated images are stretched in the same way.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @classmethod
-    def around(cls, boxes: Iterable[Box]) -> Box:
-        """The smallest box that contains all of the boxes. There must be at least one."""
-        left, top, right, bottom = zip(
-            *((box.x, box.y, box.x + box.width, box.y + box.height) for box in boxes), strict=True
-        )
-        return cls(min(left), min(top), max(right) - min(left), max(bottom) - min(top))
-
-
-@dataclass(frozen=True, slots=True)
-class Digit:
-    """A digit that was found in an image.
-
-    `value` is 0..9, or None when the model rejects the candidate; `confidence` is the calibrated probability,
-    0..1, of the most likely digit; `status` is "ok" or "rejected: " and the reason. `line` counts the lines
-    of writing, from 0 at the top, and `number` the numbers of the image, from 0 in reading order. `before` is
-    the mark directly before the digit: ".", ",", "-", "/" or ":", `UNNAMED` for any other, "" for none.
-    `tile`, uint8 `(28, 28)`, is the classifier's input; `probabilities`, float32 `(11,)`, are the fused
-    probabilities of the ten digits and the background.
-    """
-
-    value: int | None
-    confidence: float
-    box: Box
-    status: str = OK
-    line: int = 0
-    number: int = 0
-    before: str = ""
-    tile: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
-    probabilities: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """Digits side by side on one line without a wide gap, from left to right. There is at least one."""
-
-    digits: tuple[Digit, ...]
-
-    @property
-    def text(self) -> str:
-        """The digits and the named marks between them, "?" for a rejected digit, such as "12.50" or "4?8"."""
-        return "".join(
-            (digit.before if digit.before != UNNAMED else "")
-            + ("?" if digit.value is None else str(digit.value))
-            for digit in self.digits
-        )
-
-    @property
-    def line(self) -> int:
-        """The line of writing that the number stands on, from 0 at the top."""
-        return self.digits[0].line
-
-    @property
-    def box(self) -> Box:
-        """The box around all digits."""
-        return Box.around(digit.box for digit in self.digits)
-
-    @property
-    def confidence(self) -> float:
-        """The confidence of the least confident digit, 0..1."""
-        return min(digit.confidence for digit in self.digits)
-
-    @property
-    def mean_confidence(self) -> float:
-        """The mean confidence of the digits, 0..1."""
-        return sum(digit.confidence for digit in self.digits) / len(self.digits)
+# The columns of `to_pandas`, with their types: those of results files with one row per digit.
+_COLUMNS = {
+    "source": "str",
+    **dict.fromkeys(("line", "number", "index"), "int64"),
+    **{"before": "str", "digit": "Int64", "confidence": "float64"},
+    **dict.fromkeys(("x", "y", "width", "height", "image_width", "image_height"), "int64"),
+    "status": "str",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What was read in one image: its digits in reading order, line by line, from left to right.
 
+    Iteration, `len` and indices are those of `digits`, so a reading in which nothing was found is false.
+
     `source` is the path of the image, or "" for an array; `width` and `height` are the size of the upright
     image in px, 0 where it could not be read; `status` is "ok", "no digit found", "incomplete: " or "error: "
     and the reason. All but the last are followed by "; only the first page or frame was read" where a file
-    has more. `seconds` is the time that each stage took ("preprocess", "detect", "crop",
-    "classify"); images that were classified together share the time of that stage evenly.
+    has more. `seconds` is the time that each stage took ("preprocess", "detect", "crop", "classify"); images
+    that were classified together share the time of that stage evenly. `array` is the image itself where
+    `DigitReader.read` was given an array: the same object, not a copy. It is None for files, which are
+    decoded again when they are drawn, and for the arrays of `read_many`.
     """
 
     source: str
@@ -116,6 +70,16 @@ class Reading:
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
     width: int = 0
     height: int = 0
+    array: NDArray[Any] | None = field(default=None, compare=False, repr=False)
+
+    def __iter__(self) -> Iterator[Digit]:
+        return iter(self.digits)
+
+    def __len__(self) -> int:
+        return len(self.digits)
+
+    def __getitem__(self, index: int) -> Digit:
+        return self.digits[index]
 
     @property
     def numbers(self) -> tuple[Number, ...]:
@@ -148,6 +112,143 @@ class Reading:
     def first_only(self) -> bool:
         """Whether the file has further pages or frames, which were left out."""
         return self.status.endswith(FIRST_ONLY)
+
+    @property
+    def confidence(self) -> float:
+        """The confidence of the least confident digit, 0..1, or 0 if there are no digits."""
+        return min((digit.confidence for digit in self.digits), default=0.0)
+
+    @property
+    def boxes(self) -> NDArray[np.float32]:
+        """The boxes of the N digits, float32 `[N, 4]`: left, top, right and bottom in px (xyxy)."""
+        from edge_runtime.boxes import corners
+
+        return corners(digit.box for digit in self.digits).astype("float32")
+
+    @property
+    def confidences(self) -> NDArray[np.float32]:
+        """The confidences of the N digits, float32 `[N]`, 0..1."""
+        import numpy as np
+
+        return np.array([digit.confidence for digit in self.digits], np.float32)
+
+    @property
+    def values(self) -> NDArray[np.int64]:
+        """The values of the N digits, int64 `[N]`, 0..9, or -1 for a rejected digit."""
+        import numpy as np
+
+        return np.array([-1 if digit.value is None else digit.value for digit in self.digits], np.int64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reading as plain Python objects, without arrays: what `to_json` writes."""
+        return {
+            "source": escape_source(self.source),
+            "status": escape_source(self.status),
+            "width": self.width,
+            "height": self.height,
+            "text": self.text,
+            "numbers": [number.to_dict() for number in self.numbers],
+            "digits": [digit.to_dict() for digit in self.digits],
+            "seconds": dict(self.seconds),
+        }
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The reading as JSON, on one line unless there is an `indent`."""
+        return json.dumps(self.to_dict(), indent=indent)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The digits as a DataFrame with the columns of results files: one row each, none without digits.
+
+        `digit` is missing (`pandas.NA`) where the digit is rejected. Raises `MissingDependencyError` without
+        pandas.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingDependencyError(
+                "to_pandas needs pandas: pip install 'edge-digits[pandas]', or use to_dict"
+            ) from error
+        source, status = escape_source(self.source), escape_source(self.status)
+        rows = [
+            (
+                *(source, digit.line, digit.number, index, digit.before, digit.value, digit.confidence),
+                *astuple(digit.box),
+                *(self.width, self.height, digit.status if digit.value is None else status),
+            )
+            for number in self.numbers
+            for index, digit in enumerate(number)
+        ]
+        return pandas.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """The upright image: BGR uint8 `(H, W, 3)`. A file is decoded again, each time; do not write to it.
+
+        Raises `ImageError` if it cannot be read, has changed since it was read, or is not held (`array`).
+        """
+        from edge_runtime.images.original import load_original
+
+        return load_original(self.source, self.array, (self.width, self.height))
+
+    def plot(self, *, tiles: bool = False) -> NDArray[np.uint8]:
+        """The image with boxes and labels, as `annotate` draws them: BGR uint8 `(H, W, 3)`.
+
+        Raises `ImageError` as `image` does.
+        """
+        from edge_runtime.images.annotate import annotate
+
+        return annotate(self.image, self.digits, tiles=tiles)
+
+    def save(self, path: str | Path, *, tiles: bool = False) -> Path:
+        """Save the image with boxes and labels, as `plot` returns it, and return the path.
+
+        The suffix of `path` chooses the format: .png, .jpg or another that OpenCV writes. Missing folders are
+        made, and a file of that name is replaced. Raises `ImageError` as `image` does, and `OutputError` if
+        the file cannot be written or is the image itself.
+        """
+        from edge_runtime.images.encode import encode
+
+        path, image = Path(path), self.plot(tiles=tiles)
+        try:
+            data = encode(image, path.suffix)
+        except ImageError as error:
+            raise OutputError(f"cannot write {path}: {error}; choose a name that ends in .png") from error
+        try:
+            if os.path.exists(path) and os.path.exists(self.source) and path.samefile(self.source):
+                raise OutputError(f"{path} is the image itself; choose another name")
+            with whole_file(path) as partial:
+                partial.write_bytes(data)
+        except (OSError, ValueError) as error:  # a ValueError is one of the name
+            reason = getattr(error, "strerror", None) or error
+            raise OutputError(f"cannot write {path}: {reason}") from error
+        return path
+
+    def show(self) -> None:
+        """Show the image with boxes and labels: below the cell of a notebook, or in the desktop's viewer.
+
+        Raises `ImageError` as `image` does, and `MissingDependencyError` if there is no screen or no viewer.
+        """
+        from edge_runtime.images import notebook, viewer
+
+        if not notebook.display(self):
+            viewer.open_viewer(self.plot(), Path(self.source).stem or "reading")
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the image with boxes and labels, and the numbers."""
+        from edge_runtime.images.notebook import to_html
+
+        try:
+            image = None if self.failed else self.plot()
+            missing = ""
+        except ImageError as error:
+            image, missing = None, f" ({error})"
+        name = escape_source(self.source) or "image"
+        size = f", {self.width} x {self.height} px" if self.width else ""
+        rows = [
+            (number.text, f"{number.confidence:.3f}", number.line, len(number)) for number in self.numbers
+        ]
+        caption = f"{name}{size}: {escape_source(self.status)}{escape_source(missing)}"
+        return to_html(caption, image, ("number", "lowest confidence", "line", "digits"), rows)
 
 
 def _separated(number: Number) -> str:

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.outputs.whole_file import whole_file
+from edge_runtime.whole_file import whole_file
 from train.data import DataError
 from train.synthetic.writers import DIGITS, PenStrokes
 from train.unipen import ARCHIVES, Character, read_pendigits, read_unipen

@@ -96,7 +96,9 @@ def _add_read(commands: Commands) -> None:
         help="save copies of the images with boxes and labels to DIR",
     )
     read.add_argument(
-        "--tiles", action="store_true", help="with --annotate: show the classifier's input below each box"
+        "--tiles",
+        action="store_true",
+        help="with --annotate: show the classifier's inputs, beside their boxes or below the image",
     )
     _add_json(read, "print one line of JSON per digit instead of a table")
     read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")

@@ -1,4 +1,4 @@
-"""Decodes image files to grey or BGR, within limits, and converts arrays to grey."""
+"""Decodes image files to grey or BGR, within limits, and converts arrays to either."""
 
 from __future__ import annotations
 
@@ -137,6 +137,16 @@ def to_grey(image: NDArray[Any]) -> NDArray[np.uint8]:
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), np.uint8)
         return _over_paper(grey, image[:, :, 3].copy())
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def to_colour(image: NDArray[Any]) -> NDArray[np.uint8]:
+    """Convert an image array that `to_grey` accepts to BGR `uint8 (H, W, 3)`, or return it if it is one.
+
+    A transparent image becomes grey, as `to_grey` returns it.
+    """
+    if image.ndim == 3 and image.shape[2] == 3 and image.size:
+        return np.asarray(image if image.dtype == _EIGHT_BITS else _to_eight_bits(image), np.uint8)
+    return np.asarray(cv2.cvtColor(to_grey(image), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def _to_eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ the reason, in its place among the other images.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -36,6 +37,8 @@ _LEAVINGS = {
     *("#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "__macosx"),
     *("desktop.ini", "ehthumbs.db", "lost+found", "system volume information", "thumbs.db"),
 }
+
+READ_ONCE = "it came through a pipe, which cannot be read twice; save it to a file"
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _WRITER_TIMEOUT = 10.0  # s until a program writes to a pipe
@@ -175,6 +178,19 @@ def is_under(path: str, folder: Path) -> bool:
         return os.path.commonpath([top, os.path.realpath(path)]) == top
     except ValueError:  # on different drives
         return False
+
+
+def escape_source(text: str) -> str:
+    """A path, or text with one, as valid Unicode: bytes that are not UTF-8 become backslash escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def read_again(path: str | Path) -> bytes:
+    """Read a file that has been read before. Raises `ImageError` as `read_file` does, and for a pipe."""
+    with contextlib.suppress(OSError, ValueError):
+        if not isinstance(path, Received) and stat.S_ISFIFO(os.stat(path).st_mode):
+            raise ImageError(READ_ONCE)
+    return read_file(path)
 
 
 def read_file(path: str | Path) -> bytes:

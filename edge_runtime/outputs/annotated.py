@@ -6,12 +6,11 @@ import errno
 import os
 from pathlib import Path
 
-import cv2
-
 from edge_runtime.errors import ImageError, OutputError
 from edge_runtime.images import annotate, decode, lists, paths
-from edge_runtime.outputs.whole_file import whole_file
+from edge_runtime.images.encode import encode
 from edge_runtime.results import Reading
+from edge_runtime.whole_file import whole_file
 
 _MARK_TEXT = "edge-digits saves annotated copies here. It reads none of them unless this folder is named.\n"
 
@@ -20,8 +19,8 @@ class AnnotatedImages:
     """A folder of annotated images that mirrors the paths of the sources.
 
     `scans/a/1.jpg` becomes `FOLDER/scans/a/1.jpg`. Sources that are neither JPEG nor PNG become `NAME.png`,
-    or `NAME.2.png` if there is a source `NAME.png` as well. With `tiles`, the classifier's input is inset
-    below each box. A new folder is marked, so that the copies are not read as images later.
+    or `NAME.2.png` if there is a source `NAME.png` as well. With `tiles`, the classifier's inputs are shown.
+    A new folder is marked, so that the copies are not read as images later.
     """
 
     def __init__(self, folder: Path, *, tiles: bool = False) -> None:
@@ -38,20 +37,15 @@ class AnnotatedImages:
         try:
             if os.path.exists(target) and target.samefile(source):
                 raise OutputError(f"--annotate would overwrite {source}; choose another folder")
-            if reading.source == lists.STANDARD_INPUT or source.is_fifo():
-                raise ImageError("it came through a pipe, which cannot be read twice; save it to a file")
-            image = decode.decode_colour(paths.read_file(source))
-            image = annotate.annotate(image, reading.digits, tiles=self.tiles)
-            good, encoded = cv2.imencode(target.suffix, image)
-            if not good:
-                raise ImageError(f"OpenCV cannot save it as {target.suffix}")
+            if reading.source == lists.STANDARD_INPUT:
+                raise ImageError(paths.READ_ONCE)
+            image = decode.decode_colour(paths.read_again(source))
+            encoded = encode(annotate.annotate(image, reading.digits, tiles=self.tiles), target.suffix)
             is_new = self._is_new()
             with whole_file(target) as partial:
-                partial.write_bytes(encoded.tobytes())
+                partial.write_bytes(encoded)
             if is_new:
                 (self.folder / paths.ANNOTATED_MARK).write_text(_MARK_TEXT, encoding="utf-8")
-        except cv2.error as error:
-            raise ImageError(f"OpenCV cannot save it as {target.suffix}") from error
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise ImageError("the file name is too long") from error

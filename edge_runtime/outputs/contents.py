@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from edge_runtime.images.paths import escape_source
 from edge_runtime.outputs.identity import identity
-from edge_runtime.outputs.rows import escape_source, kind_of
+from edge_runtime.outputs.rows import kind_of
 
 
 class Contents:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 
-from edge_runtime.outputs.rows import escape_source
+from edge_runtime.images.paths import escape_source
 
 
 def identity(source: str, folder: str) -> str:

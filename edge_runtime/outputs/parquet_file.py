@@ -13,7 +13,7 @@ from edge_runtime.outputs.json_lines_file import JsonLinesFile
 from edge_runtime.outputs.locked_file import open_locked
 from edge_runtime.outputs.rows import COLUMNS, kind_of
 from edge_runtime.outputs.run_record import RunRecord
-from edge_runtime.outputs.whole_file import whole_file
+from edge_runtime.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pyarrow

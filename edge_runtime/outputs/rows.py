@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from edge_runtime.images.paths import escape_source
 from edge_runtime.results import Reading
 
 COLUMNS = ("source", "digit", "confidence", "x", "y", "width", "height", "status")
@@ -30,11 +31,6 @@ def to_rows(readings: Iterable[Reading]) -> Iterator[Row]:
 def to_json_lines(readings: Iterable[Reading]) -> str:
     """The rows of readings as JSON lines, one object per row."""
     return "".join(json.dumps(dict(zip(COLUMNS, row, strict=True))) + "\n" for row in to_rows(readings))
-
-
-def escape_source(text: str) -> str:
-    """A path, or text with one, as valid Unicode: bytes that are not UTF-8 become backslash escapes."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_runtime import __version__
 from edge_runtime.errors import OutputError
-from edge_runtime.outputs.whole_file import whole_file
+from edge_runtime.whole_file import whole_file
 
 if TYPE_CHECKING:
     from edge_runtime.reading.reader import DigitReader

@@ -6,12 +6,12 @@ import os
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import OutputError
-from edge_runtime.outputs.whole_file import whole_file
+from edge_runtime.images.encode import encode
+from edge_runtime.whole_file import whole_file
 
 
 def named_by_time(folder: Path, suffix: str) -> Path:
@@ -32,7 +32,7 @@ def save_snapshot(folder: Path, image: NDArray[np.uint8]) -> Path:
     path = named_by_time(folder, ".png")
     try:
         with whole_file(path) as partial:
-            partial.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+            partial.write_bytes(encode(image, path.suffix))
     except OSError as error:
         raise OutputError(f"cannot save the snapshot {path}: {error.strerror or error}") from error
     return path

@@ -22,8 +22,8 @@ from edge_runtime.outputs.identity import absolute, identity
 from edge_runtime.outputs.locked_file import check_regular, open_locked
 from edge_runtime.outputs.rows import kind_of
 from edge_runtime.outputs.run_record import RunRecord
-from edge_runtime.outputs.whole_file import whole_file
 from edge_runtime.results import Reading
+from edge_runtime.whole_file import whole_file
 
 _LONGEST_LINE = 1 << 20  # bytes; no path is that long
 

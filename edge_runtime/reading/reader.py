@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,15 @@ class DigitReader:
     def read(self, image: Image) -> Reading:
         """Read one image: a path, or an array as `decode.to_grey` accepts it (colour is BGR).
 
-        Raises `ImageError` when it cannot be read, or is neither a path nor an array.
+        The reading holds the array, so that it can be drawn. Raises `ImageError` when the image cannot be
+        read, or is neither a path nor an array.
         """
         try:
             (reading,) = self._finish([self._prepare(image)])
         except ImageError as error:
             name = source_name(image)
             raise ImageError(f"{name}: {error}" if name else str(error)) from error
-        return reading
+        return replace(reading, array=image) if isinstance(image, np.ndarray) else reading
 
     def read_many(self, images: Iterable[Image]) -> Iterator[Reading]:
         """Read images as they come and yield their readings in the same order, one for each.
@@ -59,7 +61,8 @@ class DigitReader:
         An image that cannot be read gives a `Reading` with an "error: ..." status, and the rest is read. So
         does anything that is neither a path nor an array, such as None. Small images are classified together,
         several threads decode and search images side by side, and memory does not grow with the number of
-        images. Raises `ImageError` when `images` is a single image, or cannot be iterated over.
+        images: readings hold no arrays, so use `annotate` to draw on these. Raises `ImageError` when `images`
+        is a single image, or cannot be iterated over.
         """
         _check_many(images)
         batches = self.read_batches(_NO_IMAGE if image is None else image for image in images)

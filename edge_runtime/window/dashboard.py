@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_runtime.images import text
+from edge_runtime.images.text import Image
 from edge_runtime.results import Digit
-from edge_runtime.window import text
 from edge_runtime.window.frame import draw_frame
 from edge_runtime.window.keys import KEYS
 from edge_runtime.window.layout import Rect, arrange
 from edge_runtime.window.panel import draw_figures, draw_header, draw_numbers
 from edge_runtime.window.style import ALARM, BACKGROUND, BODY, DIM, LINE, MARGIN, RAISED, SMALL, TEXT, TINY
-from edge_runtime.window.text import Image
 
 if TYPE_CHECKING:
     from edge_runtime.live.view import View

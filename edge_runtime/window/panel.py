@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from edge_runtime.window import text
+from edge_runtime.images import text
 from edge_runtime.window.style import (
     ACCENT,
     ALARM,
@@ -28,10 +28,10 @@ from edge_runtime.window.style import (
 )
 
 if TYPE_CHECKING:
+    from edge_runtime.images.text import Image
     from edge_runtime.live.events import TrackedNumber
     from edge_runtime.live.view import View
     from edge_runtime.window.layout import Rect
-    from edge_runtime.window.text import Image
 
 
 def draw_header(canvas: Image, rect: Rect, view: View, recording: bool) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from edge_runtime import Box, Digit, boxes
+from edge_runtime.images import text
 from edge_runtime.live.events import TrackedNumber
 from edge_runtime.live.view import View
-from edge_runtime.window import dashboard, style, text
+from edge_runtime.window import dashboard, style
 from edge_runtime.window.keys import KEYS
 from edge_runtime.window.layout import arrange
 from tests import drawing
@@ -340,8 +341,8 @@ def test_the_help_lists_every_key(size):
         pytest.param(["4285019637"] * 6, 60, id="page"),
         pytest.param(["4" * 30] * 2, 60, id="row"),
         pytest.param(["42"] * 7, 14, id="column"),
-        pytest.param(["42"] * 9, 4, id="tight column"),
-        pytest.param(["42"] * 30, 0, id="no space"),
+        pytest.param(["42"] * 30, 60, id="beside the boxes"),
+        pytest.param(["4" * 30] * 30, 59, id="at the edges"),
     ],
 )
 def test_labels_hide_no_other_box_and_no_label(texts, count, pasted):

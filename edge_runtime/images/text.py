@@ -6,7 +6,9 @@ drawn once, cached, and pasted from then on: forty strings take a millisecond or
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -15,12 +17,27 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]  # (H, W, 3), BGR, except for the single letters, which are (H, W)
 Colour = tuple[int, int, int]  # BGR, 0..255
 
+Function = TypeVar("Function", bound=Callable[..., Image])
+
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _OVERSAMPLING = 4  # letters are drawn this many times larger; whole strings are then scaled down
 
 # OpenCV 5 has an outline font, with weight 1 for regular and 2 for bold. Older versions draw strokes, and the
 # weight is their width in pixels.
 _OUTLINE_FONT = int(cv2.__version__.split(".")[0]) >= 5
+
+_LARGEST_CACHED = 40  # px, capitals: larger text, on photographs, would fill the memory
+
+
+def _cached(function: Function) -> Function:
+    """Cache the images of a function of a string, the height of its capitals, and so on."""
+    cached = lru_cache(maxsize=512)(function)
+
+    @wraps(function)
+    def draw(string: str, size: int, *options: object, **named: object) -> Image:
+        return (cached if size <= _LARGEST_CACHED else function)(string, size, *options, **named)
+
+    return draw  # type: ignore[return-value]
 
 
 def write(
@@ -54,12 +71,14 @@ def paste(canvas: Image, image: Image, x: int, y: int) -> None:
     canvas[y : y + down, x : x + across] = image
 
 
-@lru_cache(maxsize=512)
+@_cached
 def tag(string: str, size: int, colour: Colour, background: Colour) -> Image:
     """A bold string on a filled rectangle slightly larger than itself; `size` is the height of capitals."""
-    image = np.full((2 * size, width(string, size, bold=True) + size, 3), background, np.uint8)
+    pad = max(2, size // 4)
     letters = render(string, size, True, colour, background)
-    paste(image, letters[rise(size) : rise(size) + size + size // 2], size // 2, size // 2)
+    over, under = min(pad, rise(size)), min(pad, letters.shape[0] - rise(size) - size)
+    image = np.full((size + 2 * pad, letters.shape[1] + size, 3), background, np.uint8)
+    paste(image, letters[rise(size) - over : rise(size) + size + under], size // 2, pad - over)
     return image
 
 
@@ -100,7 +119,7 @@ def _printable(string: str) -> str:
     return "".join(c if " " <= c <= "~" else "?" for c in " ".join(string.split())) or "-"
 
 
-@lru_cache(maxsize=1024)
+@_cached
 def render(string: str, size: int, bold: bool, colour: Colour, background: Colour) -> Image:
     """A string as an image on a plain background; `size` is the height of capitals in pixels.
 
@@ -131,7 +150,7 @@ def _rise_and_fall(size: int) -> tuple[int, int]:
     return size + rise(size), 1 + round(0.42 * size)
 
 
-@lru_cache(maxsize=512)
+@_cached
 def _letter(character: str, size: int, bold: bool) -> NDArray[np.uint8]:
     """A character, white on black: `_OVERSAMPLING` times as large as `size` px, as wide as its advance."""
     scale = _OVERSAMPLING * size / 21
