@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from edge_runtime.reading import MAX_THREADS
+
 
 def whole_number(text: str) -> int:
-    """A number of threads or repeats, 1 to 1024."""
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1024")
+    """A number of threads, 1 to 1024."""
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_THREADS}")
     return int(text)
 
 

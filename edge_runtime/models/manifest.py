@@ -75,6 +75,8 @@ def find(name: str | Path, task: str = CLASSIFIER) -> Path:
 
     Raises `ModelError` if there is no such model, or if a released one is damaged.
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise ModelError(f"no model {name!r}; give the name of a released one, or the path of an .onnx file")
     path = Path(name)
     if path.suffix == ".onnx":
         if os.path.isfile(path):

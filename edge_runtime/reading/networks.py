@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 
 from edge_runtime.contract import BACKGROUND, CLASSES, CONTRACT, DETECTOR_CHANNELS, DIGIT_SIZES, STRIDE, TILE
-from edge_runtime.errors import ModelError
+from edge_runtime.errors import ArgumentError, ModelError
 from edge_runtime.models import manifest
+from edge_runtime.reading import MAX_THREADS
 from edge_runtime.reading.fusion import FusionWeights
 
 if TYPE_CHECKING:
@@ -38,19 +41,45 @@ class ModelInfo:
     run_id: str
 
 
-class Classifier:
+class _Network:
+    """A network. A pickle holds only its arguments: a process that unpickles it loads the model."""
+
+    def __init__(self, model: str | Path, task: str, threads: int) -> None:
+        _check_threads(threads)
+        self.path = manifest.find(model, task)
+        self._session = _open_session(self.path, threads)
+        # A released model is found by its name wherever this package is installed.
+        is_file = Path(model).suffix == ".onnx"
+        self._arguments = str(self.path.absolute()) if is_file else str(model), threads
+
+    def __reduce__(self) -> tuple[Callable[..., _Network], tuple[object, ...]]:
+        return _restore, (type(self), *self._arguments)
+
+
+def _restore(kind: Callable[..., _Network], model: str, threads: int) -> _Network:
+    """The network that was pickled. A process pool unpickles one for every task, so they are kept."""
+    path = Path(model)
+    return _load(kind, model, threads, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=8)
+def _load(kind: Callable[..., _Network], model: str, threads: int, changed: int) -> _Network:
+    """Load a network, and again once its file has `changed`."""
+    return kind(model, threads=threads)
+
+
+class Classifier(_Network):
     """Classifies a tile as a digit 0 to 9 or background.
 
     `model` is the name of a released model ("int8" or "float") or the path of an .onnx file made by
-    `python -m export`; `threads` is the number of cores that one run may use. Raises `ModelError` when the
-    model cannot be loaded.
+    `python -m export`; `threads`, 1 to 1024, is the number of cores that one run may use. Raises
+    `ArgumentError` for another number of threads, and `ModelError` when the model cannot be loaded.
     """
 
     BATCH = 64  # tiles per run: larger batches no longer fit into the cache and gain nothing
 
     def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
-        self.path = manifest.find(model)
-        self._session = _open_session(self.path, threads)
+        super().__init__(model, manifest.CLASSIFIER, threads)
         metadata = _metadata(self._session, self.path)
         _check_shapes(self._session, self.path, [TILE, TILE], [CLASSES])
         try:
@@ -76,11 +105,15 @@ class Classifier:
     def logits(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network: tiles uint8 `[N, 28, 28]` to logits float32 `[N, 11]`, for any N.
 
-        The last class is `BACKGROUND`. Raises `ValueError` for another shape or dtype, and `ModelError` when
-        the network fails or gives no valid scores.
+        The last class is `BACKGROUND`. Raises `ArgumentError` for another shape or dtype, and `ModelError`
+        when the network fails or gives no valid scores.
         """
+        if not isinstance(tiles, np.ndarray):
+            raise ArgumentError(
+                f"tiles must be an array, uint8 [N, {TILE}, {TILE}], not of type {type(tiles).__name__}"
+            )
         if tiles.dtype != np.uint8 or tiles.ndim != 3 or tiles.shape[1:] != (TILE, TILE):
-            raise ValueError(
+            raise ArgumentError(
                 f"tiles must be uint8 [N, {TILE}, {TILE}], not {tiles.dtype} {list(tiles.shape)}"
             )
         if len(tiles) == 0:
@@ -110,15 +143,14 @@ class Classifier:
         return _run(self._session, self.path, tiles, (len(tiles), CLASSES))
 
 
-class Detector:
+class Detector(_Network):
     """Scores every cell of a grey image; `reading.detector` turns the scores into boxes.
 
     `model`, `threads` and errors are those of `Classifier`.
     """
 
     def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
-        self.path = manifest.find(model, manifest.DETECTOR)
-        self._session = _open_session(self.path, threads)
+        super().__init__(model, manifest.DETECTOR, threads)
         metadata = _metadata(self._session, self.path)
         expected = {"stride": str(STRIDE), "sizes": " ".join(f"{size:g}" for size in DIGIT_SIZES)}
         for name, value in expected.items():
@@ -140,9 +172,16 @@ class Detector:
         return _run(self._session, self.path, images, cells)
 
 
+def _check_threads(threads: Any) -> None:
+    """Raise `ArgumentError` if this is no number of threads."""
+    whole = isinstance(threads, (int, np.integer)) and not isinstance(threads, bool)
+    if not (whole and 1 <= threads <= MAX_THREADS):
+        raise ArgumentError(f"threads must be a whole number from 1 to {MAX_THREADS}, not {threads!r}")
+
+
 def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = int(threads)
     options.inter_op_num_threads = 1
     # Idle threads sleep. Spinning would save microseconds and take whole cores from the camera.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -31,8 +31,11 @@ class DigitReader:
     """Reads handwritten digits in images.
 
     `model` is the name of a released model ("int8" or "float") or the path of an exported .onnx file, which
-    is used with the released INT8 detector; `threads` is the number of cores to use. Raises `ModelError` when
-    a model cannot be loaded.
+    is used with the released INT8 detector; `threads`, 1 to 1024, is the number of cores to use. Raises
+    `ModelError` when a model cannot be loaded, and `ArgumentError` for another number of threads.
+
+    Any number of threads may use a reader at the same time. A pickled reader holds its arguments only, so it
+    can be sent to other processes, which load the models again.
     """
 
     def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
@@ -90,9 +93,10 @@ class DigitReader:
     def read_tiles(self, tiles: NDArray[np.uint8]) -> TileReadings:
         """Classify ready-made tiles: uint8 `[N, 28, 28]`, bright ink on black, laid out as in MNIST.
 
-        A background that is not quite black is set to black first.
+        A background that is not quite black is set to black first. Raises `ArgumentError` for another shape
+        or dtype.
         """
-        if len(tiles) and tiles.dtype == np.uint8 and tiles.ndim == 3:
+        if isinstance(tiles, np.ndarray) and tiles.dtype == np.uint8 and tiles.ndim == 3 and len(tiles):
             tiles = zero_background(tiles)
         values, confidences = self.classifier.classify(tiles)
         return TileReadings(values, confidences, confidences < self.classifier.info.rejection_threshold)

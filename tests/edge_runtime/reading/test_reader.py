@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime import DigitReader, ImageError, TileReadings
+from edge_runtime import ArgumentError, DigitReader, ImageError, ModelError, TileReadings
 from edge_runtime.reading import reader as reader_module
 from edge_runtime.reading.networks import Classifier
 from edge_runtime.reading.pipeline import STAGES
@@ -37,6 +37,34 @@ def test_a_file_is_read_as_its_array(reader, image_file):
     assert from_file.source == str(path)
     assert from_file.digits == from_array.digits
     assert reader.read(str(path)) == from_file
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1025, 1.0, 1.5, True, "2", None], ids=repr)
+def test_senseless_numbers_of_threads_are_refused(threads):
+    for make in (DigitReader, Classifier):
+        with pytest.raises(
+            ArgumentError, match=f"^threads must be a whole number .*, not {threads!r}$"
+        ) as caught:
+            make(threads=threads)
+        assert isinstance(caught.value, ValueError)
+
+
+def test_numbers_of_threads_may_come_from_numpy():
+    assert DigitReader(threads=np.int64(2)).read(page("4")).text == "4"
+
+
+@pytest.mark.parametrize("model", [None, 5, True, b"int8", "", "int4", ["int8"]], ids=repr)
+def test_senseless_models_are_refused(model):
+    with pytest.raises(ModelError, match=f"^no model {re.escape(repr(model))}; "):
+        DigitReader(model)
+
+
+def test_readings_hold_the_array_but_no_other_image(reader, image_file):
+    """An array is not copied; the readings of a million files must not fill the memory."""
+    array, path = page("407"), image_file("page.png", "407")
+    assert reader.read(array).array is array
+    held = [reader.read(path), *reader.read_many([array, path]), *next(reader.read_batches([array]))]
+    assert all(reading.array is None for reading in held)
 
 
 def test_an_unreadable_image_raises(reader, tmp_path):
@@ -122,11 +150,18 @@ def test_tiles_are_read_in_batches(reader):
 
 @pytest.mark.parametrize(
     "tiles",
-    [np.zeros((28, 28), np.uint8), np.zeros((2, 28, 27), np.uint8), np.zeros((2, 28, 28), np.float32)],
-    ids=["no batch", "shape", "dtype"],
+    [
+        pytest.param(np.zeros((28, 28), np.uint8), id="no batch"),
+        pytest.param(np.zeros((2, 28, 27), np.uint8), id="shape"),
+        pytest.param(np.zeros((2, 28, 28), np.float32), id="dtype"),
+        pytest.param(np.uint8(0), id="scalar"),
+        pytest.param(np.array(0, np.uint8), id="no dimension"),
+        pytest.param([[[0] * 28] * 28], id="list"),
+        pytest.param(None, id="None"),
+    ],
 )
 def test_invalid_batches_of_tiles_are_rejected(reader, tiles):
-    with pytest.raises(ValueError, match=r"tiles must be uint8 \[N, 28, 28\]"):
+    with pytest.raises(ArgumentError, match=r"^tiles must be .*uint8 \[N, 28, 28\], not "):
         reader.read_tiles(tiles)
 
 
