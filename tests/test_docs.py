@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import doctest
 import json
+import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -18,7 +22,7 @@ from edge_runtime.cli.parser import build_parser
 from edge_runtime.models import manifest
 from edge_runtime.reading.switch import SwitchableReader
 from edge_runtime.web.server import Server
-from tests import drawing
+from tests import stand_ins
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -92,13 +96,48 @@ def test_commands_and_options_exist(page):
         assert all(word in help_text for word in words if word.startswith("--")), line
 
 
-def test_python_example_runs(monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    names = {"tiles": drawing.drawn_tiles(10, seed=0)[0]}
-    exec(compile(example, "README.md", "exec"), names)
-    assert names["reader"].read("examples/sums.jpg").lines == ("408", "1356", "92", "7")
-    assert capsys.readouterr().out.count("error: no such file") == 2
+def python_examples(page):
+    """The blocks of Python in a page, each padded with line breaks, so that errors show the line."""
+    text = page.read_text(encoding="utf-8")
+    blocks = re.finditer(r"```python\n(.*?)```", text, re.DOTALL)
+    return ["\n" * text.count("\n", 0, block.start(1)) + block.group(1) for block in blocks]
+
+
+def run_example(code, name, names):
+    """Run a block; a comment behind an expression is its value."""
+    lines, wrong = code.splitlines(), []
+    for statement in ast.parse(code).body:
+        comment = lines[statement.end_lineno - 1].partition("  # ")[2]
+        if isinstance(statement, ast.Expr) and comment:
+            value = repr(eval(compile(ast.Expression(statement.value), name, "eval"), names))
+            if not doctest.OutputChecker().check_output(comment, value, doctest.ELLIPSIS):
+                wrong.append(f"{name}:{statement.lineno}: {value} instead of {comment}")
+        else:
+            exec(compile(ast.Module([statement], []), name, "exec"), names)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/python.md"])
+def test_python_examples_run(name, tmp_path, monkeypatch, capsys):
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    for package in stand_ins.STAND_INS:
+        stand_ins.provide(monkeypatch, package)
+    names: dict[str, object] = {}
+    scripts = []
+    for code in python_examples(ROOT / name):
+        if "__main__" in code:
+            scripts.append(code)
+        else:
+            run_example(code, name, names)
+    printed = capsys.readouterr().out
+    assert printed.count("no such file") == (2 if name == "README.md" else 1)
+    for number, code in enumerate(scripts):
+        script = tmp_path / f"{number}.py"
+        script.write_text(code, encoding="utf-8")
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
+        assert done.stdout == "['408', '1356', '92', '7']\n['2718', '3141']\n", done.stderr
 
 
 def test_http_page_names_every_route_and_metric():
