@@ -16,7 +16,7 @@ from edge_runtime.outputs.locked_file import open_locked
 if TYPE_CHECKING:
     from edge_runtime.live.events import Event
 
-_LINE_START = b'{"event": '  # of every line of an event file
+_LINE_START = b'{"event": "'  # of every line of an event file
 _TAIL = 1 << 16  # bytes at the end of a file that contain its last line
 
 

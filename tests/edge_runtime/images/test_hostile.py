@@ -166,5 +166,5 @@ def test_files_with_unusual_names_are_read(name, image_file, reader):
 
 
 def test_a_null_byte_in_a_name_is_reported(reader):
-    with pytest.raises(ImageError, match="not a file name: embedded null"):
+    with pytest.raises(ImageError, match=r"not a file name: .*embedded null"):
         reader.read("a\0b.png")

@@ -45,7 +45,14 @@ def test_an_existing_file_is_repaired_and_continued(tmp_path, before, kept):
         pytest.param('{"source": "a.png"}\n', id="other JSON lines"),
         pytest.param("a\nb", id="text"),
         pytest.param('{"event": "left"}\nnot mine', id="text after an event"),
-        pytest.param('{"event": ' + "[" * 60_000, id="deep nesting"),
+        pytest.param('{"event": [', id="other JSON, cut"),
+        pytest.param(
+            '{"event": "left", "digits": ' + "[" * 60_000,
+            id="deep nesting",
+            marks=pytest.mark.skipif(
+                sys.version_info >= (3, 14), reason="parsed there: an ordinary line, cut off"
+            ),
+        ),
     ],
 )
 def test_files_of_other_programs_are_not_changed(tmp_path, content):
