@@ -233,6 +233,6 @@ def _unpack(source: Path) -> bytes:
         from unlzw3 import unlzw
     except ImportError:
         raise MissingDependencyError(
-            f"unpacking {source.name} needs unlzw3: pip install 'edge-digits[train]'"
+            f"unpacking {source.name} needs unlzw3: pip install -e '.[train]'"
         ) from None
     return bytes(unlzw(content))
