@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _interrupted(options, interrupt)
         print_message(
             f"{error}; a package or a system library is missing. On Debian and Raspberry Pi OS: sudo apt "
-            "install libgl1 libglib2.0-0. On a machine without a screen: pip install opencv-python-headless"
+            "install libgl1 libglib2.0-0. On a machine without a screen: pip uninstall opencv-python "
+            "opencv-python-headless, then pip install opencv-python-headless"
         )
         return 2
     except KeyboardInterrupt as interrupt:

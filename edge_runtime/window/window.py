@@ -46,8 +46,9 @@ class Window:
         os.environ.setdefault("QT_LOGGING_RULES", _QT_LOGGING_RULES)
         if not can_open():
             raise MissingDependencyError(
-                "cannot open a window: there is no screen, or OpenCV was built without windows "
-                "(pip install opencv-python); use --no-window to print the results instead"
+                "cannot open a window: there is no screen, or OpenCV was built without windows (pip "
+                "uninstall opencv-python opencv-python-headless, then pip install opencv-python); use "
+                "--no-window to print the results instead"
             )
         cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 

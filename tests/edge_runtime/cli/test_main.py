@@ -126,6 +126,8 @@ def test_a_missing_package_or_library_is_reported_in_one_line(run, monkeypatch):
     assert (code, output) == (2, "")
     assert "cv2" in errors
     assert "apt install libgl1" in errors
+    # The two packages share their files: with one left over, pip would install nothing, or a mixture.
+    assert "pip uninstall opencv-python opencv-python-headless, then pip install" in errors
     assert len(errors.splitlines()) == 1
 
 
