@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OK = "ok"
+TURNS = (0, 90, 180, 270)  # degrees clockwise by which an image may be turned before it is read
 UNNAMED = "·"  # a mark between digits that is none of those that have a name: . , - / :
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels of the upright image; (x, y) is its top left corner.
+    """A rectangle in pixels of the image; (x, y) is its top left corner.
 
-    Where a file says that its pixels are not square, such as a fax of 204x98 dpi, these are the pixels of the
-    image after it has been stretched. Annotated images are stretched in the same way.
+    These are the pixels after the image's orientation tag has been applied, but before it is turned by
+    `Reading.turn`. Where a file says that its pixels are not square, such as a fax of 204x98 dpi, they are
+    those of the image after it has been stretched. Annotated images are stretched in the same way.
     """
 
     x: int

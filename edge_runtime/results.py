@@ -55,13 +55,17 @@ class Reading:
 
     Iteration, `len` and indices are those of `digits`, so a reading in which nothing was found is false.
 
-    `source` is the path of the image, or "" for an array; `width` and `height` are the size of the upright
-    image in px, 0 where it could not be read; `status` is "ok", "no digit found", "incomplete: " or "error: "
-    and the reason. All but the last are followed by "; only the first page or frame was read" where a file
-    has more. `seconds` is the time that each stage took ("preprocess", "detect", "crop", "classify"); images
-    that were classified together share the time of that stage evenly. `array` is the image itself where
-    `DigitReader.read` was given an array: the same object, not a copy. It is None for files, which are
-    decoded again when they are drawn, and for the arrays of `read_many`.
+    `source` is the path of the image, or "" for an array; `width` and `height` are the size of the image in
+    px, after its orientation tag has been applied, 0 where it could not be read. `turn` is 0, 90, 180 or 270:
+    the degrees by which it was then turned clockwise before it was read. Lines, reading order and tiles are
+    those of the turned image, boxes and size those of the image as it was given.
+
+    `status` is "ok", "no digit found", "incomplete: " or "error: " and the reason. All but the last are
+    followed by "; only the first page or frame was read" where a file has more. `seconds` is the time that
+    each stage took ("preprocess", "detect", "crop", "classify"); images that were classified together share
+    the time of that stage evenly. `array` is the image itself where `DigitReader.read` was given an array:
+    the same object, not a copy. It is None for files, which are decoded again when they are drawn, and for
+    the arrays of `read_many`.
     """
 
     source: str
@@ -70,6 +74,7 @@ class Reading:
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
     width: int = 0
     height: int = 0
+    turn: int = 0
     array: NDArray[Any] | None = field(default=None, compare=False, repr=False)
 
     def __iter__(self) -> Iterator[Digit]:
@@ -146,6 +151,7 @@ class Reading:
             "status": escape_source(self.status),
             "width": self.width,
             "height": self.height,
+            "turn": self.turn,
             "text": self.text,
             "numbers": [number.to_dict() for number in self.numbers],
             "digits": [digit.to_dict() for digit in self.digits],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_runtime import __version__
 from edge_runtime.cli import arguments
+from edge_runtime.digits import TURNS
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -101,6 +102,14 @@ def _add_read(commands: Commands) -> None:
         help="with --annotate: show the classifier's inputs, beside their boxes or below the image",
     )
     _add_json(read, "print one line of JSON per digit instead of a table")
+    read.add_argument(
+        "--rotate",
+        choices=("auto", *map(str, TURNS)),
+        default="auto",
+        metavar="TURN",
+        help="turn images clockwise by 0, 90, 180 or 270 degrees before reading them; auto (default) turns "
+        "only those that certainly read better then",
+    )
     read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
     # The former name. A command without a help text is not listed.
     commands.add_parser("classify", parents=[read], add_help=False, description=read.description)

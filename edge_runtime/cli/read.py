@@ -35,7 +35,7 @@ def read(options: argparse.Namespace) -> int:
     _check_annotate(options)
     # The reader's threads read images in parallel; OpenCV's own threads would compete with them.
     cv2.setNumThreads(1)
-    reader = DigitReader(options.model, threads=options.threads)
+    reader = DigitReader(options.model, threads=options.threads, rotate=options.rotate)
     table = _open_table(options, reader) if options.out else None
     counts = _Counts()
     try:
@@ -258,8 +258,9 @@ class _TablePrinter:
         if not reading.digits:
             return name, "-", one_line(reading.status)
         lowest = min(digit.confidence for digit in reading.digits)
-        rejected = any(digit.value is None for digit in reading.digits)
-        notes = "  (? rejected)" if rejected else ""
+        notes = ["? rejected"] if any(digit.value is None for digit in reading.digits) else []
+        if reading.turn:
+            notes.append(f"turned by {reading.turn}")
         if reading.first_only:
-            notes += "  (only the first page or frame)"
-        return name, " / ".join(reading.lines), f"{lowest:.3f}{notes}"
+            notes.append("only the first page or frame")
+        return name, " / ".join(reading.lines), f"{lowest:.3f}" + "".join(f"  ({note})" for note in notes)

@@ -187,7 +187,7 @@ class Live:
             and _look_alike(thumbnail, self._thumbnail)
         ):
             return False
-        self._reading = reader.read(frame.image)
+        self._reading = reader.read(frame.image, rotate=0)
         self._read_by, self._read_at, self._thumbnail = reader, frame.seconds, thumbnail
         return True
 

@@ -6,9 +6,11 @@ The seconds that each stage took come with the result.
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,15 +32,17 @@ from edge_runtime.reading.marks import find_marks
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.surroundings import Surroundings
 from edge_runtime.reading.tile import recognise_tiles
+from edge_runtime.reading.turn import box_as_given, turn_image
 from edge_runtime.results import FIRST_ONLY, INCOMPLETE, NOTHING_FOUND, OK, Box, Digit, Reading
 
 Image: TypeAlias = "str | Path | NDArray[Any]"
 
 STAGES = ("preprocess", "detect", "crop", "classify")
 
-_CELL = 64  # px; an image of at most this size may be one digit that fills it, such as a cell of a form
+CELL = 64  # px; an image of at most this size may be one digit that fills it, such as a cell of a form
 _WHOLE_TILE = Box(0, 0, TILE, TILE)
 _OUT_OF_MEMORY = -4  # OpenCV's error code
+_NONE = np.empty((0, CLASSES), np.float32)
 
 
 @dataclass(slots=True)
@@ -49,12 +53,15 @@ class Page:
     status: str = OK
     first_only: bool = False  # preprocess: whether the file has further pages or frames
     grey: NDArray[np.uint8] | None = None  # preprocess
-    size: tuple[int, int] = (0, 0)  # preprocess: width and height in px
+    size: tuple[int, int] = (0, 0)  # preprocess: width and height in px of the image as given
+    turn: int = 0  # degrees clockwise by which `grey` is turned; what follows refers to the turned image
     candidates: Candidates | None = None  # detect; None where the image is a tile itself
     crops: Sequence[Crop] = ()  # crop: one per candidate
     surroundings: Sequence[Surroundings] = ()  # crop: one per candidate
     tiles: Sequence[NDArray[np.uint8]] = ()  # crop: of the candidates, then of `whole`
     whole: Box | None = None  # crop: the box of a small image that may be a single digit
+    probabilities: NDArray[np.float32] = field(default_factory=lambda: _NONE)  # classify: of the tiles
+    digits: tuple[Digit, ...] | None = None  # classify
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     @property
@@ -69,18 +76,17 @@ class Pipeline:
     def __init__(self, classifier: Classifier, detector: Detector) -> None:
         self.classifier, self.detector = classifier, detector
 
-    def preprocess(self, image: Image) -> Page:
-        """Load an image, a path or an array, as grey uint8 `(H, W)`. Raises `ImageError`."""
-        page = Page(source_name(image))
+    def preprocess(self, image: Image, turn: int = 0) -> Page:
+        """Load an image, a path or an array, as grey uint8 `(H, W)`, and turn it. Raises `ImageError`."""
+        page = Page(source_name(image), turn=turn)
         start = time.perf_counter()
-        try:
+        with _memory_errors():
             if isinstance(image, np.ndarray):
-                page.grey = decode.to_grey(image)
+                grey = decode.to_grey(image)
             else:
-                page.grey, page.first_only = decode.decode_first(paths.read_file(image))
-        except MemoryError as error:
-            raise ImageError("too large for this machine's memory") from error
-        page.size = page.grey.shape[1], page.grey.shape[0]
+                grey, page.first_only = decode.decode_first(paths.read_file(image))
+            page.size = grey.shape[1], grey.shape[0]
+            page.grey = turn_image(grey, turn)
         page.seconds["preprocess"] = time.perf_counter() - start
         return page
 
@@ -94,23 +100,38 @@ class Pipeline:
             if is_tile:
                 page.tiles = [tile]
 
-    def detect(self, page: Page) -> None:
-        """Find the candidates of an image. Raises `ImageError` where it does not fit into memory."""
+    def search(self, page: Page) -> None:
+        """Find the candidates and crop their tiles. Raises `ImageError` if the image is too large."""
+        self._detect(page)
+        self._crop(page)
+
+    def search_turned(self, page: Page, turn: int, side: int | None = None) -> Page:
+        """The same image turned clockwise, with its tiles cropped; its time counts for both pages.
+
+        `page` is not turned. A longer side above `side` px is reduced to that.
+        """
+        assert page.grey is not None and not page.turn
+        start = time.perf_counter()
+        with _memory_errors():
+            grey, scale = page.grey, (side or math.inf) / max(page.size)
+            if scale < 1:
+                grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            turned = turn_image(np.asarray(grey, np.uint8), turn)
+        page.seconds["preprocess"] += time.perf_counter() - start
+        other = Page(page.source, OK, page.first_only, turned, page.size, turn, seconds=page.seconds)
+        self.search(other)
+        return other
+
+    def _detect(self, page: Page) -> None:
         assert page.grey is not None
         start = time.perf_counter()
-        try:
+        with _memory_errors():
             page.candidates = detect(page.grey, self.detector.scores, MIN_OBJECTNESS)
-        except MemoryError as error:
-            raise ImageError("too large for this machine's memory") from error
-        except cv2.error as error:
-            if error.code == _OUT_OF_MEMORY:
-                raise ImageError("too large for this machine's memory") from error
-            raise ImageError(f"OpenCV failed: {error.err}") from error
         if not page.candidates.complete:
             page.status = INCOMPLETE
-        page.seconds["detect"] = time.perf_counter() - start
+        page.seconds["detect"] += time.perf_counter() - start
 
-    def crop(self, page: Page) -> None:
+    def _crop(self, page: Page) -> None:
         """Crop a tile out of every candidate's box and drop the candidates without ink."""
         assert page.grey is not None and page.candidates is not None
         start = time.perf_counter()
@@ -120,32 +141,32 @@ class Pipeline:
         page.candidates = inked.with_boxes([crop.box for crop in page.crops])
         page.tiles = [crop.tile for crop in page.crops]
         page.surroundings = [Surroundings.of(page.grey, crop) for crop in page.crops]
-        if max(page.grey.shape) <= _CELL and (whole := whole_tile(page.grey)) is not None:
+        if max(page.grey.shape) <= CELL and (whole := whole_tile(page.grey)) is not None:
             page.tiles = [*page.tiles, whole]
             page.whole = Box(0, 0, page.grey.shape[1], page.grey.shape[0])
-        page.seconds["crop"] = time.perf_counter() - start
-        page.grey = None  # a batch of large images would fill the memory
+        page.seconds["crop"] += time.perf_counter() - start
 
-    def classify(self, pages: Sequence[Page]) -> list[Reading]:
-        """Classify the tiles of all pages in one run, and decide which candidates are digits."""
+    def classify(self, pages: Sequence[Page]) -> None:
+        """Classify the tiles of all pages in one run, and decide which candidates are digits.
+
+        Pages that have been classified are left out.
+        """
         start = time.perf_counter()
-        tiles = [tile for page in pages for tile in page.tiles]
-        probabilities = (
-            self.classifier.probabilities(_stack(tiles)) if tiles else np.empty((0, CLASSES), np.float32)
-        )
-        found, first = [], 0
-        for page in pages:
-            found.append(self._digits(page, probabilities[first : first + len(page.tiles)]))
-            first += len(page.tiles)
-        share = (time.perf_counter() - start) / max(1, len(pages))
-        readings = []
-        for page, digits in zip(pages, found, strict=True):
-            page.seconds["classify"] = share
-            status = page.status if digits or page.status != OK else NOTHING_FOUND
-            if page.first_only:
-                status += FIRST_ONLY
-            readings.append(Reading(page.source, digits, status, page.seconds, *page.size))
-        return readings
+        left = [page for page in pages if page.digits is None]
+        if not left:
+            return
+        tiles = [tile for page in left for tile in page.tiles]
+        ends = np.cumsum([len(page.tiles) for page in left])
+        for page, probabilities in zip(left, np.split(self.probabilities(tiles), ends[:-1]), strict=True):
+            page.probabilities = probabilities
+            page.digits = self._digits(page, probabilities)
+        share = (time.perf_counter() - start) / len(left)
+        for page in left:
+            page.seconds["classify"] += share
+
+    def probabilities(self, tiles: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The classifier's probabilities float32 `[N, 11]` for tiles uint8 `(28, 28)`, of any number N."""
+        return self.classifier.probabilities(_stack(tiles)) if tiles else _NONE
 
     def _digits(self, page: Page, probabilities: NDArray[np.float32]) -> tuple[Digit, ...]:
         if page.candidates is None:
@@ -203,6 +224,30 @@ def _arranged(digits: Sequence[Digit], around: Sequence[Surroundings]) -> tuple[
     return tuple(ordered)
 
 
+def to_reading(page: Page) -> Reading:
+    """The result of a classified page."""
+    digits = page.digits or ()
+    if page.turn:
+        digits = tuple(replace(digit, box=box_as_given(digit.box, page.turn, page.size)) for digit in digits)
+    status = page.status if digits or page.status != OK else NOTHING_FOUND
+    if page.first_only:
+        status += FIRST_ONLY
+    return Reading(page.source, digits, status, page.seconds, *page.size, page.turn)
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Raise `ImageError` for an image that does not fit into memory, and where OpenCV fails."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ImageError("too large for this machine's memory") from error
+    except cv2.error as error:
+        if error.code == _OUT_OF_MEMORY:
+            raise ImageError("too large for this machine's memory") from error
+        raise ImageError(f"OpenCV failed: {error.err}") from error
+
+
 def source_name(image: Image) -> str:
     """The path of an image, "" for an array."""
     return os.fsdecode(image) if isinstance(image, (str, os.PathLike)) else ""
@@ -213,6 +258,6 @@ def _box(left: float, top: float, right: float, bottom: float) -> Box:
     return Box(x, y, max(1, round(right) - x), max(1, round(bottom) - y))
 
 
-def _stack(tiles: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _stack(tiles: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Tiles `(28, 28)` as one array `[N, 28, 28]`, in a third of the time of np.stack."""
     return np.concatenate(tiles).reshape(-1, TILE, TILE)

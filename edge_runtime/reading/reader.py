@@ -17,8 +17,10 @@ from edge_runtime.errors import ImageError
 from edge_runtime.images.paths import Received
 from edge_runtime.models import manifest
 from edge_runtime.reading.networks import Classifier, Detector
-from edge_runtime.reading.pipeline import Image, Page, Pipeline, source_name
+from edge_runtime.reading.orientation import turn_upright
+from edge_runtime.reading.pipeline import Image, Page, Pipeline, source_name, to_reading
 from edge_runtime.reading.tile import zero_background
+from edge_runtime.reading.turn import AUTO, parse
 from edge_runtime.results import Reading, TileReadings
 
 _MAX_WAIT = 0.25  # s for which results are held back to fill a batch
@@ -31,28 +33,35 @@ class DigitReader:
     """Reads handwritten digits in images.
 
     `model` is the name of a released model ("int8" or "float") or the path of an exported .onnx file, which
-    is used with the released INT8 detector; `threads`, 1 to 1024, is the number of cores to use. Raises
-    `ModelError` when a model cannot be loaded, and `ArgumentError` for another number of threads.
+    is used with the released INT8 detector; `threads`, 1 to 1024, is the number of cores to use. `rotate` is
+    the number of degrees by which images are turned clockwise before they are read: 0, 90, 180 or 270, or
+    "auto", which turns only those that certainly read better then. Raises `ModelError` when a model cannot be
+    loaded, and `ArgumentError` for any other `threads` or `rotate`.
 
     Any number of threads may use a reader at the same time. A pickled reader holds its arguments only, so it
     can be sent to other processes, which load the models again.
     """
 
-    def __init__(self, model: str | Path = manifest.DEFAULT, *, threads: int = 1) -> None:
+    def __init__(
+        self, model: str | Path = manifest.DEFAULT, *, threads: int = 1, rotate: int | str = AUTO
+    ) -> None:
+        self._turn = parse(rotate)
         self.classifier = Classifier(model, threads=threads)
         is_file = Path(model).suffix == ".onnx"
         self.detector = Detector(manifest.DEFAULT if is_file else model, threads=threads)
         self._pipeline = Pipeline(self.classifier, self.detector)
         self._threads = threads
 
-    def read(self, image: Image) -> Reading:
+    def read(self, image: Image, *, rotate: int | str | None = None) -> Reading:
         """Read one image: a path, or an array as `decode.to_grey` accepts it (colour is BGR).
 
-        The reading holds the array, so that it can be drawn. Raises `ImageError` when the image cannot be
-        read, or is neither a path nor an array.
+        `rotate` replaces the reader's. The reading holds the array, so that it can be drawn. Raises
+        `ImageError` when the image cannot be read, or is neither a path nor an array, and `ArgumentError` for
+        an unknown `rotate`.
         """
+        turn = self._turn if rotate is None else parse(rotate)
         try:
-            (reading,) = self._finish([self._prepare(image)])
+            (reading,) = self._finish([self._prepare(image, turn)])
         except ImageError as error:
             name = source_name(image)
             raise ImageError(f"{name}: {error}" if name else str(error)) from error
@@ -101,33 +110,34 @@ class DigitReader:
         values, confidences = self.classifier.classify(tiles)
         return TileReadings(values, confidences, confidences < self.classifier.info.rejection_threshold)
 
-    def _prepare(self, image: Image) -> Page:
-        """Run the stages that gain nothing from a batch of images."""
+    def _prepare(self, image: Image, turn: int | None) -> Page:
+        """Run the stages that gain nothing from a batch of images; a `turn` of None is automatic."""
         _check_one(image)
         if isinstance(image, np.ndarray) and type(image) is not np.ndarray:
             image = np.asarray(image)  # a matrix stays two-dimensional, whatever is done with it
-        page = self._pipeline.preprocess(image)
-        if not page.may_be_tile:
-            self._search(page)
+        page = self._pipeline.preprocess(image, turn or 0)
+        if page.may_be_tile:
+            return page
+        self._pipeline.search(page)
+        if turn is None:
+            page = turn_upright(page, self._pipeline)
+        page.grey = None  # a batch of large images would fill the memory
         return page
-
-    def _search(self, page: Page) -> None:
-        self._pipeline.detect(page)
-        self._pipeline.crop(page)
 
     def _finish(self, pages: list[Page]) -> list[Reading]:
         """Run the stages of a batch."""
         self._pipeline.accept_tiles(pages)
         for page in pages:
             if page.may_be_tile:
-                self._search(page)
-        return self._pipeline.classify(pages)
+                self._pipeline.search(page)
+        self._pipeline.classify(pages)
+        return [to_reading(page) for page in pages]
 
     def _prepare_or_fail(self, image: Image | None) -> Page | None:
         if image is None:
             return None
         try:
-            return self._prepare(image)
+            return self._prepare(image, self._turn)
         except ImageError as error:
             hint = f"; {image.hint}" if isinstance(image, Received) else ""
             return Page(source_name(image), f"error: {error}{hint}")

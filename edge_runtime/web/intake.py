@@ -173,12 +173,15 @@ class Intake:
             if job in self._jobs:
                 self._jobs.remove(job)
 
-    def read(self, data: bytes, *, tiles: bool) -> dict[str, Any]:
-        """Decode and read an image file's bytes; returns a `ReadResult` as JSON. Raises `RequestError`."""
+    def read(self, data: bytes, *, tiles: bool, rotate: str) -> dict[str, Any]:
+        """Decode and read an image file's bytes; returns a `ReadResult` as JSON. Raises `RequestError`.
+
+        `rotate` is that of `DigitReader`.
+        """
         started = time.perf_counter()
         try:
             grey = decode.decode(data, limits.IMAGE)
-            reading = self.readers.reader.read(grey)
+            reading = self.readers.reader.read(grey, rotate=rotate)
         except ModelError as error:
             if str(error) != self._last_failure:  # once, not for every request
                 self._last_failure = str(error)

@@ -35,7 +35,8 @@ class ReadResult:
     """The digits of an image.
 
     `lines` are from top to bottom, with "?" for a rejected digit; `width` and `height` are the image's size;
-    `ms` is the time that decoding and reading took.
+    `ms` is the time that decoding and reading took. `turn` is 0, 90, 180 or 270: the degrees by which the
+    image was turned clockwise before it was read. Boxes and size are those of the image as it was sent.
     """
 
     lines: list[str]
@@ -44,6 +45,7 @@ class ReadResult:
     height: int
     ms: float
     status: str
+    turn: int
 
 
 @dataclass
@@ -89,6 +91,7 @@ def read_result(reading: Reading, size: tuple[int, int], seconds: float, *, tile
         "height": size[1],
         "ms": round(seconds * 1000, 2),
         "status": reading.status,
+        "turn": reading.turn,
     }
 
 

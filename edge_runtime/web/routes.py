@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -26,6 +26,8 @@ from edge_runtime.web.worker import Worker
 
 router = APIRouter()
 live_router = APIRouter()  # only with a camera or video
+
+Rotate = Literal["auto", "0", "90", "180", "270"]
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,11 @@ def _body(media_type: str, schema: dict[str, str]) -> dict[str, Any]:
     responses=openapi_errors(400, 401, 408, 413, 415, 422, 500, 503),
     openapi_extra=_body("image/*", {"type": "string", "format": "binary"}),
 )
-async def read(request: Request, tiles: bool = False) -> Response:
+async def read(request: Request, tiles: bool = False, rotate: Rotate = "auto") -> Response:
     """Read the digits in an image. The body is the image file: JPEG, PNG, WebP or BMP.
 
-    With `tiles=1` each digit includes the classifier's input, a 28x28 PNG in base64.
+    With `tiles=1` each digit includes the classifier's input, a 28x28 PNG in base64. `rotate` turns the image
+    clockwise by so many degrees before it is read; `auto` does so if it certainly reads better then.
     """
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         raise RequestError(
@@ -109,7 +112,7 @@ async def read(request: Request, tiles: bool = False) -> Response:
         )
     intake = _services(request).intake
     async with intake.body(request, limits.MAX_BODY_BYTES, "send a smaller image") as data:
-        return JSONResponse(await intake.run(request, lambda: intake.read(data, tiles=tiles)))
+        return JSONResponse(await intake.run(request, lambda: intake.read(data, tiles=tiles, rotate=rotate)))
 
 
 @router.post(
@@ -221,7 +224,10 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
 
 
 async def _on_invalid_parameter(request: Request, error: RequestValidationError) -> Response:
-    return JSONResponse({"error": f"invalid query parameter; see {_base(request)}/docs"}, 422)
+    first = error.errors()[0]
+    name, problem = first["loc"][-1], first["msg"]
+    message = f"invalid query parameter {name}: {problem}; see {_base(request)}/docs"
+    return JSONResponse({"error": message}, 422)
 
 
 async def _on_internal_error(request: Request, error: Exception) -> Response:

@@ -4,11 +4,11 @@ import { make, pause, percent } from "./dom.js";
 
 const ATTEMPTS = 6; // while the device is busy
 
-// Sends an image to the device. Resolves to the JSON of /read, or to {error}.
-export async function readImage(blob) {
+// Sends an image to the device. `rotate` is that of /read. Resolves to the JSON of /read, or to {error}.
+export async function readImage(blob, rotate = "0") {
   for (let attempt = 1; ; attempt++) {
     try {
-      const response = await fetch("/read?tiles=1", { method: "POST", body: blob });
+      const response = await fetch(`/read?tiles=1&rotate=${rotate}`, { method: "POST", body: blob });
       if ((response.status === 429 || response.status === 503) && attempt < ATTEMPTS) {
         await pause(Number(response.headers.get("Retry-After")) || 1);
         continue;
@@ -36,7 +36,8 @@ export function showResult(card, reading, message) {
   const tiles = make("ul", "", "tiles");
   tiles.append(...reading.digits.map(digitEntry));
   const count = reading.digits.length === 1 ? "1 digit" : `${reading.digits.length} digits`;
-  const time = make("p", `${count}, ${reading.ms.toFixed(1)} ms on the device`, "time");
+  const turned = reading.turn ? `, turned by ${reading.turn}°` : "";
+  const time = make("p", `${count}${turned}, ${reading.ms.toFixed(1)} ms on the device`, "time");
   card.replaceChildren(make("h2", "Result"), lines, tiles, time);
 }
 

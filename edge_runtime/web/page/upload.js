@@ -10,15 +10,15 @@ const MAX_FILE = 2e6; // bytes; larger files are compressed again before they ar
 let bitmap = null;
 let blob = null;
 let reading = null;
-let turn = 0; // counts the images; results for older ones are discarded
+let version = 0; // counts the images; results for older ones are discarded
 
 async function take(file) {
   if (!file) return;
-  const mine = ++turn;
+  const mine = ++version;
   open("image");
   $("file").textContent = file.name || "Image from the clipboard";
   const [decoded, toSend] = await prepare(file);
-  if (mine !== turn) return;
+  if (mine !== version) return;
   [bitmap, blob, reading] = [decoded, toSend, null];
   repaint();
   await update();
@@ -50,10 +50,10 @@ function reduce(image) {
 // Reads the current image, again if need be.
 export async function update() {
   if (!blob) return;
-  const mine = turn;
+  const [mine, rotate] = [version, $("rotate").value];
   if (!reading) showResult($("image-result"), null, "Reading …");
-  const result = await readImage(blob);
-  if (mine !== turn) return;
+  const result = await readImage(blob, rotate);
+  if (mine !== version || rotate !== $("rotate").value) return;
   reading = result;
   repaint();
   showResult($("image-result"), reading);
@@ -84,6 +84,7 @@ for (const input of [$("choose"), $("photo")]) {
     input.value = ""; // so that the same file can be chosen again
   });
 }
+$("rotate").addEventListener("change", update);
 const holdsFile = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
 document.addEventListener("dragover", (event) => {
   if (!holdsFile(event)) return;

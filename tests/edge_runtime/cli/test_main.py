@@ -34,6 +34,7 @@ from edge_runtime import __version__, cli
             "'x' is not a whole number from 1 to 1024",
             id="text for a number",
         ),
+        pytest.param(["read", "a.png", "--rotate", "45"], "invalid choice: '45'", id="no quarter turn"),
         pytest.param(
             ["profile", "--seconds", "-1"], "'-1' is not a number of seconds above 0", id="negative time"
         ),

@@ -11,9 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_runtime import Box, Digit, DigitReader, Reading
+from tests import drawing
 from tests.processes import COMMAND, started
 
 
@@ -60,6 +63,24 @@ def test_json_has_one_line_per_digit(run, scans):
     assert code == 0
     assert [row["digit"] for row in rows] == [3, 1, 4]
     assert list(rows[0]) == ["source", "digit", "confidence", "x", "y", "width", "height", "status"]
+
+
+def test_turned_pages_are_read_and_annotated_where_they_lie(run, scans):
+    page = drawing.page("4753 2745")
+    cv2.imwrite("turned.png", np.ascontiguousarray(page.T[::-1]))
+    code, output, _ = run("read", "turned.png", "--annotate", "out")
+    assert code == 0
+    assert output.splitlines()[1].split()[1:4] == ["4753", "/", "2745"]
+    assert output.endswith("  (turned by 90)\n")
+    boxes = [digit.box for digit in DigitReader().read("turned.png").digits]
+    changed = (cv2.imread("turned.png") != cv2.imread("out/turned.png")).any(axis=2)
+    for box in boxes:  # every side of the box is drawn
+        for across, down in ((0.5, 0), (0.5, 1), (0, 0.5), (1, 0.5)):
+            x, y = round(box.x + across * (box.width - 1)), round(box.y + down * (box.height - 1))
+            assert changed[y - 2 : y + 3, x - 2 : x + 3].any()
+    for turn in ("0", "90", "180", "270"):
+        _, output, _ = run("read", "turned.png", "--rotate", turn)
+        assert ("4753 / 2745" in output, "(turned by 90)" in output) == (turn == "90", turn == "90")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])

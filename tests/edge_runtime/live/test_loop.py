@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import ModelError
+from edge_runtime import DigitReader, ModelError
 from edge_runtime.live import loop
 from edge_runtime.live.loop import FrameRate, Live
 from edge_runtime.live.sources.base import Frame, Frames
@@ -97,6 +97,15 @@ def test_every_frame_has_a_view(pages, run):
     last = views[-1]
     assert (last.model, last.source, last.capture_format) == ("int8", "script", "256x200 at 30 fps")
     assert (last.problem, last.paused) == ("", False)
+
+
+def test_frames_are_never_turned(run):
+    page = drawing.page("4753")[::-1, ::-1]
+    views, _ = run([cv2.cvtColor(np.ascontiguousarray(page), cv2.COLOR_GRAY2BGR)] * 2)
+    reading = DigitReader().read(page, rotate=0)
+    assert [digit.value for digit in views[-1].digits] == [
+        digit.value for digit in reading.digits if digit.value is not None
+    ]
 
 
 def test_view_contains_digits_numbers_and_tracks(pages, run):

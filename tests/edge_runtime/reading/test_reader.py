@@ -231,8 +231,9 @@ def test_every_reading_has_the_seconds_of_all_stages(reader, kind, image_file):
         assert (reading.seconds[stage] == 0) == (kind == "tile")
 
 
-def test_images_of_a_batch_share_the_time_of_classification(reader, image_file, tmp_path, monkeypatch):
+def test_images_of_a_batch_share_the_time_of_classification(image_file, tmp_path, monkeypatch):
     monkeypatch.setattr(reader_module, "_MAX_WAIT", 1e6)
+    reader = DigitReader(rotate=0)  # to find out how an image is turned, it is classified on its own
     images = [image_file("1.png", "1"), page("23"), tmp_path / "gone.png", drawn_tiles(5, seed=1)[0][4], None]
     ((first, second, missing, tile),) = reader.read_batches(images)
     for reading in (first, second, missing, tile):

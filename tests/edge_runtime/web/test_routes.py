@@ -52,6 +52,23 @@ def test_tiles_are_the_input_of_the_classifier(still, readers, page):
     np.testing.assert_array_equal(tiles, expected)
 
 
+def test_turned_images_are_read_and_their_boxes_refer_to_them_as_sent(still, readers):
+    image = np.ascontiguousarray(np.rot90(drawing.page("4753 2745")))
+    data = encode(".png", image)
+    result = request(still, "/read", "POST", data).json
+    assert (result["turn"], result["lines"]) == (90, ["4753", "2745"])
+    assert (result["height"], result["width"]) == image.shape
+    boxes = [Box(*(digit[side] for side in ("x", "y", "width", "height"))) for digit in result["digits"]]
+    assert boxes == [digit.box for digit in readers.reader.read(image).digits]
+    for rotate in ("0", "90", "180", "270"):
+        result = request(still, f"/read?rotate={rotate}", "POST", data).json
+        assert (result["turn"], result["lines"] == ["4753", "2745"]) == (int(rotate), rotate == "90")
+    for rotate in ("45", "", "upright", "-90"):
+        response = request(still, f"/read?rotate={rotate}", "POST", data)
+        assert response.status == 422
+        assert "parameter rotate: Input should be 'auto', '0', '90', '180' or '270'" in response.json["error"]
+
+
 def test_an_image_without_digits_is_not_an_error(still):
     response = request(still, "/read", "POST", encode(".png", np.full((200, 200), 220, np.uint8)))
     result = response.json
@@ -81,6 +98,7 @@ def test_rejected_digits_have_no_value():
         "height": 20,
         "ms": 5.0,
         "status": "ok",
+        "turn": 0,
     }
 
 
