@@ -42,7 +42,8 @@ def turn_upright(page: Page, pipeline: Pipeline) -> Page:
     if not page.crops or max(page.size) <= CELL:
         return page
     given = _Look.at(page, pipeline)
-    if given.is_upright:
+    lone = len(page.crops) == 1 and given.is_level
+    if lone or given.is_upright:
         return page
     best, turn = given, 0
     tried: dict[int, Page] = {}

@@ -274,6 +274,20 @@ def test_chosen_images_are_read(still, visit, image_file):
     assert fits(page)
 
 
+def test_turned_images_are_read_and_turned_by_hand(still, visit, tmp_path):
+    cv2.imwrite(str(tmp_path / "turned.png"), drawing.page("4753 2745")[::-1, ::-1])
+    page = visit(still.url)
+    page.click("#tab-image")
+    page.set_input_files("#choose", tmp_path / "turned.png")
+    read(page, "image-result", ["4753", "2745"])
+    assert "8 digits, turned by 180°, " in page.locator("#image-result .time").inner_text()
+    page.select_option("#rotate", "0")
+    wait(page, "!document.querySelector('#image-result').innerText.includes('turned')")
+    page.select_option("#rotate", "180")
+    read(page, "image-result", ["4753", "2745"])
+    assert fits(page)
+
+
 @pytest.mark.parametrize("visit", ["desktop"], indirect=True)
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_dropped_and_pasted_images_are_read(still, visit, way, image_file):
