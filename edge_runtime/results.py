@@ -74,8 +74,8 @@ class Reading:
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False, repr=False)
     width: int = 0
     height: int = 0
-    turn: int = 0
     array: NDArray[Any] | None = field(default=None, compare=False, repr=False)
+    turn: int = 0
 
     def __iter__(self) -> Iterator[Digit]:
         return iter(self.digits)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import BACKGROUND
-from edge_runtime.reading.pipeline import CELL, Page, Pipeline
 from edge_runtime.digits import Digit
+from edge_runtime.reading.pipeline import CELL, Page, Pipeline
 
 _SAMPLE = 16  # tiles of an image that are also classified upside down; more of them decide no better
 _PREVIEW = 1400  # px, longer side: a larger image is tried at other turns at this size

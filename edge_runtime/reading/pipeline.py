@@ -232,7 +232,7 @@ def to_reading(page: Page) -> Reading:
     status = page.status if digits or page.status != OK else NOTHING_FOUND
     if page.first_only:
         status += FIRST_ONLY
-    return Reading(page.source, digits, status, page.seconds, *page.size, page.turn)
+    return Reading(page.source, digits, status, page.seconds, *page.size, turn=page.turn)
 
 
 @contextmanager

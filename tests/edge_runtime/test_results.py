@@ -81,7 +81,8 @@ def test_readings_become_dictionaries_and_json():
     reading = Reading("a\udcff.png", PLACED, "ok", {"detect": 0.5}, 640, 480, np.zeros((480, 640)))
     record = reading.to_dict()
     assert record == {
-        **{"source": "a\\udcff.png", "status": "ok", "width": 640, "height": 480, "text": "40 1.2\n3 · ?"},
+        **{"source": "a\\udcff.png", "status": "ok", "width": 640, "height": 480, "turn": 0},
+        "text": "40 1.2\n3 · ?",
         "numbers": [number.to_dict() for number in reading.numbers],
         "digits": [digit.to_dict() for digit in PLACED],
         "seconds": {"detect": 0.5},

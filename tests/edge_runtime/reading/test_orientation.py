@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edge_runtime import Box, DigitReader
-from edge_runtime.reading import orientation, pipeline
 from edge_runtime.digits import TURNS
+from edge_runtime.reading import orientation, pipeline
 from tests import drawing
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_runtime import Box, DigitReader
-from edge_runtime.reading.turn import box_as_given, parse, turn_image
+from edge_runtime import ArgumentError, Box, DigitReader
 from edge_runtime.digits import TURNS
+from edge_runtime.reading.turn import box_as_given, parse, turn_image
 
 
 @pytest.mark.parametrize("turn", TURNS)
@@ -32,6 +32,6 @@ def test_turns_are_given_as_numbers_or_text(rotate, turn):
 
 @pytest.mark.parametrize("rotate", [45, -90, 360, "", "Auto", "upright", True, 90.0, None, [90]], ids=repr)
 def test_any_other_turn_is_refused(rotate):
-    with pytest.raises(ValueError, match=r'^rotate must be "auto", 0, 90, 180 or 270, not ') as error:
+    with pytest.raises(ArgumentError, match=r'^rotate must be "auto", 0, 90, 180 or 270, not ') as error:
         DigitReader(rotate=rotate)
     assert str(error.value).endswith(repr(rotate))
