@@ -2,7 +2,7 @@
 
 A line follows the direction of the writing, which may be tilted and, under perspective, change over the page.
 A number ends where the gap to the next digit is wide: compared with the height of the digits, and with the
-other gaps of the line, so that digits spread evenly over the boxes of a form stay together.
+other gaps, so that digits spread evenly over the boxes of a form stay together.
 """
 
 from __future__ import annotations
@@ -14,23 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.boxes import corners
+from edge_runtime.reading import spacing
 from edge_runtime.results import UNNAMED, Box, Digit
 
 # Lengths are shares of the height of the taller of two digits.
 _MAX_OFFSET = 0.5  # of the centre of a digit from the line through the one before it
-_FAR_OFFSET = 0.35  # the same across a wide gap
+_FAR_OFFSET = 0.35  # the same across a gap of twice the widest in a number
 _MAX_OVERLAP = 0.4  # of two digits of a number; slanted digits run into each other
 _MAX_HEIGHT_RATIO = 2.6  # of two neighbours in a number
 _NARROWEST = 0.45  # a 1 is as wide as this when gaps are measured
 
-_GAP = 0.9  # the widest gap in a number unless the other gaps of the line show another limit
 MARKED_GAP = 1.5  # the widest gap with a mark in it that belongs to the number
-_LEAST_GAP = 0.55  # a gap below this never ends a number, however narrow the others are
-_SPREAD = (1.4, 1.5)  # evenly spread digits: their usual gap at most, and the widest as a multiple of it
-# Gaps form two groups, those in and those between numbers, if the groups explain this share of their
-# variance, and if the mean of the wider ones exceeds that of the others by this factor.
-_EXPLAINED, _WIDER = 0.8, 2.0
-_FEW = 3  # gaps; a line with fewer shows no spacing of its own, and the page's counts
+_FEW = 3  # digits; fewer show no tilt
 
 _TILTS = np.deg2rad(np.arange(-40, 41, 2.5))
 _NEAR = 2.2  # centre distance of the pairs that show the tilt
@@ -52,18 +47,21 @@ class Layout:
         """
         lines = [[index for index in line if marks[index] is not None] for line in self.lines]
         lines = [line for line in lines if line]
-        gaps = [self._page.gaps(line) for line in lines]
-        common = _limit(np.concatenate([*gaps, []]), own=False)
+        rows = [self._page.row(line) for line in lines]
         return [
-            self._split(line, between, common if len(between) < _FEW else _limit(between, own=True), marks)
-            for line, between in zip(lines, gaps, strict=True)
+            self._split(line, row.gaps, widest, marks)
+            for line, row, widest in zip(lines, rows, spacing.widest_gaps(rows), strict=True)
         ]
 
     def _split(
-        self, line: list[int], gaps: NDArray[np.float64], limit: float, marks: Sequence[str | None]
+        self,
+        line: list[int],
+        gaps: NDArray[np.float64],
+        widest: NDArray[np.float64],
+        marks: Sequence[str | None],
     ) -> list[list[int]]:
         numbers = [line[:1]]
-        for last, index, gap in zip(line[:-1], line[1:], gaps.tolist(), strict=True):
+        for last, index, gap, limit in zip(line[:-1], line[1:], gaps.tolist(), widest.tolist(), strict=True):
             wide = gap > (max(limit, MARKED_GAP) if marks[index] else limit)
             apart = wide or gap < -_MAX_OVERLAP or self._page.differ_in_height(last, index)
             if apart or marks[index] == UNNAMED:
@@ -75,36 +73,6 @@ class Layout:
 def arrange(digits: Sequence[Digit]) -> list[list[list[int]]]:
     """Indices of the digits: lines from top to bottom, their numbers, and the digits of each in order."""
     return Layout([digit.box for digit in digits]).numbers([digit.before for digit in digits])
-
-
-def _limit(gaps: NDArray[np.float64], *, own: bool) -> float:
-    """The widest gap in a number, given the gaps of its line or, if not its `own`, those of the page."""
-    gaps = np.sort(np.maximum(gaps[gaps < 2 * _GAP], 0))
-    if (middle := _middle(gaps)) is not None:
-        return max(_LEAST_GAP, middle)
-    usual, multiple = _SPREAD
-    if own and len(gaps) and (median := float(gaps[len(gaps) // 2])) <= usual:
-        return max(_GAP, multiple * median)
-    return _GAP
-
-
-def _middle(gaps: NDArray[np.float64]) -> float | None:
-    """The middle between two groups of sorted gaps; None if they form a single group.
-
-    The groups are those with the greatest variance between them (Otsu, 1979, "A Threshold Selection Method
-    from Gray-Level Histograms").
-    """
-    if len(gaps) < 2 or gaps[-1] < _LEAST_GAP:
-        return None
-    counts, sums = np.arange(1, len(gaps)), np.cumsum(gaps)
-    narrow, wide = sums[:-1] / counts, (sums[-1] - sums[:-1]) / (len(gaps) - counts)
-    between = counts * (len(gaps) - counts) / len(gaps) * (wide - narrow) ** 2
-    best = int(between.argmax())
-    if between[best] < _EXPLAINED * len(gaps) * gaps.var():
-        return None
-    if wide[best] < max(_LEAST_GAP, _WIDER * narrow[best] + 0.1):
-        return None
-    return float(gaps[best] + gaps[best + 1]) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +118,13 @@ class _Page:
         level = self.y - slopes * (self.x - self.x.mean())
         return sorted(lines, key=lambda line: float(level[line].mean()))
 
-    def gaps(self, line: list[int]) -> NDArray[np.float64]:
-        """Widths of the gaps between the digits of a line, in heights of the taller neighbour."""
-        left, right = np.array(line[:-1], int), np.array(line[1:], int)
-        taller = np.maximum(self.height[left], self.height[right])
-        widths = [np.maximum(self.width[side], _NARROWEST * self.height[side]) for side in (left, right)]
-        distance = np.hypot(self.x[right] - self.x[left], self.y[right] - self.y[left])
-        return np.asarray((distance - (widths[0] + widths[1]) / 2) / taller)
+    def row(self, line: list[int]) -> spacing.Line:
+        """The edges of the digits of a line, and the gaps between them."""
+        width = np.maximum(self.width[line], _NARROWEST * self.height[line])
+        x, y, height = self.x[line], self.y[line], self.height[line]
+        between = np.hypot(np.diff(x), np.diff(y)) - (width[:-1] + width[1:]) / 2
+        gaps = between / np.maximum(height[:-1], height[1:])
+        return spacing.Line(x - width / 2, x + width / 2, np.asarray(gaps))
 
     def differ_in_height(self, one: int, other: int) -> bool:
         """Whether two digits differ too much in height to be neighbours in a number."""
@@ -173,8 +141,9 @@ class _Page:
         taller = np.maximum(self.height[:, None], self.height[None])
         offset = np.abs(self.y[None] - self.y[:, None] - middle * across) / taller
         gap = (across - (self.width[:, None] + self.width[None]) / 2) / taller
-        near = np.where(gap <= _GAP, _MAX_OFFSET, _FAR_OFFSET)
-        one, other = np.nonzero((across > 0) & (gap <= reach) & (offset <= near))
+        pairs = np.nonzero((across > 0) & (gap <= reach) & (offset <= _MAX_OFFSET))
+        near = np.interp(gap[pairs], (spacing.WIDEST, 2 * spacing.WIDEST), (_MAX_OFFSET, _FAR_OFFSET))
+        one, other = (side[offset[pairs] <= near] for side in pairs)
         cost = np.maximum(gap[one, other], 0) + 2 * offset[one, other]
         follower: dict[int, int] = {}
         followed: set[int] = set()

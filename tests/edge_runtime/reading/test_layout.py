@@ -66,6 +66,7 @@ def in_order(digits):
         ),
         pytest.param([(0, 0, 40, 100), (50, 60, 10, 20)], [[0, 1]], id="tall beside small"),
         pytest.param([(0, 0, 9, 20), (12, 18, 9, 20)], [[0], [1]], id="lower"),
+        pytest.param([(0, 18, 20, 50), (68, 0, 20, 50)], [[0, 1]], id="a little higher across a gap"),
         pytest.param([(5, 5, 0, 20), (5, 40, 9, 20)], [[0], [1]], id="without width"),
     ],
 )
