@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.photos.numbers import find_numbers
 from benchmarks.photos.scoring import Score
 from benchmarks.photos.stability import CHANGES, has_same_digits, is_same_text
 from edge_runtime.results import Reading
@@ -103,6 +104,27 @@ def _summary(scores: Sequence[Score]) -> dict[str, Any]:
         **_rates(scores),
         "f1_mean_of_sources": _mean(_f1(group) for group in by_source.values()),
         "perfect": _mean(one.perfect for one in scores),
+        "numbers": _whole_numbers(scores),
+        "numbers_of_several_digits": _whole_numbers(scores, least=2),
+    }
+
+
+def _whole_numbers(scores: Sequence[Score], least: int = 1) -> dict[str, Any]:
+    """How many numbers of at least so many digits were read whole.
+
+    "found" are those of the labelled numbers whose digits were all read. "whole" is the share of these that
+    the reading has as a number of exactly these digits.
+    """
+    labelled, whole = 0, []
+    for one in scores:
+        read = {label for number in one.numbers for label in number}
+        numbers = [number for number in find_numbers(one.image) if len(number) >= least]
+        labelled += len(numbers)
+        whole += [number in one.numbers for number in numbers if read.issuperset(number)]
+    return {
+        "labelled": labelled,
+        "found": len(whole),
+        "whole": _mean(whole) if whole else None,
     }
 
 

@@ -39,6 +39,7 @@ def _positive_lines(figures: dict[str, Any]) -> Iterator[str]:
     yield f"  mean F1 of the sources {figures['f1_mean_of_sources']:.3f}"
     yield f"  detection F1, ignoring the values, {figures['detection_f1']:.3f}"
     yield f"  images read perfectly {figures['perfect']:.1%}"
+    yield from _number_lines(figures)
     for name, part in figures.get("by_document", {}).items():
         yield (
             f"  {name}: {part['images']} images with {part['digits']} digits; F1 {part['f1']:.3f}, "
@@ -60,6 +61,18 @@ def _positive_lines(figures: dict[str, Any]) -> Iterator[str]:
     names = "; most often " + ", ".join(f"{name}: {count}" for name, count in common) if common else ""
     yield f"  misread digits {figures['misread']}{names}"
     yield from _stability_lines(figures.get("stability", {}))
+
+
+def _number_lines(figures: dict[str, Any]) -> Iterator[str]:
+    for name, part in (
+        ("numbers", figures["numbers"]),
+        ("numbers of several digits", figures["numbers_of_several_digits"]),
+    ):
+        if part["found"]:
+            yield (
+                f"  {name} read whole {part['whole']:.1%} of the {part['found']} whose digits were all read; "
+                f"{part['labelled']} are clear in the labels"
+            )
 
 
 def _negative_lines(figures: dict[str, Any]) -> Iterator[str]:

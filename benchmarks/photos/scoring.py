@@ -30,8 +30,9 @@ class Score:
 
     `digits` of the reading are those that count, and `is_correct` says of each whether it matches a label in
     place and value. `read_as` holds for each label the value that was read in its place, or None. `detected`
-    is the number of digits that match a label in place, whatever the value. `longer_side` of the image is in
-    pixels. `varied` are the readings of `stability.Variations`, if there are any.
+    is the number of digits that match a label in place, whatever the value. `numbers` are those of the
+    reading: for each digit that counts, the label that it matches in place and value, or None. `longer_side`
+    of the image is in pixels. `varied` are the readings of `stability.Variations`, if there are any.
     """
 
     image: LabelledImage
@@ -41,6 +42,7 @@ class Score:
     is_correct: tuple[bool, ...]
     read_as: tuple[int | None, ...]
     detected: int
+    numbers: tuple[tuple[int | None, ...], ...]
     varied: Mapping[str, Reading] = field(default_factory=dict)
 
     @property
@@ -105,6 +107,7 @@ def score(
     read_as: list[int | None] = [None] * len(image.digits)
     for index, label in (correct | misread).items():
         read_as[label] = digits[index].value
+    label_of = {id(digit): correct.get(index) for index, digit in enumerate(digits)}
     return Score(
         image=image,
         longer_side=longer_side,
@@ -113,6 +116,10 @@ def score(
         is_correct=tuple(index in correct for index in range(len(digits))),
         read_as=tuple(read_as),
         detected=len(_pair(overlaps, matches)),
+        numbers=tuple(
+            tuple(label_of[id(digit)] for digit in number.digits if id(digit) in label_of)
+            for number in reading.numbers
+        ),
         varied=varied or {},
     )
 

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.photos import figures, report, scoring, stability
 from benchmarks.photos.labels import LabelledImage
+from benchmarks.photos.numbers import find_numbers
 from edge_runtime.results import Box, Digit, Reading
 from tests import drawing
 
@@ -119,6 +120,74 @@ def test_digits_and_labels_are_paired_one_to_one():
     assert (score.correct, score.false, score.missed) == (2, 1, 1)
     assert score.read_as == (1, 1, 7)
     assert (score.detected, score.false_detections) == (3, 0)
+
+
+def row_of(*lefts, y=0, height=50):
+    """Boxes 30 px wide and 50 px high with these left edges, labelled 0, 1 and so on."""
+    return [(value, Box(x, y, 30, height)) for value, x in enumerate(lefts)]
+
+
+@pytest.mark.parametrize(
+    ("digits", "numbers"),
+    [
+        pytest.param([], [], id="no digit"),
+        pytest.param(row_of(0), [(0,)], id="one digit"),
+        pytest.param(row_of(80, 40, 0), [(2, 1, 0)], id="one number, from left to right"),
+        pytest.param(row_of(0, 40, 110, 150), [(0, 1), (2, 3)], id="two numbers"),
+        pytest.param(row_of(0, 40, 95, 135), [(0, 1, 2, 3)], id="one number, unevenly written"),
+        pytest.param(row_of(0, 35, 100, 150), [], id="two numbers, perhaps"),
+        pytest.param(row_of(0, 35, 120, 210, 245), [(0, 1), (3, 4)], id="a digit that may belong to others"),
+        pytest.param(row_of(0, 40, 240, 370), [(0, 1), (2,), (3,)], id="single digits far from others"),
+        pytest.param(row_of(0, 85, 170, 255), [], id="evenly spread"),
+        pytest.param(row_of(0, 70, 140, 210), [(0, 1, 2, 3)], id="evenly spread, but not widely"),
+        pytest.param([*row_of(0), *row_of(40, y=26)], [(0,), (1,)], id="two lines"),
+        pytest.param([*row_of(0), *row_of(40, y=24)], [(0, 1)], id="not quite level"),
+        pytest.param([*row_of(0), *row_of(40, height=19)], [(0,), (1,)], id="far smaller"),
+    ],
+)
+def test_labels_show_which_digits_form_a_number(digits, numbers):
+    assert sorted(find_numbers(labelled(*digits))) == sorted(numbers)
+
+
+@pytest.mark.parametrize(
+    ("ignore", "numbers"),
+    [
+        pytest.param(Box(80, 0, 30, 50), [], id="beside a number"),
+        pytest.param(Box(200, 0, 30, 50), [(0, 1)], id="far from it"),
+        pytest.param(Box(80, 60, 30, 50), [(0, 1)], id="below it"),
+    ],
+)
+def test_what_is_ignored_may_be_a_digit_of_the_number(ignore, numbers):
+    assert find_numbers(labelled(*row_of(0, 40), ignore=(ignore,))) == numbers
+
+
+@pytest.mark.parametrize(
+    ("found", "found_numbers", "whole"),
+    [
+        pytest.param([(0, 0), (1, 40), (2, 240)], [0, 0, 1], (2, 1.0), id="whole"),
+        pytest.param([(0, 0), (1, 40), (2, 240)], [0, 1, 2], (2, 0.5), id="split"),
+        pytest.param([(0, 0), (1, 40), (2, 240)], [0, 0, 0], (2, 0.0), id="joined"),
+        pytest.param([(1, 0), (1, 40), (2, 240)], [0, 0, 1], (1, 1.0), id="a misread digit"),
+        pytest.param([(0, 0), (1, 40), (8, 76), (2, 240)], [0, 0, 0, 1], (2, 0.5), id="a false digit"),
+        pytest.param([(0, 0), (1, 40), (None, 76), (2, 240)], [0, 0, 0, 1], (2, 1.0), id="a rejected one"),
+        pytest.param([], [], (0, None), id="nothing read"),
+    ],
+)
+def test_numbers_are_whole_if_one_that_was_read_has_their_digits(found, found_numbers, whole):
+    digits = tuple(
+        Digit(value, 0.9, Box(x, 0, 30, 50), number=number)
+        for (value, x), number in zip(found, found_numbers, strict=True)
+    )
+    image = labelled(*row_of(0, 40, 240))
+    score = scoring.score(image, Reading("", digits, seconds={"detect": 0.001}), longer_side=1000)
+    result = figures.sum_up([score])
+    assert result["numbers"] == {"labelled": 2, "found": whole[0], "whole": whole[1]}
+    several = result["numbers_of_several_digits"]
+    assert several["labelled"] == 1
+    page = report.format_page(result, [score])
+    for name, part in (("numbers", result["numbers"]), ("numbers of several digits", several)):
+        share = f"{name} read whole {(part['whole'] or 0):.1%} of the {part['found']} whose digits were all"
+        assert (share in page) == bool(part["found"])
 
 
 def no_labels(folder):
