@@ -200,7 +200,7 @@ def test_abandoned_requests_are_cancelled(still, page, monkeypatch):
     """And a job that takes for ever does not count once its client has left."""
     started, may_end, read = threading.Event(), threading.Event(), []
 
-    def slow(data, *, tiles):
+    def slow(data, **options):
         started.set()
         may_end.wait(60)
         read.append(data)
@@ -225,9 +225,9 @@ def test_abandoned_requests_are_cancelled(still, page, monkeypatch):
 def test_a_full_queue_asks_to_try_again(still, page, monkeypatch):
     may_end, read = threading.Event(), still.intake.read
 
-    def slow(data, *, tiles):
+    def slow(data, **options):
         may_end.wait(60)
-        return read(data, tiles=tiles)
+        return read(data, **options)
 
     monkeypatch.setattr(still.intake, "read", slow)
     monkeypatch.setattr(limits, "MAX_QUEUED", 1)
@@ -247,10 +247,10 @@ def test_the_queue_is_shared_between_clients(still, page, monkeypatch, connect_f
     """A client with several waiting images gives up the newest for another client's first."""
     may_end, read, order = threading.Event(), still.intake.read, []
 
-    def slow(data, *, tiles):
+    def slow(data, **options):
         may_end.wait(60)
         order.append(data)
-        return read(data, tiles=tiles)
+        return read(data, **options)
 
     monkeypatch.setattr(still.intake, "read", slow)
     greedy = []
