@@ -78,7 +78,10 @@ def _near(line: Line) -> _Gaps:
 def _limits_of_columns(line: Line, page: _Gaps) -> NDArray[np.float64]:
     """The limit for each gap of a line, as the gaps above and below it show, or those of the page."""
     limits = []
-    for left, right in zip(line.left[:-1], line.right[1:], strict=True):
+    for left, right, gap in zip(line.left[:-1], line.right[1:], line.gaps, strict=True):
+        if not _LEAST < gap <= _SPREAD[0] * _SPREAD[1]:  # no limit is lower or higher
+            limits.append(WIDEST)
+            continue
         column = page.gaps[(page.left < right) & (page.right > left)]
         if len(column) >= _FEW:
             limits.append(_limit_of_groups(column) or _limit_of_spread(column))
