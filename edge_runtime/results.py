@@ -267,7 +267,7 @@ class TileReadings:
     """What was read in a batch of N tiles, as arrays.
 
     `values` int64 `[N]`, 0..9, is the most likely digit of each tile, `confidences` float32 `[N]`, 0..1, its
-    calibrated probability, and `rejected` bool `[N]` whether that is below the model's threshold.
+    calibrated probability, and `rejected` bool `[N]` whether that is below the threshold.
     """
 
     values: NDArray[np.int64]

@@ -19,6 +19,7 @@ from edge_runtime.models import manifest
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.orientation import turn_upright
 from edge_runtime.reading.pipeline import Image, Page, Pipeline, source_name, to_reading
+from edge_runtime.reading.rejection import parse_confidence, reject_below
 from edge_runtime.reading.tile import zero_background
 from edge_runtime.reading.turn import AUTO, parse
 from edge_runtime.results import Reading, TileReadings
@@ -35,16 +36,23 @@ class DigitReader:
     `model` is the name of a released model ("int8" or "float") or the path of an exported .onnx file, which
     is used with the released INT8 detector; `threads`, 1 to 1024, is the number of cores to use. `rotate` is
     the number of degrees by which images are turned clockwise before they are read: 0, 90, 180 or 270, or
-    "auto", which turns only those that certainly read better then. Raises `ModelError` when a model cannot be
-    loaded, and `ArgumentError` for any other `threads` or `rotate`.
+    "auto", which turns only those that certainly read better then. Digits are rejected whose confidence is
+    below `min_confidence`, 0..1, or below the model's own threshold. Raises `ModelError` when a model cannot
+    be loaded, and `ArgumentError` for any other `threads`, `rotate` or `min_confidence`.
 
     Any number of threads may use a reader at the same time. A pickled reader holds its arguments only, so it
     can be sent to other processes, which load the models again.
     """
 
     def __init__(
-        self, model: str | Path = manifest.DEFAULT, *, threads: int = 1, rotate: int | str = AUTO
+        self,
+        model: str | Path = manifest.DEFAULT,
+        *,
+        threads: int = 1,
+        rotate: int | str = AUTO,
+        min_confidence: float = 0.0,
     ) -> None:
+        self.min_confidence = parse_confidence(min_confidence)
         self._turn = parse(rotate)
         self.classifier = Classifier(model, threads=threads)
         is_file = Path(model).suffix == ".onnx"
@@ -108,7 +116,8 @@ class DigitReader:
         if isinstance(tiles, np.ndarray) and tiles.dtype == np.uint8 and tiles.ndim == 3 and len(tiles):
             tiles = zero_background(tiles)
         values, confidences = self.classifier.classify(tiles)
-        return TileReadings(values, confidences, confidences < self.classifier.info.rejection_threshold)
+        threshold = max(self.classifier.info.rejection_threshold, self.min_confidence)
+        return TileReadings(values, confidences, confidences < threshold)
 
     def _prepare(self, image: Image, turn: int | None) -> Page:
         """Run the stages that gain nothing from a batch of images; a `turn` of None is automatic."""
@@ -131,7 +140,10 @@ class DigitReader:
             if page.may_be_tile:
                 self._pipeline.search(page)
         self._pipeline.classify(pages)
-        return [to_reading(page) for page in pages]
+        readings = [to_reading(page) for page in pages]
+        if not self.min_confidence:
+            return readings
+        return [reject_below(reading, self.min_confidence) for reading in readings]
 
     def _prepare_or_fail(self, image: Image | None) -> Page | None:
         if image is None:

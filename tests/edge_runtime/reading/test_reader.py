@@ -14,6 +14,8 @@ from edge_runtime import ArgumentError, DigitReader, ImageError, ModelError, Til
 from edge_runtime.reading import reader as reader_module
 from edge_runtime.reading.networks import Classifier
 from edge_runtime.reading.pipeline import STAGES
+from edge_runtime.reading.rejection import reject_below
+from tests import model_files
 from tests.drawing import drawn_tiles, page
 
 
@@ -243,3 +245,39 @@ def test_images_of_a_batch_share_the_time_of_classification(image_file, tmp_path
     assert first.seconds["detect"] > 0
     assert missing.failed
     assert missing.seconds["detect"] == 0
+
+
+def test_digits_below_the_minimum_confidence_are_rejected(reader):
+    image = page("408 1356")
+    reading = reader.read(image)
+    least = sorted(digit.confidence for digit in reading.digits)[3]
+    strict = DigitReader(reader.classifier.path.stem.rpartition("-")[2], min_confidence=least)
+    expected = reject_below(reading, least)
+    assert sum(digit.value is None for digit in expected.digits) == 3
+    assert strict.read(image) == expected
+    assert [each.digits for each in strict.read_many([image, image])] == [expected.digits] * 2
+
+
+def test_tiles_below_the_minimum_confidence_are_rejected(reader):
+    tiles = drawn_tiles(20, seed=3)[0]
+    read = reader.read_tiles(tiles)
+    least = float(np.median(read.confidences))
+    strict = DigitReader(reader.classifier.path.stem.rpartition("-")[2], min_confidence=least)
+    rejected = strict.read_tiles(tiles).rejected
+    assert rejected.tolist() == (read.confidences < least).tolist()
+    assert rejected.any() and not rejected.all()
+
+
+def test_the_higher_of_the_two_thresholds_counts(tmp_path):
+    tiles = drawn_tiles(1, seed=3)[0]
+    for own in (0.2, 0.0):  # all digits have the probability 1/11
+        path = model_files.classifier(tmp_path / f"{own}.onnx", rejection_threshold=str(own))
+        for least in (0.0, 0.09, 0.1):
+            rejected = DigitReader(path, min_confidence=least).read_tiles(tiles).rejected.tolist()
+            assert rejected == [max(own, least) > 1 / 11]
+
+
+@pytest.mark.parametrize("value", [-0.01, 1.01, float("nan"), float("inf"), "0.9", None])
+def test_a_minimum_confidence_must_be_a_probability(value):
+    with pytest.raises(ArgumentError, match=f"min_confidence must be a number from 0 to 1, not {value!r}"):
+        DigitReader(min_confidence=value)
