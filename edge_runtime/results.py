@@ -39,12 +39,12 @@ NOTHING_FOUND = "no digit found"
 INCOMPLETE = "incomplete: too much writing for one image; split it into parts"
 FIRST_ONLY = "; only the first page or frame was read"  # follows any of these
 
-# The columns of `to_pandas`, with their types: those of results files with one row per digit.
-_COLUMNS = {
+# The columns of results files with one row per digit, and of `to_pandas`, with their types in pandas.
+DIGIT_COLUMNS = {
     "source": "str",
     **dict.fromkeys(("line", "number", "index"), "int64"),
     **{"before": "str", "digit": "Int64", "confidence": "float64"},
-    **dict.fromkeys(("x", "y", "width", "height", "image_width", "image_height"), "int64"),
+    **dict.fromkeys(("x", "y", "width", "height", "image_width", "image_height", "turn"), "int64"),
     "status": "str",
 }
 
@@ -179,12 +179,12 @@ class Reading:
             (
                 *(source, digit.line, digit.number, index, digit.before, digit.value, digit.confidence),
                 *astuple(digit.box),
-                *(self.width, self.height, digit.status if digit.value is None else status),
+                *(self.width, self.height, self.turn, digit.status if digit.value is None else status),
             )
             for number in self.numbers
             for index, digit in enumerate(number)
         ]
-        return pandas.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+        return pandas.DataFrame(rows, columns=list(DIGIT_COLUMNS)).astype(DIGIT_COLUMNS)
 
     @property
     def image(self) -> NDArray[np.uint8]:

@@ -14,6 +14,17 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def probability(text: str) -> float:
+    """A probability, 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a probability from 0 to 1, such as 0.9")
+    return value
+
+
 def seconds(text: str) -> float:
     """A duration in seconds, above 0 and below 3600."""
     value = _number(text)

@@ -81,7 +81,12 @@ def _add_read(commands: Commands) -> None:
         help="image, folder, glob in quotes, or - to read paths, or one image, from standard input",
     )
     read.add_argument(
-        "--out", type=Path, metavar="FILE", help="write one row per digit to FILE (.csv, .jsonl or .parquet)"
+        "--out", type=Path, metavar="FILE", help="write the results to FILE (.csv, .jsonl or .parquet)"
+    )
+    read.add_argument(
+        "--rows",
+        choices=("digit", "number", "image"),
+        help="with --out or --json: what one row is for (default: digit)",
     )
     existing = read.add_mutually_exclusive_group()
     existing.add_argument(
@@ -101,7 +106,14 @@ def _add_read(commands: Commands) -> None:
         action="store_true",
         help="with --annotate: show the classifier's inputs, beside their boxes or below the image",
     )
-    _add_json(read, "print one line of JSON per digit instead of a table")
+    _add_json(read, "print one line of JSON per row instead of a table")
+    read.add_argument(
+        "--min-confidence",
+        type=arguments.probability,
+        default=0.0,
+        metavar="P",
+        help="reject digits whose confidence is below P, 0 to 1 (default: the model's threshold)",
+    )
     read.add_argument(
         "--rotate",
         choices=("auto", *map(str, TURNS)),
@@ -111,6 +123,9 @@ def _add_read(commands: Commands) -> None:
         "only those that certainly read better then",
     )
     read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
+    read.add_argument(
+        "--quiet", action="store_true", help="print neither the table nor progress nor a summary, only errors"
+    )
     # The former name. A command without a help text is not listed.
     commands.add_parser("classify", parents=[read], add_help=False, description=read.description)
 

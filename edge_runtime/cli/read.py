@@ -6,17 +6,19 @@ import argparse
 import contextlib
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.cli.terminal import one_line, print_message
+from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError, ImageError, OutputError
+from edge_runtime.results import INCOMPLETE
 
 if TYPE_CHECKING:
     from edge_runtime.outputs.annotated import AnnotatedImages
+    from edge_runtime.outputs.rows import Rows
     from edge_runtime.outputs.table_file import TableFile
     from edge_runtime.reading.reader import DigitReader
     from edge_runtime.results import Reading
@@ -28,20 +30,22 @@ def read(options: argparse.Namespace) -> int:
 
     from edge_runtime.reading.reader import DigitReader
 
-    if (options.resume or options.overwrite) and not options.out:
-        raise EdgeDigitsError("--resume and --overwrite need a results file; add --out FILE")
-    if options.tiles and options.annotate is None:
-        raise EdgeDigitsError("--tiles needs a folder for annotated images; add --annotate DIR")
-    _check_annotate(options)
+    _check_options(options)
     # The reader's threads read images in parallel; OpenCV's own threads would compete with them.
     cv2.setNumThreads(1)
-    reader = DigitReader(options.model, threads=options.threads, rotate=options.rotate)
+    reader = DigitReader(
+        options.model,
+        threads=options.threads,
+        rotate=options.rotate,
+        min_confidence=options.min_confidence,
+    )
     table = _open_table(options, reader) if options.out else None
     counts = _Counts()
     try:
         with contextlib.ExitStack() as stack:
-            # Runs last, after the table is closed, when it is known which file contains the rows.
-            stack.callback(lambda: _print_summary(counts, table))
+            if not options.quiet:
+                # Runs last, after the table is closed, when it is known which file contains the rows.
+                stack.callback(lambda: _print_summary(counts, options, table))
             if table:
                 stack.enter_context(table)
             batches = reader.read_batches(_pending(options, table, counts))
@@ -50,6 +54,17 @@ def read(options: argparse.Namespace) -> int:
         print_message(str(error))
         return 1
     return 1 if counts.unreadable or counts.not_annotated else 0
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Raise `EdgeDigitsError` for an option that would have no effect."""
+    if (options.resume or options.overwrite) and not options.out:
+        raise EdgeDigitsError("--resume and --overwrite need a results file; add --out FILE")
+    if options.rows and not (options.out or options.json):
+        raise EdgeDigitsError("--rows is for results files and JSON; add --out FILE or --json")
+    if options.tiles and options.annotate is None:
+        raise EdgeDigitsError("--tiles needs a folder for annotated images; add --annotate DIR")
+    _check_annotate(options)
 
 
 def _check_annotate(options: argparse.Namespace) -> None:
@@ -63,21 +78,35 @@ def _check_annotate(options: argparse.Namespace) -> None:
             )
 
 
-def _print_summary(counts: _Counts, table: TableFile | None) -> None:
+def _print_summary(counts: _Counts, options: argparse.Namespace, table: TableFile | None) -> None:
     from edge_runtime.images import paths
 
-    print_message(counts.summary(table.rows_path if table else None))
+    results = table.rows_path if table else None
+    copies = options.annotate if counts.annotated else None
+    places = [f"results in {results}"] * bool(results) + [f"annotated images in {copies}"] * bool(copies)
+    print_message("; ".join([*counts.summary(), *places]))
     if skipped := paths.describe_skipped(counts.not_images):
         print_message(skipped)
+
+
+def _rows(options: argparse.Namespace) -> Rows:
+    from edge_runtime.outputs import rows
+
+    return rows.BY_UNIT[options.rows or "digit"]
 
 
 def _open_table(options: argparse.Namespace, reader: DigitReader) -> TableFile:
     from edge_runtime.outputs import tables
     from edge_runtime.outputs.run_record import RunRecord
 
-    run = RunRecord.of(reader, options.model)
-    table = tables.open_table(options.out, run, overwrite=options.overwrite, resume=options.resume)
-    for warning in table.warnings:
+    table = tables.open_table(
+        options.out,
+        RunRecord.of(reader, options.model),
+        _rows(options),
+        overwrite=options.overwrite,
+        resume=options.resume,
+    )
+    for warning in table.warnings if not options.quiet else ():
         print_message(warning)
     return table
 
@@ -98,9 +127,11 @@ def _process(
         counts.add(batch)
         if show:
             show(batch)
-        if images:
-            readable = (reading for reading in batch if not reading.failed)
-            counts.not_annotated += sum(not _annotate(images, reading) for reading in readable)
+        for reading in batch:
+            if images and not reading.failed:
+                counts.add_annotated(_annotate(images, reading))
+            elif options.quiet and reading.failed:
+                print_message(f"{reading.source}: {reading.status.removeprefix('error: ')}")
 
 
 def _annotate(images: AnnotatedImages, reading: Reading) -> bool:
@@ -174,7 +205,8 @@ def _with_progress(
 ) -> Iterator[list[Reading]]:
     """Show a progress bar on a terminal, unless the results are printed on the same one."""
     prints = options.json or not options.out
-    if sys.stderr is None or not sys.stderr.isatty() or (prints and sys.stdout.isatty()):
+    hidden = options.quiet or (prints and sys.stdout.isatty())
+    if hidden or sys.stderr is None or not sys.stderr.isatty():
         yield from batches
         return
     from tqdm import tqdm
@@ -187,80 +219,69 @@ def _with_progress(
 
 
 class _Counts:
-    """Counts for the summary and the exit code."""
+    """Counts for the summary and the exit code, and the time that reading takes."""
 
     def __init__(self) -> None:
-        self.images = self.digits = self.rejected = self.empty = self.unreadable = 0
-        self.not_annotated = self.skipped = self.first_only = 0
+        self.images = self.digits = self.rejected = self.empty = self.incomplete = self.unreadable = 0
+        self.annotated = self.not_annotated = self.skipped = self.first_only = 0
         self.not_images: Counter[str] = Counter()  # by suffix
+        self._started = time.perf_counter()
 
     def add(self, batch: list[Reading]) -> None:
         for reading in batch:
             self.unreadable += reading.failed
             self.first_only += reading.first_only
             self.empty += not reading.failed and not reading.digits
+            self.incomplete += reading.status.startswith(INCOMPLETE)
             self.rejected += sum(digit.value is None for digit in reading.digits)
             self.digits += sum(digit.value is not None for digit in reading.digits)
         self.images += len(batch)
 
-    def summary(self, out: Path | None) -> str:
-        parts = [_plural(self.images, "image"), _plural(self.digits, "digit")]
+    def add_annotated(self, saved: bool) -> None:
+        self.annotated += saved
+        self.not_annotated += not saved
+
+    def summary(self) -> list[str]:
+        """What was read, and in which time."""
+        seconds = time.perf_counter() - self._started
+        read = [_plural(self.images, "image"), _plural(self.digits, "digit")]
         for count, label in (
             (self.rejected, "rejected"),
             (self.empty, "without digits"),
+            (self.incomplete, "incomplete"),
             (self.unreadable, "unreadable"),
             (self.first_only, "read only on the first of several pages or frames"),
             (self.not_annotated, "not annotated"),
             (self.skipped, "skipped as already read"),
         ):
             if count:
-                parts.append(f"{count} {label}")
-        return ", ".join(parts) + (f"; results in {out}" if out else "")
+                read.append(f"{count} {label}")
+        speed = f", {_short(self.images / seconds)} images per second" if self.images else ""
+        return [", ".join(read), f"{_short(seconds)} s{speed}"]
 
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def _short(number: float) -> str:
+    """A positive number with three significant digits, or all of them before the point."""
+    return f"{number:.3g}" if number < 100 else f"{number:.0f}"
+
+
 def _printer(options: argparse.Namespace) -> Callable[[list[Reading]], None] | None:
     """What prints results on standard output; None when they go to a file only."""
     if options.json:
-        return _print_json
-    return None if options.out else _TablePrinter()
+        rows = _rows(options)
 
+        def print_json(batch: list[Reading]) -> None:
+            sys.stdout.write(rows.to_json_lines(batch))
+            sys.stdout.flush()
 
-def _print_json(batch: list[Reading]) -> None:
-    from edge_runtime.outputs import rows
+        return print_json
+    if options.out or options.quiet:
+        return None
+    from edge_runtime.cli.table import TablePrinter
 
-    sys.stdout.write(rows.to_json_lines(batch))
-    sys.stdout.flush()
-
-
-class _TablePrinter:
-    """Prints one line per image. The first batch decides the widths of the columns."""
-
-    def __init__(self) -> None:
-        self._widths: tuple[int, int] | None = None
-
-    def __call__(self, batch: list[Reading]) -> None:
-        lines = [self._cells(reading) for reading in batch]
-        if self._widths is None:
-            name, digit = (max(len(line[column]) for line in lines) for column in (0, 1))
-            self._widths = min(max(name, 8), 60), min(max(digit, 8), 40)
-            lines.insert(0, ("image", "digits", "lowest confidence"))
-        first, second = self._widths
-        text = [f"{name:<{first}}  {digits:<{second}}  {rest}\n" for name, digits, rest in lines]
-        sys.stdout.write("".join(text))
-        sys.stdout.flush()
-
-    def _cells(self, reading: Reading) -> tuple[str, str, str]:
-        name = one_line(reading.source)
-        if not reading.digits:
-            return name, "-", one_line(reading.status)
-        lowest = min(digit.confidence for digit in reading.digits)
-        notes = ["? rejected"] if any(digit.value is None for digit in reading.digits) else []
-        if reading.turn:
-            notes.append(f"turned by {reading.turn}")
-        if reading.first_only:
-            notes.append("only the first page or frame")
-        return name, " / ".join(reading.lines), f"{lowest:.3f}" + "".join(f"  ({note})" for note in notes)
+    names = () if "-" in options.sources else (path for path in _expand(options) if path)
+    return TablePrinter(names).print

@@ -57,6 +57,26 @@ class LockedFile(io.FileIO):
                 "what was written to it is no longer under this name"
             )
 
+    def replace_from(self, start: int, content: bytes) -> None:
+        """Replace everything from byte `start`: completely, or not at all. Raises `OSError`.
+
+        Afterwards, the position is at the end of the file.
+        """
+        self.seek(start)
+        replaced = self.read()
+        try:
+            self._rewrite(start, content)
+        except BaseException:  # a full disk, or Ctrl-C half-way through
+            self._rewrite(start, replaced)
+            raise
+
+    def _rewrite(self, start: int, content: bytes) -> None:
+        self.truncate(start)
+        self.seek(start)
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self.write(rest) :]
+
     def sync(self) -> None:
         """Wait until the content is on the disk, where it survives a power failure. Raises `OSError`."""
         try:

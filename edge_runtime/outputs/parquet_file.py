@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import MissingDependencyError, OutputError
-from edge_runtime.outputs.json_lines_file import JsonLinesFile
 from edge_runtime.outputs.locked_file import open_locked
-from edge_runtime.outputs.rows import COLUMNS, kind_of
+from edge_runtime.outputs.rows import ALL, TEXT, Rows, kind_of
 from edge_runtime.outputs.run_record import RunRecord
+from edge_runtime.outputs.table_file import TableFile
+from edge_runtime.outputs.table_format import TableFormat
 from edge_runtime.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -22,24 +23,33 @@ _ROW_GROUP = 50_000  # rows in memory at a time
 _RECORD = b"edge-digits"  # key of the run record in the metadata of the file
 
 
-class ParquetFile(JsonLinesFile):
+class ParquetFile(TableFile):
     """Apache Parquet.
 
     A Parquet file is unreadable until it is complete. Rows are therefore collected as JSON lines beside it,
     in `NAME.partial.jsonl`, and converted at the end. After an interruption, that file is kept and
-    the run can be resumed. A finished file can be resumed, too: its rows become JSON lines again.
+    the run can be resumed. A finished file can be resumed, too: its rows become JSON lines again. `format` is
+    that of these lines.
     """
 
     journal_suffix = ".partial.jsonl"
 
-    def __init__(self, path: Path, run: RunRecord, *, overwrite: bool = False, resume: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        run: RunRecord,
+        format: TableFormat,
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+    ) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError as error:
             raise MissingDependencyError(
                 "Parquet needs pyarrow: pip install 'edge-digits[parquet]', or use a .csv or .jsonl file"
             ) from error
-        super().__init__(path, run, overwrite=overwrite, resume=resume)
+        super().__init__(path, run, format, overwrite=overwrite, resume=resume)
 
     def _reopen(self) -> None:
         import pyarrow
@@ -50,9 +60,14 @@ class ParquetFile(JsonLinesFile):
         with open_locked(self._real):
             try:
                 finished = pyarrow.parquet.ParquetFile(self._real)
-                if not finished.schema_arrow.equals(_schema()):
+                schema = finished.schema_arrow
+                rows = next((rows for rows in ALL if schema.equals(_schema(rows))), None)
+                if rows is None:
                     raise ValueError("it has other columns")
-                record = (finished.schema_arrow.metadata or {}).get(_RECORD)
+                recorded = (schema.metadata or {}).get(_RECORD)
+                record = RunRecord.parse(recorded) if recorded is not None else None
+                if finished.metadata.num_rows:
+                    self._check_continues(rows, record)
                 with whole_file(self._journal) as partial:
                     with partial.open("w", encoding="utf-8") as lines:
                         for batch in finished.iter_batches(_ROW_GROUP):
@@ -60,7 +75,7 @@ class ParquetFile(JsonLinesFile):
                     if record is None:
                         self._meta.unlink(missing_ok=True)
                     else:
-                        RunRecord.parse(record).save(self._meta)
+                        record.save(self._meta)
             except (ValueError, pyarrow.ArrowException) as error:
                 reason = str(error).splitlines()[0]
                 raise OutputError(
@@ -76,17 +91,21 @@ class ParquetFile(JsonLinesFile):
 
     def _convert(self) -> None:
         import pyarrow
+        import pyarrow.json
         import pyarrow.parquet
 
-        schema = _schema()
+        schema = _schema(self.format.rows)
+        as_in_schema = pyarrow.json.ParseOptions(explicit_schema=schema)
         if self._record:
             schema = schema.with_metadata({_RECORD: self._record.as_json()})
-        rows = map(json.loads, self._contents.current(self._rows()))
         try:
-            with whole_file(self._real) as partial:
+            with whole_file(self._real) as partial, self._reader() as journal:
+                rows = iter(self._contents.current(self.format.read(journal)))
                 with pyarrow.parquet.ParquetWriter(partial, schema) as writer:
-                    while group := list(islice(rows, _ROW_GROUP)):
-                        writer.write_batch(pyarrow.RecordBatch.from_pylist(group, schema))
+                    while lines := b"".join(islice(rows, _ROW_GROUP)):
+                        in_one_block = pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines))
+                        source = pyarrow.BufferReader(lines)
+                        writer.write_table(pyarrow.json.read_json(source, in_one_block, as_in_schema))
                 with partial.open("r+b") as file:
                     os.fsync(file.fileno())
         except (OSError, ValueError, pyarrow.ArrowException) as failure:
@@ -95,17 +114,21 @@ class ParquetFile(JsonLinesFile):
             ) from failure
 
 
-def _schema() -> pyarrow.Schema:
+def _schema(rows: Rows) -> pyarrow.Schema:
     import pyarrow
 
-    whole, fraction, text = pyarrow.int32(), pyarrow.float32(), pyarrow.string()
-    types = (text, pyarrow.int8(), fraction, whole, whole, whole, whole, text)
-    return pyarrow.schema(list(zip(COLUMNS, types, strict=True)))
+    def kind(column: str) -> pyarrow.DataType:
+        if column in TEXT:
+            return pyarrow.string()
+        if column.endswith("confidence"):
+            return pyarrow.float32()
+        return pyarrow.int8() if column == "digit" else pyarrow.int32()
+
+    return pyarrow.schema([(column, kind(column)) for column in rows.columns])
 
 
 def _as_line(row: dict[str, Any]) -> str:
     """A row as a JSON line. Raises `ValueError` if its status is that of no row."""
     kind_of(row["status"])
-    if row["confidence"] is not None:
-        row["confidence"] = round(row["confidence"], 4)  # from 32 bits
-    return json.dumps(row) + "\n"
+    # Numbers of 32 bits have more places as JSON.
+    return json.dumps({key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()}) + "\n"

@@ -22,7 +22,8 @@ class RunRecord:
 
     `version` is that of edge-digits; `model` is the name or path of the model as the user gave it;
     `precision` is "int8" or "float"; `classifier` and `detector` are the SHA-256 hashes of the two files;
-    `folder` is the working directory, to which relative paths in the rows refer.
+    `folder` is the working directory, to which relative paths in the rows refer; `rotate` and
+    `min_confidence` are those of the reader.
     """
 
     version: str
@@ -31,24 +32,29 @@ class RunRecord:
     classifier: str
     detector: str
     folder: str
+    rotate: str = "auto"
+    min_confidence: float = 0.0
 
     @classmethod
     def of(cls, reader: DigitReader, model: str) -> RunRecord:
         """The record of a run of `reader`, which was opened with `model`."""
         classifier, detector = (_sha256(network.path) for network in (reader.classifier, reader.detector))
         precision = reader.classifier.info.precision
-        return cls(__version__, model, precision, classifier, detector, str(Path.cwd()))
+        options = (str(reader.rotate), reader.min_confidence)
+        return cls(__version__, model, precision, classifier, detector, str(Path.cwd()), *options)
 
     @classmethod
     def parse(cls, text: str | bytes) -> RunRecord:
         """The record in a text that `as_json` made. Raises `ValueError` for any other text."""
         try:
-            values = json.loads(text)
+            # Earlier versions did not record these.
+            values = {"rotate": "auto", "min_confidence": 0.0} | json.loads(text)
             record = cls(**{field.name: values[field.name] for field in fields(cls)})
         except (KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"not a run record: {error!r}") from error
-        if not all(isinstance(value, str) for value in asdict(record).values()):
-            raise ValueError("not a run record: a value is not text")
+        kinds = {"min_confidence": (int, float)}
+        if not all(isinstance(value, kinds.get(name, str)) for name, value in asdict(record).items()):
+            raise ValueError("not a run record: a value is of the wrong type")
         return record
 
     @classmethod
@@ -73,16 +79,18 @@ class RunRecord:
         return json.dumps(asdict(self), indent=2)
 
     def matches(self, other: RunRecord) -> bool:
-        """Whether rows of both runs may be in one file: they are from the same version and models."""
-        return all(
-            getattr(self, name) == getattr(other, name) for name in ("version", "classifier", "detector")
-        )
+        """Whether rows of both runs may be in one file: all that decides about digits is the same."""
+        names = ("version", "classifier", "detector", "rotate", "min_confidence")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def __str__(self) -> str:
-        return (
+        text = (
             f"edge-digits {self.version} and model {self.model} "
             f"(classifier {self.classifier[:8]}, detector {self.detector[:8]})"
         )
+        rotate = f" and --rotate {self.rotate}" if self.rotate != "auto" else ""
+        least = f" and --min-confidence {self.min_confidence:g}" if self.min_confidence else ""
+        return text + rotate + least
 
 
 def _sha256(path: Path) -> str:

@@ -9,23 +9,21 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from edge_runtime.errors import OutputError
 from edge_runtime.images.lists import STANDARD_INPUT
 from edge_runtime.outputs.contents import Contents
 from edge_runtime.outputs.identity import absolute, identity
 from edge_runtime.outputs.locked_file import check_regular, open_locked
-from edge_runtime.outputs.rows import kind_of
+from edge_runtime.outputs.rows import FORMER, Rows, kind_of
 from edge_runtime.outputs.run_record import RunRecord
+from edge_runtime.outputs.table_format import TableFormat
 from edge_runtime.results import Reading
 from edge_runtime.whole_file import whole_file
-
-_LONGEST_LINE = 1 << 20  # bytes; no path is that long
 
 Table = TypeVar("Table", bound="TableFile")
 
@@ -41,15 +39,22 @@ class TableFile:
     the source of the last rows, of which a killed process may have written only some: write that image before
     all others, and it replaces these rows.
 
-    `warnings` are lines to show to the user.
+    `format` is the one of new files; a file that an earlier version began keeps its columns. `warnings` are
+    lines to show to the user.
     """
 
-    header = ""  # first line
-    opening = ""  # first characters of every file of this format
     journal_suffix = ""  # of the file beside it that collects the rows; "" if the file itself does
 
-    def __init__(self, path: Path, run: RunRecord, *, overwrite: bool = False, resume: bool = False) -> None:
-        self.path, self.run, self.warnings = path, run, list[str]()
+    def __init__(
+        self,
+        path: Path,
+        run: RunRecord,
+        format: TableFormat,
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+    ) -> None:
+        self.path, self.run, self.format, self.warnings = path, run, format, list[str]()
         self.last: str | None = None
         self._last_start = 0  # byte at which the rows of `last` begin
         self._end = 0  # byte at which the next rows begin
@@ -108,7 +113,7 @@ class TableFile:
                     start, rows = self._replace_last(rows)
                 self.last = None
             rows = [reading for reading in rows if not self._repeats(reading)]
-            self._replace_from(start, self.render(rows))
+            self._replace_from(start, self.format.render(rows))
             if self._resumed:  # a new file may have an image twice
                 for reading in rows:
                     self._contents.add(reading.source, reading.status)
@@ -119,21 +124,6 @@ class TableFile:
                 "free some space and continue with --resume"
             ) from error
 
-    def render(self, readings: list[Reading]) -> str:
-        """The rows of readings as text."""
-        raise NotImplementedError
-
-    def parse(self, lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-        """Yield source and status of every complete row. Raises `ValueError` for other rows."""
-        raise NotImplementedError
-
-    def check_rest(self, lines: list[bytes], rest: bytes) -> None:
-        """Raise `ValueError` unless a killed process may have left this at the end of the file.
-
-        `lines` are complete lines without a complete row, `rest` is a line without its end.
-        """
-        raise NotImplementedError
-
     def _reopen(self) -> None:
         """Make a finished file one that can be continued. Raises `OutputError` and `OSError`."""
 
@@ -141,9 +131,9 @@ class TableFile:
         """Finish the file, which is `complete` or interrupted. Raises `OutputError` and `OSError`."""
         if self._contents.superseded:
             with whole_file(self._real) as partial:
-                with partial.open("wb") as file:
-                    file.write(self.header.encode())
-                    file.writelines(self._contents.current(self._rows()))
+                with partial.open("wb") as file, self._reader() as old:
+                    file.write(self.format.header().encode())
+                    file.writelines(self._contents.current(self.format.read(old)))
                     file.flush()
                     os.fsync(file.fileno())
                 shutil.copymode(self._real, partial)
@@ -170,69 +160,68 @@ class TableFile:
                 with whole_file(self._meta) as partial:
                     partial.write_text(self.run.as_json(), encoding="utf-8")
                     self._file.truncate(0)
-                self._replace_from(0, self.header)
+                self._replace_from(0, self.format.header())
             stack.pop_all()
 
     def _scan(self) -> bool:
         """Take stock of the rows of the file and remove a last one that is incomplete; False without rows.
 
-        Raises `OutputError`, and leaves the file alone, if it is of another program or run.
+        Raises `OutputError`, and leaves the file alone, if it is of another program, kind or run.
         """
         record = RunRecord.load(self._meta)
         contents = Contents(record.folder if record else self.run.folder)
-        with os.fdopen(self._file.fileno(), "rb", closefd=False) as file:
-            start = file.read(len(self.opening))
-        not_resumable = f"{self.path} is not a results file of edge-digits; choose another name"
-        if not self.opening.encode().startswith(start):
-            raise OutputError(not_resumable)
-        count, end = 0, len(self.header.encode())
+        count = 0
         try:
-            for row, source, status in self._rows():
-                if kind_of(status) != "digit":  # it is the only row of its image
-                    self.last = None
-                    contents.add(source, status)
-                elif source != self.last:
-                    self.last, self._last_start = source, end
-                    contents.add(source, status)
-                end += len(row)
-                count += 1
+            with self._reader() as file:
+                found = self.format.of_file(file) or self.format
+                end = len(found.header())
+                for row, source, status in found.read(file):
+                    if kind_of(status) != "digit" or found.rows.unit == "image":  # the only row of its image
+                        self.last = None
+                        contents.add(source, status)
+                    elif source != self.last:
+                        self.last, self._last_start = source, end
+                        contents.add(source, status)
+                    end += len(row)
+                    count += 1
         except ValueError as error:
-            raise OutputError(f"{not_resumable} (row {count + 1}: {error})") from error
+            raise OutputError(
+                f"{self.path} is not a results file of edge-digits; choose another name "
+                f"(row {count + 1}: {error})"
+            ) from error
         if not count:
             return False
+        self._check_continues(found.rows, record)
         if record is None:
             self.warnings.append(
                 f"{self.path} does not record what its rows are from; now rows of {self.run} are added"
             )
-        elif not record.matches(self.run):
-            raise OutputError(
-                f"{self.path} was begun with {record}, this is {self.run}; continue it with the same, write "
-                "to another file, or replace it with --overwrite"
+        if found.rows is FORMER:
+            self.warnings.append(
+                f"{self.path} was begun by an earlier version and keeps its columns; a new file has more"
             )
-        self._record, self._contents = record, contents
+        self.format, self._record, self._contents = found, record, contents
         self._file.truncate(end)
         self._end = end
         return True
 
-    def _rows(self) -> Iterator[tuple[bytes, str, str]]:
-        """Yield every complete row: its bytes, its source and its status. Raises `ValueError`."""
-        taken: list[bytes] = []
-        rest = b""
+    def _check_continues(self, rows: Rows, record: RunRecord | None) -> None:
+        """Raise `OutputError` unless a file with such rows, of such a run, may be continued."""
+        others = "write to another file, or replace it with --overwrite"
+        if rows.unit != self.format.rows.unit:
+            raise OutputError(
+                f"{self.path} has one row per {rows.unit}, not one per {self.format.rows.unit}; continue it "
+                f"with --rows {rows.unit}, {others}"
+            )
+        if record is not None and not record.matches(self.run):
+            raise OutputError(
+                f"{self.path} was begun with {record}, this is {self.run}; continue it with the same, "
+                f"{others}"
+            )
 
-        def complete_lines() -> Iterator[str]:
-            nonlocal rest
-            while (rest := file.readline(_LONGEST_LINE)).endswith(b"\n"):
-                taken.append(rest)
-                yield rest.decode("utf-8")
-            if len(rest) == _LONGEST_LINE:
-                raise ValueError("too long")
-
-        with os.fdopen(self._file.fileno(), "rb", closefd=False) as file:
-            file.seek(len(self.header.encode()))
-            for source, status in self.parse(complete_lines()):
-                yield b"".join(taken), source, status
-                taken.clear()
-        self.check_rest(taken, rest)
+    def _reader(self) -> BinaryIO:
+        """The file for buffered reading; closing it leaves the file open."""
+        return os.fdopen(self._file.fileno(), "rb", closefd=False)
 
     def _repeats(self, reading: Reading) -> bool:
         """Whether an image has failed again for the same reason, so that it has its row already."""
@@ -266,22 +255,10 @@ class TableFile:
 
     def _replace_from(self, start: int, text: str) -> None:
         """Replace everything from byte `start`, usually the end of the file: completely, or not at all."""
-        self._file.seek(start)
-        replaced = self._file.read()
         try:
-            self._rewrite(start, text.encode("utf-8"))
-        except BaseException:  # a full disk, or Ctrl-C half-way through
-            self._rewrite(start, replaced)
-            raise
-
-    def _rewrite(self, start: int, content: bytes) -> None:
-        self._end = self._file.truncate(start)
-        self._file.seek(start)
-        data = memoryview(content)
-        while data:
-            written = self._file.write(data)
-            self._end += written
-            data = data[written:]
+            self._file.replace_from(start, text.encode("utf-8"))
+        finally:
+            self._end = self._file.tell()
 
     def __enter__(self: Table) -> Table:
         return self

@@ -60,6 +60,11 @@ class DigitReader:
         self._pipeline = Pipeline(self.classifier, self.detector)
         self._threads = threads
 
+    @property
+    def rotate(self) -> int | str:
+        """The degrees by which images are turned clockwise, or "auto"."""
+        return AUTO if self._turn is None else self._turn
+
     def read(self, image: Image, *, rotate: int | str | None = None) -> Reading:
         """Read one image: a path, or an array as `decode.to_grey` accepts it (colour is BGR).
 

@@ -106,7 +106,7 @@ def test_readings_become_tables(monkeypatch):
         "digit": [4, 0, 1, 2, 3],  # and a missing one
         "confidence": [digit.confidence for digit in PLACED],
         **{name: [side] * 6 for name, side in (("x", 1), ("y", 2), ("width", 3), ("height", 4))},
-        **{"image_width": [640] * 6, "image_height": [480] * 6},
+        **{"image_width": [640] * 6, "image_height": [480] * 6, "turn": [0] * 6},
         "status": ["ok"] * 5 + ["rejected: unsure"],
     }
     assert list(table.columns) == list(empty.columns) == list(expected)

@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 
 from edge_runtime import Box, Digit, DigitReader, Reading
+from edge_runtime.cli import main
+from edge_runtime.outputs.rows import DIGIT
+from edge_runtime.results import INCOMPLETE
 from tests import drawing
 from tests.processes import COMMAND, started
 
@@ -29,7 +32,7 @@ def test_the_table_has_one_line_per_image(run, scans):
         ["scans/a.png", "31 / 4"], ["scans/b.jpg", "27"], ["scans/more/c.png", "9"],
     ]  # fmt: skip
     assert all(0.5 < float(line[2]) <= 1 for line in cells[1:])
-    assert errors == "edge-digits: 3 images, 6 digits\n"
+    assert errors == "edge-digits: 3 images, 6 digits; TIME\n"
 
 
 def test_classify_is_an_alias(run, scans):
@@ -50,11 +53,11 @@ def test_rejected_digits_are_marked_and_counted(run, monkeypatch):
     code, output, errors = run("read", "any")
     assert code == 0
     assert output.splitlines() == [
-        "image     digits    lowest confidence",
-        "a\\n.png   3? / 7    0.410  (? rejected)",
-        "b.png     -         no digit found",
+        "image     digits                    lowest confidence",
+        "a\\n.png   3? / 7                    0.410  (? rejected)",
+        "b.png     -                         no digit found",
     ]
-    assert errors == "edge-digits: 2 images, 2 digits, 1 rejected, 1 without digits\n"
+    assert errors == "edge-digits: 2 images, 2 digits, 1 rejected, 1 without digits; TIME\n"
 
 
 def test_json_has_one_line_per_digit(run, scans):
@@ -62,7 +65,140 @@ def test_json_has_one_line_per_digit(run, scans):
     rows = [json.loads(line) for line in output.splitlines()]
     assert code == 0
     assert [row["digit"] for row in rows] == [3, 1, 4]
-    assert list(rows[0]) == ["source", "digit", "confidence", "x", "y", "width", "height", "status"]
+    assert list(rows[0]) == list(DIGIT.columns)
+
+
+def test_rows_may_be_those_of_numbers_or_images(run, scans):
+    for unit, key, values in (
+        ("digit", "digit", [3, 1, 4, 2, 7, 9]),
+        ("number", "text", ["31", "4", "27", "9"]),
+        ("image", "text", ["31\n4", "27", "9"]),
+    ):
+        code, output, _ = run("read", "scans", "--rows", unit, "--json", "--out", f"{unit}.jsonl")
+        assert code == 0
+        assert [json.loads(line)[key] for line in output.splitlines()] == values
+        assert Path(f"{unit}.jsonl").read_text() == output
+        sizes = {(row["image_width"], row["image_height"]) for row in map(json.loads, output.splitlines())}
+        assert sizes == {reading_size(scans / name) for name in ("a.png", "b.jpg", "more/c.png")}
+
+
+def reading_size(path):
+    height, width = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).shape
+    return width, height
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_file_is_resumed_with_its_own_kind_of_rows_only(run, scans, suffix):
+    name = f"r{suffix}"
+    assert run("read", "scans/a.png", "--out", name, "--rows", "image")[0] == 0
+    before = Path(name).read_bytes()
+    code, output, errors = run("read", "scans", "--out", name, "--resume")
+    assert (code, output) == (2, "")
+    assert errors == (
+        f"edge-digits: {name} has one row per image, not one per digit; continue it with --rows image, write "
+        "to another file, or replace it with --overwrite\n"
+    )
+    assert Path(name).read_bytes() == before
+    code, _, errors = run("read", "scans", "--out", name, "--resume", "--rows", "image")
+    assert code == 0
+    assert "1 skipped as already read" in errors
+
+
+def test_options_that_would_have_no_effect_are_refused(run, scans):
+    for arguments, advice in (
+        (["--rows", "image"], "add --out FILE or --json"),
+        (["--resume"], "add --out FILE"),
+        (["--tiles"], "add --annotate DIR"),
+    ):
+        code, output, errors = run("read", "scans", *arguments)
+        assert (code, output) == (2, "")
+        assert advice in errors
+
+
+def test_digits_below_the_minimum_confidence_are_rejected_in_every_output(run, scans):
+    _, output, _ = run("read", "scans/a.png", "--json")
+    found = [json.loads(line)["confidence"] for line in output.splitlines()]
+    arguments = ["read", "scans/a.png", "--min-confidence", max(found) - 1e-4]
+    _, output, errors = run(*arguments)
+    expected = [value if each == max(found) else "?" for value, each in zip("314", found, strict=True)]
+    assert output.splitlines()[1].split()[1:4] == ["".join(expected[:2]), "/", expected[2]]
+    assert "(? rejected)" in output
+    assert errors == "edge-digits: 1 image, 1 digit, 2 rejected; TIME\n"
+    _, output, _ = run(*arguments, "--json", "--out", "r.csv", "--annotate", "drawn")
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert [row["status"].partition(" ")[0] for row in rows] == [
+        "ok" if each == max(found) else "rejected:" for each in found
+    ]
+    with Path("r.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == [row["status"] for row in rows]
+
+
+def test_a_file_is_resumed_with_its_own_minimum_confidence_only(run, scans):
+    arguments = ["read", "scans", "--out", "r.csv"]
+    assert run(*arguments, "--min-confidence", "0.9")[0] == 0
+    for others in ([], ["--min-confidence", "0.8"]):
+        code, _, errors = run(*arguments, "--resume", *others)
+        assert code == 2
+        assert "and --min-confidence 0.9, this is edge-digits" in errors
+    assert run(*arguments, "--resume", "--min-confidence", ".90")[0] == 0
+
+
+@pytest.mark.parametrize("value", ["1.01", "-0.1", "nan", "inf", "90%", ""])
+def test_a_minimum_confidence_must_be_a_probability(run, scans, value):
+    code, output, errors = run("read", "scans", f"--min-confidence={value}")
+    assert (code, output) == (2, "")
+    assert "is not a probability from 0 to 1, such as 0.9" in errors
+
+
+def test_quiet_leaves_nothing_but_errors(run, scans, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    (scans / "notes.txt").write_text("x")
+    for options in ([], ["--out", "r.csv"], ["--out", "r.csv", "--resume"], ["--annotate", "drawn"]):
+        assert run("read", "scans", "--quiet", *options) == (0, "", "")
+    assert len(Path("r.csv").read_text().splitlines()) == 7
+    code, output, errors = run("read", "scans/b.jpg", "--quiet", "--json")
+    assert (code, errors, len(output.splitlines())) == (0, "", 2)
+    (scans / "broken.png").write_text("text")
+    code, output, errors = run("read", "scans", "--quiet")
+    assert (code, output) == (1, "")
+    assert errors.startswith("edge-digits: scans/broken.png: damaged, or not an image")
+    assert len(errors.splitlines()) == 1
+    code, output, errors = run("read", "scans", "--quiet", "--out", "r.csv")
+    assert (code, output) == (2, "")
+    assert "--resume" in errors
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.04, "0.04 s, 50 images per second"),
+        (31.62, "31.6 s, 0.0633 images per second"),
+        (4321.0, "4321 s, 0.000463 images per second"),
+    ],
+)
+def test_the_summary_says_how_long_reading_took_and_where_the_results_are(
+    capsys, tmp_path, monkeypatch, seconds, shown
+):
+    monkeypatch.chdir(tmp_path)
+    readings = [Reading("a.png", status="no digit found"), Reading("b.png", status="error: damaged")]
+    monkeypatch.setattr(DigitReader, "read_batches", lambda self, images: iter([readings]))
+    times = iter([100.0, 100.0 + seconds])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(times, 0.0))
+    assert main(["read", "a.png", "b.png", "--out", "r.csv"]) == 1
+    assert capsys.readouterr().err == (
+        f"edge-digits: 2 images, 0 digits, 1 without digits, 1 unreadable; {shown}; results in r.csv\n"
+    )
+
+
+def test_an_image_that_is_incomplete_is_told_apart(run, monkeypatch):
+    digits = (Digit(3, 0.98, Box(0, 0, 9, 9)),)
+    monkeypatch.setattr(
+        DigitReader, "read_batches", lambda self, images: iter([[Reading("a.png", digits, INCOMPLETE)]])
+    )
+    _, output, errors = run("read", "a.png")
+    assert f"0.980  ({INCOMPLETE})" in output
+    assert errors == "edge-digits: 1 image, 1 digit, 1 incomplete; TIME\n"
+    assert json.loads(run("read", "a.png", "--json")[1])["status"] == INCOMPLETE
 
 
 def test_turned_pages_are_read_and_annotated_where_they_lie(run, scans):
@@ -87,7 +223,7 @@ def test_turned_pages_are_read_and_annotated_where_they_lie(run, scans):
 def test_results_are_written_to_a_file(run, scans, suffix):
     code, output, errors = run("read", "scans", "--out", f"results{suffix}")
     assert (code, output) == (0, "")
-    assert errors == f"edge-digits: 3 images, 6 digits; results in results{suffix}\n"
+    assert errors == f"edge-digits: 3 images, 6 digits; TIME; results in results{suffix}\n"
     path = scans.parent / f"results{suffix}"
     before = path.read_bytes()
     if suffix == ".parquet":
@@ -109,7 +245,7 @@ def test_resume_skips_images_that_the_file_contains(run, scans):
     assert code == 0
     assert Path("part.csv").read_text() == Path("all.csv").read_text()
     # The last image of the file may be incomplete and is read again.
-    assert errors == "edge-digits: 2 images, 3 digits, 1 skipped as already read; results in part.csv\n"
+    assert errors == "edge-digits: 2 images, 3 digits, 1 skipped as already read; TIME; results in part.csv\n"
 
 
 def test_resume_retries_images_that_failed(run, scans):
@@ -117,7 +253,7 @@ def test_resume_retries_images_that_failed(run, scans):
     assert run("read", "scans", "--out", "r.csv")[0] == 1
     (scans / "late.png").write_bytes((scans / "a.png").read_bytes())
     assert run("read", "scans", "--out", "r.csv", "--resume")[0] == 0
-    assert "scans/late.png,3," in Path("r.csv").read_text()
+    assert "scans/late.png,0,0,0,,3," in Path("r.csv").read_text()
 
 
 def test_resume_with_other_sources_reads_only_those(run, scans):
@@ -125,7 +261,7 @@ def test_resume_with_other_sources_reads_only_those(run, scans):
     (scans / "a.png").unlink()
     code, _, errors = run("read", "scans/b.jpg", "--out", "r.csv", "--resume")
     assert code == 0
-    assert errors == "edge-digits: 1 image, 2 digits; results in r.csv\n"
+    assert errors == "edge-digits: 1 image, 2 digits; TIME; results in r.csv\n"
     rows = Path("r.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == ["scans/a.png"] * 3 + ["scans/b.jpg"] * 2
 
@@ -164,7 +300,7 @@ def test_an_output_error_leaves_parquet_to_be_resumed(run, scans):
 def test_subfolders_can_be_left_out(run, scans):
     _, output, errors = run("read", "scans", "--no-recursive")
     assert "more" not in output
-    assert errors == "edge-digits: 2 images, 5 digits\n"
+    assert errors == "edge-digits: 2 images, 5 digits; TIME\n"
 
 
 def test_annotated_images_are_saved_and_not_read_again(run, scans):
@@ -172,7 +308,7 @@ def test_annotated_images_are_saved_and_not_read_again(run, scans):
         code, output, errors = run("read", "scans", "--annotate", "scans/drawn", "--tiles")
         assert code == 0
         assert "drawn" not in output
-        assert errors == "edge-digits: 3 images, 6 digits\n"
+        assert errors == "edge-digits: 3 images, 6 digits; TIME; annotated images in scans/drawn\n"
     saved = sorted(path.name for path in (scans / "drawn" / "scans").rglob("*") if path.is_file())
     assert saved == ["a.png", "b.jpg", "c.png"]
 
@@ -181,7 +317,8 @@ def test_annotated_images_are_not_read_by_later_runs(run, scans):
     run("read", "scans", "--annotate", "scans/drawn")
     for arguments in (["scans"], ["scans", "--annotate", "others"], ["scans/**/*.*"]):
         code, output, errors = run("read", *arguments)
-        assert (code, errors) == (0, "edge-digits: 3 images, 6 digits\n")
+        assert code == 0
+        assert errors.startswith("edge-digits: 3 images, 6 digits; TIME")
         assert "drawn" not in output
     assert run("read", "scans/drawn")[2].startswith("edge-digits: 3 images, ")
 
@@ -227,7 +364,7 @@ def test_unreadable_images_are_reported_and_skipped(run, scans):
     assert code == 1
     assert "error: damaged, or not an image that OpenCV can decode" in output
     assert "27" in output
-    assert errors == "edge-digits: 4 images, 6 digits, 1 unreadable\n"
+    assert errors == ("edge-digits: 4 images, 6 digits, 1 unreadable; TIME; annotated images in drawn\n")
     assert not Path("drawn/scans/broken.png").exists()
 
 
@@ -236,14 +373,14 @@ def test_missing_images_are_reported(run, scans, source):
     code, output, errors = run("read", source)
     assert code == 1
     assert output.splitlines()[1].split(maxsplit=2) == [source, "-", "error: no such file or directory"]
-    assert errors == "edge-digits: 1 image, 0 digits, 1 unreadable\n"
+    assert errors == "edge-digits: 1 image, 0 digits, 1 unreadable; TIME\n"
 
 
 def test_an_image_without_digits_is_not_an_error(run, image_file):
     code, output, errors = run("read", image_file("blank.png", ""))
     assert code == 0
     assert "no digit found" in output
-    assert errors == "edge-digits: 1 image, 0 digits, 1 without digits\n"
+    assert errors == "edge-digits: 1 image, 0 digits, 1 without digits; TIME\n"
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -303,8 +440,11 @@ def test_a_listed_name_is_that_of_a_file_even_if_it_is_a_dash(run, image_file, t
         with Path("list").open() as file:
             monkeypatch.setattr(sys, "stdin", file)
             assert run("read", source, "--out", "r.csv", "--annotate", "drawn", option)[0] == 0
-        rows = [line.split(",")[:2] for line in Path("r.csv").read_text().splitlines()[1:]]
-        assert rows == [["./-", "2"], ["./-", "7"]]
+        with Path("r.csv").open(newline="", encoding="utf-8") as file:
+            assert [(row["source"], row["digit"]) for row in csv.DictReader(file)] == [
+                ("./-", "2"),
+                ("./-", "7"),
+            ]
     assert Path("drawn/-.png").exists()
 
 
@@ -315,7 +455,7 @@ def test_lists_of_windows_are_read(run, scans, monkeypatch, encoding):
     with Path("list").open() as file:
         monkeypatch.setattr(sys, "stdin", file)
         code, _, errors = run("read", "-", "--json")
-    assert (code, errors) == (0, "edge-digits: 2 images, 5 digits\n")
+    assert (code, errors) == (0, "edge-digits: 2 images, 5 digits; TIME\n")
 
 
 def test_an_image_is_read_from_standard_input(run, scans, monkeypatch):
@@ -334,7 +474,7 @@ def test_anything_else_on_standard_input_is_one_error(run, scans, monkeypatch):
         code, output, errors = run("read", "-")
     assert code == 1
     assert "standard input takes paths, one per line, or the bytes of an image" in output
-    assert errors == "edge-digits: 1 image, 0 digits, 1 unreadable\n"
+    assert errors == "edge-digits: 1 image, 0 digits, 1 unreadable; TIME\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs pipes that can be polled")
@@ -435,7 +575,7 @@ def test_closed_standard_streams_do_not_matter(scans, closed):
         output, errors = process.communicate()
     assert process.returncode == 0
     assert ("31 / 4" in output) == (closed != ">&-")
-    assert errors == ("" if closed == "2>&-" else "edge-digits: 1 image, 3 digits\n")
+    assert ("edge-digits: 1 image, 3 digits; " in errors) == (closed != "2>&-")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs file names that are bytes")

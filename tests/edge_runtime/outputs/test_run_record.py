@@ -35,24 +35,51 @@ def test_a_record_is_read_as_it_was_saved(tmp_path):
     assert RunRecord.load(path) == RUN == RunRecord.parse(RUN.as_json())
 
 
+def test_records_of_earlier_versions_have_no_options():
+    values = json.loads(RUN.as_json())
+    del values["min_confidence"], values["rotate"]
+    assert RunRecord.parse(json.dumps(values)) == RUN
+
+
+def test_options_are_named_where_they_are_not_the_usual_ones():
+    assert str(RUN).endswith(")")
+    other = replace(RUN, rotate="180", min_confidence=0.9)
+    assert str(other).endswith(") and --rotate 180 and --min-confidence 0.9")
+    record = RunRecord.of(DigitReader(rotate=180, min_confidence=0.9), "int8")
+    assert (record.rotate, record.min_confidence) == ("180", 0.9)
+    assert RunRecord.of(DigitReader(), "int8").rotate == "auto"
+
+
 @pytest.mark.parametrize(
     ("change", "same"),
     [
         ({"version": "0.2"}, False),
         ({"classifier": "x"}, False),
         ({"detector": "x"}, False),
+        ({"min_confidence": 0.9}, False),
+        ({"rotate": "90"}, False),
         ({"model": "/models/int8.onnx"}, True),
         ({"folder": "elsewhere"}, True),
     ],
     ids=str,
 )
-def test_records_match_if_version_and_models_are_the_same(change, same):
+def test_records_match_if_the_same_digits_would_be_read(change, same):
     assert RUN.matches(replace(RUN, **change)) == same
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "5", "{}", "[" * 100_000, json.dumps({**json.loads(RUN.as_json()), "folder": 1}), "\0"],
+    [
+        "",
+        "{",
+        "[]",
+        "5",
+        "{}",
+        "[" * 100_000,
+        json.dumps({**json.loads(RUN.as_json()), "folder": 1}),
+        "\0",
+        json.dumps({**json.loads(RUN.as_json()), "min_confidence": "0.9"}),
+    ],
     ids=lambda text: text[:9],
 )
 def test_damaged_records_are_reported_in_one_line(tmp_path, text):

@@ -14,7 +14,7 @@ import pytest
 from edge_runtime import Box, Digit, MissingDependencyError, OutputError, Reading
 from edge_runtime.outputs import tables
 from edge_runtime.outputs.locked_file import LockedFile
-from edge_runtime.outputs.rows import COLUMNS
+from edge_runtime.outputs.rows import DIGIT
 from edge_runtime.outputs.run_record import RunRecord
 
 READINGS = [
@@ -26,9 +26,9 @@ READINGS = [
     Reading("d\udcff.png", (), "error: not an image"),
 ]
 
-HEADER = ",".join(COLUMNS) + "\n"
-ROW = "a.png,,,,,,,no digit found\n"
-JSON_ROW = json.dumps(dict.fromkeys(COLUMNS) | {"source": "a.png", "status": "no digit found"}) + "\n"
+HEADER = ",".join(DIGIT.columns) + "\n"
+ROW = "a.png,,,,,,,,,,,,,,no digit found\n"
+JSON_ROW = json.dumps(dict.fromkeys(DIGIT.columns) | {"source": "a.png", "status": "no digit found"}) + "\n"
 
 FORMATS = [".csv", ".jsonl", ".parquet"]
 
@@ -71,7 +71,7 @@ def test_every_digit_has_a_row_and_so_has_an_image_without_digits(suffix, tmp_pa
     ]  # fmt: skip
     assert float(rows[0]["confidence"]) == pytest.approx(0.99)
     assert [int(rows[0][name]) for name in ("x", "y", "width", "height")] == [1, 2, 3, 4]
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == DIGIT.columns
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -172,15 +172,15 @@ def test_resume_starts_a_file_that_does_not_exist(tmp_path):
     [
         pytest.param(".csv", "a,b\n1,2\n", id="CSV with other columns"),
         pytest.param(".csv", "notes", id="text named .csv"),
-        pytest.param(".csv", ",".join(COLUMNS) + "\n1,2\n3,4\n", id="CSV with short rows"),
+        pytest.param(".csv", HEADER + "1,2\n3,4\n", id="CSV with short rows"),
         pytest.param(".jsonl", "[1]\n", id="JSON lists"),
         pytest.param(".jsonl", "notes", id="text named .jsonl"),
         pytest.param(".jsonl", '{"source": 1}\n{}\n', id="JSON without a status"),
-        pytest.param(".csv", HEADER + ROW + "a,b,c,d,e,f,g,h\n", id="CSV with text for numbers"),
-        pytest.param(".csv", HEADER + ROW + "a,1,1,1,1,1,1,fine\n", id="CSV with another status"),
+        pytest.param(".csv", HEADER + ROW + "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o\n", id="text for numbers"),
+        pytest.param(".csv", HEADER + ROW + "a,1,1,1,,1,1,1,1,1,1,1,1,1,fine\n", id="another status"),
         pytest.param(".csv", HEADER + ROW + HEADER + ROW, id="two CSV files in one"),
         pytest.param(".csv", HEADER + ROW + '"' + ROW + ROW, id="CSV with a quote that is never closed"),
-        pytest.param(".csv", HEADER + ROW + '"' + ROW + '"b;c",,,,,,,ok\n', id="CSV with an odd quote"),
+        pytest.param(".csv", HEADER + ROW + '"' + ROW + '"b;c",,,,,,,,,,,,,,ok\n', id="an odd quote"),
         pytest.param(".csv", HEADER + ROW + "\0" * 99, id="CSV that ends with zeros"),
         pytest.param(".csv", HEADER + ROW + "x" * 2**21, id="CSV with a long line"),
         pytest.param(".jsonl", JSON_ROW + '{"source": ' + "[" * 100_000 + "\n", id="deep nesting"),

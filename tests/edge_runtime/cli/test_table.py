@@ -1,0 +1,113 @@
+"""The table of `edge-digits read`: in columns that fit the run, on a terminal and through a pipe."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from edge_runtime import Box, Digit, DigitReader, Reading
+from edge_runtime.cli.table import TablePrinter
+from edge_runtime.results import INCOMPLETE
+
+
+def page(source, *lines, **options):
+    """A reading of lines of numbers, separated by spaces."""
+    digits, number = [], 0
+    for line, text in enumerate(lines):
+        for word in text.split():
+            digits += [
+                Digit(None if each == "?" else int(each), 0.98, Box(0, 0, 9, 9), line=line, number=number)
+                for each in word
+            ]
+            number += 1
+    return Reading(source, tuple(digits), **options)
+
+
+@pytest.fixture
+def printed(monkeypatch, capsys):
+    """A function that prints batches of readings and returns the lines; `terminal` is its width, if any."""
+
+    def call(*batches, names=None, terminal=None):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal is not None, raising=False)
+        monkeypatch.setenv("COLUMNS", str(terminal))
+        readings = [reading for batch in batches for reading in batch]
+        printer = TablePrinter([reading.source for reading in readings] if names is None else names)
+        for batch in batches:
+            printer.print(batch)
+        return capsys.readouterr().out.splitlines()
+
+    return call
+
+
+LONG = "scans/2024/" + "x" * 100 + ".png"
+READINGS = [
+    page("a.png", "31 4"),
+    page("scans/of/june/b.png", "0172 945 386", "27"),
+    page("c.png", *["1234567 12 123456789"] * 4),
+    page("d.png", "5?8", status=INCOMPLETE),
+    Reading("e.png", status="no digit found"),
+    Reading("f.png", status="error: " + "damaged, or not an image " * 4),
+]
+
+
+def test_columns_fit_the_longest_name_of_the_run(printed):
+    lines = printed(READINGS[:2], READINGS[4:5])
+    assert lines == [
+        "image                digits                    lowest confidence",
+        "a.png                31 4                      0.980",
+        "scans/of/june/b.png  0172 945 386 / 27         0.980",
+        "e.png                -                         no digit found",
+    ]
+
+
+def test_lines_do_not_depend_on_how_the_readings_come(printed):
+    names = [reading.source for reading in READINGS]
+    whole = printed(READINGS, names=names)
+    assert printed(*[[reading] for reading in READINGS], names=names) == whole
+    assert whole[:1] + printed(READINGS[3:], names=names)[1:] == whole[:1] + whole[4:]
+
+
+def test_every_image_has_one_line_that_can_be_split_through_a_pipe(printed):
+    readings = [*READINGS, page(LONG, "5")]
+    for names in (None, []):
+        lines = printed(readings, names=names)
+        cells = [[cell.strip() for cell in line.split("  ") if cell] for line in lines]
+        assert [each[0] for each in cells[1:]] == [reading.source for reading in readings]
+        assert [each[1] for each in cells[1:]] == [" / ".join(each.lines) or "-" for each in readings]
+        assert cells[4][2:] == ["0.980", "(? rejected)", f"({INCOMPLETE})"]
+
+
+@pytest.mark.parametrize("terminal", [30, 40, 60, 80, 100, 200])
+def test_a_terminal_has_whole_cells_in_columns_that_fit_it(printed, terminal):
+    readings = [*READINGS, page(LONG, "5")]
+    lines = printed(readings, terminal=terminal)
+    assert max(map(len, lines)) < max(terminal, 41)
+    starts = [lines[0].index(word) for word in ("image", "digits", "lowest")]
+    columns = [slice(*pair) for pair in zip(starts, [*starts[1:], None], strict=True)]
+    texts = ["".join(line[column].strip() for line in lines[1:]).replace(" ", "") for column in columns]
+    assert texts[0] == "".join(reading.source for reading in readings)
+    assert texts[1] == "".join("/".join(each.lines).replace(" ", "") or "-" for each in readings)
+    assert texts[2].count("damaged,ornotanimage") == 4
+    numbers = [word for line in lines[1:] for word in line[columns[1]].split()]
+    assert terminal < 60 or numbers.count("123456789") == 4  # no number is broken
+
+
+def test_the_whole_run_decides_the_columns(run, scans, monkeypatch):
+    """Although the first images are finished long before the last ones."""
+    (scans / "more" / "c.png").rename(scans / "more" / "a-long-name.png")
+    read_batches = DigitReader.read_batches
+
+    def one_by_one(self, images):
+        return ([reading] for batch in read_batches(self, images) for reading in batch)
+
+    monkeypatch.setattr(DigitReader, "read_batches", one_by_one)
+    _, output, _ = run("read", "scans")
+    column = len("scans/more/a-long-name.png  ")
+    assert [line[column] for line in output.splitlines()] == ["d", "3", "2", "9"]
+
+
+def test_numbers_are_separated_by_spaces(run, monkeypatch):
+    monkeypatch.setattr(DigitReader, "read_batches", lambda self, images: iter([[page("x", "12 3", "45")]]))
+    _, output, _ = run("read", "x")
+    assert output.splitlines()[1].split() == ["x", "12", "3", "/", "45", "0.980"]
