@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from edge_runtime.errors import ImageError, ModelError
 from edge_runtime.images import decode
+from edge_runtime.reading.rejection import reject_below
 from edge_runtime.reading.switch import SwitchableReader
 from edge_runtime.web import clients, limits, responses
 from edge_runtime.web.errors import RequestError, incomplete_body
@@ -173,15 +174,15 @@ class Intake:
             if job in self._jobs:
                 self._jobs.remove(job)
 
-    def read(self, data: bytes, *, tiles: bool, rotate: str) -> dict[str, Any]:
+    def read(self, data: bytes, *, tiles: bool, rotate: str, min_confidence: float) -> dict[str, Any]:
         """Decode and read an image file's bytes; returns a `ReadResult` as JSON. Raises `RequestError`.
 
-        `rotate` is that of `DigitReader`.
+        `rotate` and `min_confidence` are those of `DigitReader`.
         """
         started = time.perf_counter()
         try:
             grey = decode.decode(data, limits.IMAGE)
-            reading = self.readers.reader.read(grey, rotate=rotate)
+            reading = reject_below(self.readers.reader.read(grey, rotate=rotate), min_confidence)
         except ModelError as error:
             if str(error) != self._last_failure:  # once, not for every request
                 self._last_failure = str(error)

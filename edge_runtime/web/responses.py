@@ -8,14 +8,16 @@ from typing import Any
 
 import cv2
 
-from edge_runtime.results import Digit, Reading
+from edge_runtime.results import Digit, Number, Reading
 
 
 @dataclass
 class DigitResult:
     """A digit and its box, in pixels.
 
-    `value` is null when the model rejects the candidate; `status` then gives the reason. `tile` is the
+    `value` is null when the candidate is rejected; `status` then gives the reason. `number` is the index of
+    its number in `numbers`, and `index` that of the digit in its number. `before` is the mark directly before
+    the digit: one of . , - / : or, for any other, a middle dot; empty if there is none. `tile` is the
     classifier's input, a 28x28 PNG in base64, present only with `tiles=1`.
     """
 
@@ -26,13 +28,34 @@ class DigitResult:
     width: int
     height: int
     line: int
+    number: int
+    index: int
+    before: str
     status: str
     tile: str | None = None
 
 
 @dataclass
+class NumberResult:
+    """A number, with the box around its digits, in pixels.
+
+    `text` has "?" for a rejected digit. `confidence` is that of the least confident digit. `line` is the
+    index of its line in `lines`.
+    """
+
+    text: str
+    confidence: float
+    mean_confidence: float
+    x: int
+    y: int
+    width: int
+    height: int
+    line: int
+
+
+@dataclass
 class ReadResult:
-    """The digits of an image.
+    """The digits of an image, and the numbers that they form.
 
     `lines` are from top to bottom, with "?" for a rejected digit; `width` and `height` are the image's size;
     `ms` is the time that decoding and reading took. `turn` is 0, 90, 180 or 270: the degrees by which the
@@ -40,6 +63,7 @@ class ReadResult:
     """
 
     lines: list[str]
+    numbers: list[NumberResult]
     digits: list[DigitResult]
     width: int
     height: int
@@ -84,9 +108,15 @@ class ErrorMessage:
 
 def read_result(reading: Reading, size: tuple[int, int], seconds: float, *, tiles: bool) -> dict[str, Any]:
     """Return a reading as a `ReadResult`; `size` is the image's width and height in px."""
+    numbers = reading.numbers
     return {
         "lines": reading.lines,
-        "digits": [_digit_result(digit, tiles) for digit in reading.digits],
+        "numbers": [_number_result(number) for number in numbers],
+        "digits": [
+            _digit_result(digit, place, index, tiles)
+            for place, number in enumerate(numbers)
+            for index, digit in enumerate(number.digits)
+        ],
         "width": size[0],
         "height": size[1],
         "ms": round(seconds * 1000, 2),
@@ -95,18 +125,14 @@ def read_result(reading: Reading, size: tuple[int, int], seconds: float, *, tile
     }
 
 
-def _digit_result(digit: Digit, tile: bool) -> dict[str, Any]:
-    box = digit.box
-    result: dict[str, Any] = {
-        "value": digit.value,
-        "confidence": round(float(digit.confidence), 4),
-        "x": box.x,
-        "y": box.y,
-        "width": box.width,
-        "height": box.height,
-        "line": digit.line,
-        "status": digit.status,
-    }
+def _number_result(number: Number) -> dict[str, Any]:
+    confidences = {"confidence": number.confidence, "mean_confidence": number.mean_confidence}
+    return number.to_dict() | {name: round(float(value), 4) for name, value in confidences.items()}
+
+
+def _digit_result(digit: Digit, number: int, index: int, tile: bool) -> dict[str, Any]:
+    result = digit.to_dict() | {"confidence": round(float(digit.confidence), 4)}
+    result |= {"number": number, "index": index}
     if tile and digit.tile is not None:
         result["tile"] = base64.b64encode(cv2.imencode(".png", digit.tile)[1].tobytes()).decode()
     return result

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -23,6 +24,8 @@ from edge_runtime.web.responses import Health, ModelName, ReadResult
 from edge_runtime.web.state import DeviceState, health_json
 from edge_runtime.web.streams import Channel, Stream
 from edge_runtime.web.worker import Worker
+
+Probability = Annotated[float, Query(ge=0, le=1)]
 
 router = APIRouter()
 live_router = APIRouter()  # only with a camera or video
@@ -97,11 +100,14 @@ def _body(media_type: str, schema: dict[str, str]) -> dict[str, Any]:
     responses=openapi_errors(400, 401, 408, 413, 415, 422, 500, 503),
     openapi_extra=_body("image/*", {"type": "string", "format": "binary"}),
 )
-async def read(request: Request, tiles: bool = False, rotate: Rotate = "auto") -> Response:
+async def read(
+    request: Request, tiles: bool = False, rotate: Rotate = "auto", min_confidence: Probability = 0.0
+) -> Response:
     """Read the digits in an image. The body is the image file: JPEG, PNG, WebP or BMP.
 
     With `tiles=1` each digit includes the classifier's input, a 28x28 PNG in base64. `rotate` turns the image
-    clockwise by so many degrees before it is read; `auto` does so if it certainly reads better then.
+    clockwise by so many degrees before it is read; `auto` does so if it certainly reads better then. Digits
+    whose confidence is below `min_confidence` are rejected.
     """
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         raise RequestError(
@@ -112,7 +118,8 @@ async def read(request: Request, tiles: bool = False, rotate: Rotate = "auto") -
         )
     intake = _services(request).intake
     async with intake.body(request, limits.MAX_BODY_BYTES, "send a smaller image") as data:
-        return JSONResponse(await intake.run(request, lambda: intake.read(data, tiles=tiles, rotate=rotate)))
+        job = partial(intake.read, data, tiles=tiles, rotate=rotate, min_confidence=min_confidence)
+        return JSONResponse(await intake.run(request, job))
 
 
 @router.post(

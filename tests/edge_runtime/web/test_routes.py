@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.models import manifest
-from edge_runtime.results import Box, Digit, Reading
+from edge_runtime.results import UNNAMED, Box, Digit, Reading
 from edge_runtime.web import responses
 from tests import drawing, model_files
 from tests.edge_runtime.web.client import request
@@ -77,11 +77,75 @@ def test_an_image_without_digits_is_not_an_error(still):
     )  # fmt: skip
 
 
+def test_numbers_have_text_box_and_confidence(still, readers):
+    result = request(still, "/read", "POST", encode(".png", drawing.page("408 1356"))).json
+    expected = readers.reader.read(drawing.page("408 1356")).numbers
+    for number, same in zip(result["numbers"], expected, strict=True):
+        assert (number["text"], number["line"]) == (same.text, same.line)
+        box = (number["x"], number["y"], number["width"], number["height"])
+        assert box == (same.box.x, same.box.y, same.box.width, same.box.height)
+        assert number["confidence"] == pytest.approx(same.confidence, abs=1e-4)
+        assert number["mean_confidence"] == pytest.approx(same.mean_confidence, abs=1e-4)
+    places = [(digit["line"], digit["number"], digit["index"]) for digit in result["digits"]]
+    assert places == [*[(0, 0, index) for index in range(3)], *[(1, 1, index) for index in range(4)]]
+    assert {digit["before"] for digit in result["digits"]} == {""}
+
+
+def test_marks_before_digits_are_named():
+    box = Box(0, 0, 9, 9)
+    digits = (
+        Digit(1, 0.9, box),
+        Digit(5, 0.8, box, before="."),
+        Digit(7, 0.7, box, number=1, before=UNNAMED),
+    )
+    result = responses.read_result(Reading("", digits), (10, 20), 0.005, tiles=False)
+    assert [(digit["number"], digit["index"], digit["before"]) for digit in result["digits"]] == [
+        (0, 0, ""), (0, 1, "."), (1, 0, UNNAMED),
+    ]  # fmt: skip
+    assert [(each["text"], each["confidence"], each["mean_confidence"]) for each in result["numbers"]] == [
+        ("1.5", 0.8, 0.85), ("7", 0.7, 0.7),
+    ]  # fmt: skip
+
+
+def test_digits_below_the_minimum_confidence_are_rejected(still, page):
+    before = request(still, "/read", "POST", page).json
+    least = sorted(digit["confidence"] for digit in before["digits"])[3] - 1e-4
+    found = request(still, f"/read?min_confidence={least}", "POST", page).json
+    for digit, same in zip(found["digits"], before["digits"], strict=True):
+        if same["confidence"] > least:
+            assert digit == same
+        else:
+            assert (digit["value"], digit["confidence"]) == (None, same["confidence"])
+            assert digit["status"].startswith("rejected: confidence ")
+    assert "".join(found["lines"]).count("?") == 3
+    assert "".join(number["text"] for number in found["numbers"]).count("?") == 3
+    assert request(still, "/read?min_confidence=0", "POST", page).json["lines"] == before["lines"]
+
+
+@pytest.mark.parametrize("value", ["1.01", "-0.1", "nan", "high", ""])
+def test_a_minimum_confidence_must_be_a_probability(still, page, value):
+    response = request(still, f"/read?min_confidence={value}", "POST", page)
+    assert response.status == 422
+    assert response.error.startswith("invalid query parameter min_confidence: Input should be ")
+
+
 def test_rejected_digits_have_no_value():
     reading = Reading("", (Digit(None, 0.4, Box(1, 2, 3, 4), "rejected: unsure"),))
     result = responses.read_result(reading, (10, 20), 0.005, tiles=True)
     assert json.loads(json.dumps(result)) == {
         "lines": ["?"],
+        "numbers": [
+            {
+                "text": "?",
+                "confidence": 0.4,
+                "mean_confidence": 0.4,
+                "x": 1,
+                "y": 2,
+                "width": 3,
+                "height": 4,
+                "line": 0,
+            }
+        ],
         "digits": [
             {
                 "value": None,
@@ -91,6 +155,9 @@ def test_rejected_digits_have_no_value():
                 "width": 3,
                 "height": 4,
                 "line": 0,
+                "number": 0,
+                "index": 0,
+                "before": "",
                 "status": "rejected: unsure",
             }
         ],
@@ -194,6 +261,7 @@ def test_openapi_describes_the_json(live, page):
     for name, example in {
         "ReadResult": result,
         "DigitResult": result["digits"][0],
+        "NumberResult": result["numbers"][0],
         "Health": health,
         "SourceHealth": health["source"],
         "ErrorMessage": request(live, "/read", "POST", b"x").json,
