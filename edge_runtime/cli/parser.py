@@ -86,7 +86,8 @@ def _add_read(commands: Commands) -> None:
     read.add_argument(
         "--rows",
         choices=("digit", "number", "image"),
-        help="with --out or --json: what one row is for (default: digit)",
+        metavar="UNIT",
+        help="with --out or --json: one row per digit (default), number or image",
     )
     existing = read.add_mutually_exclusive_group()
     existing.add_argument(
@@ -112,7 +113,7 @@ def _add_read(commands: Commands) -> None:
         type=arguments.probability,
         default=0.0,
         metavar="P",
-        help="reject digits whose confidence is below P, 0 to 1 (default: the model's threshold)",
+        help="reject digits whose confidence is below P, 0 to 1, as well as those that the model rejects",
     )
     read.add_argument(
         "--rotate",
@@ -124,7 +125,7 @@ def _add_read(commands: Commands) -> None:
     )
     read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
     read.add_argument(
-        "--quiet", action="store_true", help="print neither the table nor progress nor a summary, only errors"
+        "--quiet", action="store_true", help="print errors only: no table, no progress, no summary"
     )
     # The former name. A command without a help text is not listed.
     commands.add_parser("classify", parents=[read], add_help=False, description=read.description)

@@ -90,6 +90,7 @@ def _print_summary(counts: _Counts, options: argparse.Namespace, table: TableFil
 
 
 def _rows(options: argparse.Namespace) -> Rows:
+    """The kind of rows for results files and JSON."""
     from edge_runtime.outputs import rows
 
     return rows.BY_UNIT[options.rows or "digit"]
