@@ -154,11 +154,11 @@ def test_every_response_has_the_security_headers(still, path):
 
 
 def test_internal_errors_are_logged_and_answered_without_details(still, monkeypatch, caplog):
-    monkeypatch.setattr(still.intake, "read", None)
+    monkeypatch.setattr(still.intake, "read", lambda data, **options: data.missing)
     response = request(still, "/read", "POST", b"x")
-    assert response.status == 500 and "internal error" in response.error and b"NoneType" not in response.body
+    assert response.status == 500 and "internal error" in response.error and b"missing" not in response.body
     assert response.headers["x-content-type-options"] == "nosniff"
-    wait_until(lambda: "NoneType" in caplog.text)
+    wait_until(lambda: "missing" in caplog.text)
     assert request(still, "/health").status == 200
 
 
