@@ -23,8 +23,9 @@ _PREVIEW = 1400  # px, longer side: a larger image is tried at other turns at th
 
 # Fitted on half of the development photographs, by project, on 500 simulated scenes and on 400 without
 # digits, each at all four turns.
-_CONFIDENT = 2.0  # mean log odds of digits that stand or hang; that of digits that lie is lower
-_UPRIGHT = 1.15  # factor by which tiles that stand look more like digits than after half a turn
+_CONFIDENT = 2.25  # mean log odds of digits that stand or hang; that of digits that lie is lower
+_UPRIGHT = 1.05  # factor by which tiles that stand look more like digits than after half a turn
+_LONE = 1.0  # objectness at which the only candidate of an image is a lone digit
 # What justifies a turn: the number of digits, the sum of their log odds, and their mean; and the factor by
 # which the sum must exceed that of the image as given. Letters that hang are read as digits, but with less.
 _LEAST_DIGITS, _LEAST_TOTAL, _LEAST_MEAN = 3, 5.0, 1.6
@@ -36,14 +37,13 @@ _MOST = 6.0  # log odds of a single digit, at most
 def turn_upright(page: Page, pipeline: Pipeline) -> Page:
     """A page whose tiles are cropped, or the same image as it is read at another turn.
 
-    An image is turned only if it certainly reads better then, and never if it may be a single digit. Raises
-    `ImageError` if it does not fit into memory.
+    An image is turned only if it certainly reads better then, and never if it is likely to show at most one
+    digit. Raises `ImageError` if it does not fit into memory.
     """
-    if not page.crops or max(page.size) <= CELL:
+    if _may_be_lone(page):
         return page
     given = _Look.at(page, pipeline)
-    lone = len(page.crops) == 1 and given.is_level
-    if lone or given.is_upright:
+    if given.is_upright or given.count == len(page.crops) == 1:
         return page
     best, turn = given, 0
     tried: dict[int, Page] = {}
@@ -60,6 +60,13 @@ def turn_upright(page: Page, pipeline: Pipeline) -> Page:
         return tried[turn]
     turned = pipeline.search_turned(page, turn)
     return turned if _Look.at(turned, pipeline).justifies_turn(given) else page
+
+
+def _may_be_lone(page: Page) -> bool:
+    """Whether there is at most one digit, as far as can be told without classifying anything."""
+    if page.candidates is None or not len(page.candidates) or max(page.size) <= CELL:
+        return True
+    return len(page.candidates) == 1 and float(page.candidates.objectness[0]) > _LONE
 
 
 @dataclass(frozen=True, slots=True)
