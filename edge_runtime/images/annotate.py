@@ -78,8 +78,9 @@ def draw_digits(
     """
     corners = boxes.corners(digit.box for digit in digits) * (*scale, *scale)
     # Outlines grow outwards: of what is in a box, they cover the outermost pixels only.
-    outer = corners + np.array((-1, -1, 1, 1)) * (line - 1)
-    outlines = _outlines(corners + np.array((-1, -1, 1, 1)) * (line - 1) / 2 - np.array((0, 0, 1, 1)))
+    growth = np.array((-1, -1, 1, 1)) * (line - 1)
+    outer = corners + growth
+    outlines = _outlines(corners + growth / 2 - np.array((0, 0, 1, 1)))
     read = np.array([digit.value is not None for digit in digits], bool)
     for chosen, colour in ((~read, REJECTED), (read, READ)):
         if chosen.any():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _EIGHT_BITS = np.dtype(np.uint8)
 _GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-_OUT_OF_MEMORY = -4  # OpenCV's error code
+OUT_OF_MEMORY = -4  # OpenCV's error code
 
 
 def decode(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
@@ -98,7 +98,7 @@ def _imdecode(data: bytes, header: Header, flags: int) -> NDArray[Any] | None:
         with quiet:
             image: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        if error.code == _OUT_OF_MEMORY:
+        if error.code == OUT_OF_MEMORY:
             raise ImageError("too large for this machine's memory; scale it down first") from error
         return None
     if image is not None and {*image.shape[:2]} != {header.height, header.width}:

@@ -145,12 +145,10 @@ def _make_number(number_id: int, group: Sequence[Track]) -> TrackedNumber:
 
 def _group(tracks: Sequence[Track]) -> list[list[Track]]:
     """The tracks of each number from left to right, in reading order; their digits know line and number."""
-    groups: list[list[Track]] = []
-    for line, numbers in enumerate(arrange([track.digit for track in tracks])):
-        for indices in numbers:
-            count = len(groups)
-            digits = [replace(tracks[index].digit, line=line, number=count) for index in indices]
-            groups.append(
-                [replace(tracks[index], digit=digit) for index, digit in zip(indices, digits, strict=True)]
-            )
-    return groups
+    return [
+        [
+            replace(track, digit=replace(track.digit, line=line, number=number))
+            for track in (tracks[index] for index in indices)
+        ]
+        for number, (line, indices) in enumerate(arrange([track.digit for track in tracks]))
+    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import MissingDependencyError, OutputError
@@ -13,7 +12,6 @@ from edge_runtime.outputs.locked_file import open_locked
 from edge_runtime.outputs.rows import ALL, TEXT, Rows, kind_of
 from edge_runtime.outputs.run_record import RunRecord
 from edge_runtime.outputs.table_file import TableFile
-from edge_runtime.outputs.table_format import TableFormat
 from edge_runtime.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -34,22 +32,13 @@ class ParquetFile(TableFile):
 
     journal_suffix = ".partial.jsonl"
 
-    def __init__(
-        self,
-        path: Path,
-        run: RunRecord,
-        format: TableFormat,
-        *,
-        overwrite: bool = False,
-        resume: bool = False,
-    ) -> None:
+    def _check_dependencies(self) -> None:
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError as error:
             raise MissingDependencyError(
                 "Parquet needs pyarrow: pip install 'edge-digits[parquet]', or use a .csv or .jsonl file"
             ) from error
-        super().__init__(path, run, format, overwrite=overwrite, resume=resume)
 
     def _reopen(self) -> None:
         import pyarrow

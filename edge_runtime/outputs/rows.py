@@ -116,7 +116,7 @@ def _image_rows(reading: Reading) -> Iterator[Row]:
         yield _blank_row(_IMAGE, reading)
         return
     digits = reading.digits
-    lowest = round(min(digit.confidence for digit in digits), 4) if digits else None
+    lowest = round(reading.confidence, 4) if digits else None
     rejected = sum(digit.value is None for digit in digits)
     counts = (len(reading.numbers), lowest, len(digits), rejected)
     status = escape_source(reading.status)

@@ -54,6 +54,7 @@ class TableFile:
         overwrite: bool = False,
         resume: bool = False,
     ) -> None:
+        self._check_dependencies()
         self.path, self.run, self.format, self.warnings = path, run, format, list[str]()
         self.last: str | None = None
         self._last_start = 0  # byte at which the rows of `last` begin
@@ -123,6 +124,9 @@ class TableFile:
                 f"cannot write {self.path}: {error.strerror or error}; earlier results are kept; "
                 "free some space and continue with --resume"
             ) from error
+
+    def _check_dependencies(self) -> None:
+        """Raise `MissingDependencyError` if a package that the format needs is missing."""
 
     def _reopen(self) -> None:
         """Make a finished file one that can be continued. Raises `OutputError` and `OSError`."""

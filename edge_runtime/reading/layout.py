@@ -40,17 +40,20 @@ class Layout:
         self._page = _Page.of(corners(boxes))
         self.lines = self._page.lines()
 
-    def numbers(self, marks: Sequence[str | None]) -> list[list[list[int]]]:
-        """The indices of the boxes by line and number, given the mark before each.
+    def numbers(self, marks: Sequence[str | None]) -> list[tuple[int, list[int]]]:
+        """The numbers in reading order, each as its line and the indices of its boxes.
 
-        An unnamed mark ends a number. Boxes whose mark is None are left out.
+        `marks` are those before the boxes. An unnamed mark ends a number. Boxes whose mark is None are left
+        out.
         """
         lines = [[index for index in line if marks[index] is not None] for line in self.lines]
         lines = [line for line in lines if line]
         rows = [self._page.row(line) for line in lines]
+        limits = spacing.widest_gaps(rows)
         return [
-            self._split(line, row.gaps, widest, marks)
-            for line, row, widest in zip(lines, rows, spacing.widest_gaps(rows), strict=True)
+            (place, number)
+            for place, (line, row, widest) in enumerate(zip(lines, rows, limits, strict=True))
+            for number in self._split(line, row.gaps, widest, marks)
         ]
 
     def _split(
@@ -70,8 +73,8 @@ class Layout:
         return numbers
 
 
-def arrange(digits: Sequence[Digit]) -> list[list[list[int]]]:
-    """Indices of the digits: lines from top to bottom, their numbers, and the digits of each in order."""
+def arrange(digits: Sequence[Digit]) -> list[tuple[int, list[int]]]:
+    """The numbers that digits form, as `Layout.numbers` returns them; the digits know the marks before."""
     return Layout([digit.box for digit in digits]).numbers([digit.before for digit in digits])
 
 

@@ -41,7 +41,6 @@ STAGES = ("preprocess", "detect", "crop", "classify")
 
 CELL = 64  # px; an image of at most this size may be one digit that fills it, such as a cell of a form
 _WHOLE_TILE = Box(0, 0, TILE, TILE)
-_OUT_OF_MEMORY = -4  # OpenCV's error code
 _NONE = np.empty((0, CLASSES), np.float32)
 
 
@@ -213,15 +212,13 @@ def _arranged(digits: Sequence[Digit], around: Sequence[Surroundings]) -> tuple[
     """The digits in reading order, with lines, numbers and marks, given the surroundings of each."""
     layout = Layout([digit.box for digit in digits])
     marks = find_marks(layout.lines, digits, around)
-    ordered: list[Digit] = []
-    count = 0
-    for line, numbers in enumerate(layout.numbers(marks)):
-        for number in numbers:
-            for index in number:
-                before = marks[index] or ""
-                ordered.append(replace(digits[index], line=line, number=count, before=before))
-            count += 1
-    return tuple(ordered)
+    return tuple(
+        [
+            replace(digits[index], line=line, number=number, before=marks[index] or "")
+            for number, (line, indices) in enumerate(layout.numbers(marks))
+            for index in indices
+        ]
+    )
 
 
 def to_reading(page: Page) -> Reading:
@@ -243,7 +240,7 @@ def _memory_errors() -> Iterator[None]:
     except MemoryError as error:
         raise ImageError("too large for this machine's memory") from error
     except cv2.error as error:
-        if error.code == _OUT_OF_MEMORY:
+        if error.code == decode.OUT_OF_MEMORY:
             raise ImageError("too large for this machine's memory") from error
         raise ImageError(f"OpenCV failed: {error.err}") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import groupby
 
 import pytest
 
@@ -45,11 +46,10 @@ def lines_of(digits):
 
 
 def in_order(digits):
-    lines = [(line, number) for line, numbers in enumerate(arrange(digits)) for number in numbers]
     return tuple(
-        replace(digits[index], line=line, number=count)
-        for count, (line, number) in enumerate(lines)
-        for index in number
+        replace(digits[index], line=line, number=number)
+        for number, (line, indices) in enumerate(arrange(digits))
+        for index in indices
     )
 
 
@@ -71,8 +71,9 @@ def in_order(digits):
     ],
 )
 def test_lines_are_in_reading_order(boxes, lines):
-    arranged = arrange([Digit(0, 0.9, Box(*box)) for box in boxes])
-    assert [[index for number in line for index in number] for line in arranged] == lines
+    numbers = arrange([Digit(0, 0.9, Box(*box)) for box in boxes])
+    by_line = groupby(numbers, key=lambda number: number[0])
+    assert [[index for _, indices in line for index in indices] for _, line in by_line] == lines
 
 
 @pytest.mark.parametrize(

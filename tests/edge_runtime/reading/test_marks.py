@@ -57,11 +57,10 @@ def line_of(image, digits):
     around = [Surroundings.of(image, crop) for crop in crops]
     layout = Layout([digit.box for digit in digits])
     marks = find_marks(layout.lines, digits, around)
-    ((*numbers,),) = layout.numbers(marks)
     found = tuple(
-        replace(digits[index], number=count, before=marks[index])
-        for count, number in enumerate(numbers)
-        for index in number
+        replace(digits[index], line=line, number=number, before=marks[index])
+        for number, (line, indices) in enumerate(layout.numbers(marks))
+        for index in indices
     )
     (line,) = Reading("", found).lines
     return line
