@@ -6,7 +6,7 @@ Labels hold digits, not numbers. Which digits form a number follows from line an
 - A run of digits is a number if no gap in it is wider than 0.9 heights, and the gaps on both sides are at
   least twice as wide as any in it, and 0.6 heights.
 - A single digit is a number if there is no other within two heights on either side.
-- A run that consists of such runs is none. Where one is part of another otherwise, neither is clear.
+- A run that is made up of shorter numbers is not one itself. Of other runs that share digits, none counts.
 
 A box of `ignore` may hold a digit: it stands on a line like one, and what contains it is no number.
 """
@@ -39,7 +39,7 @@ def find_numbers(image: LabelledImage) -> list[tuple[int, ...]]:
 
 
 def _clear(runs: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """The runs without those that consist of others, and without those that share digits after that."""
+    """The runs that are unambiguous: not made up of shorter ones, and without digits of any other run."""
     simple = [
         run
         for run in runs

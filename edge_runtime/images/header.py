@@ -14,7 +14,7 @@ _NEARLY_SQUARE = 1.1  # many tags are rounded
 
 
 class Header(NamedTuple):
-    """What a file claims to be, as it is stored: neither turned upright nor stretched.
+    """What a file claims to be. Sizes are those of the stored image, before it is turned or stretched.
 
     `format` is "JPEG", "PNG", "WebP" and so on for ordinary files, "arithmetic JPEG", "lossless JPEG" or
     "animated WebP" for unusual ones. `width` and `height` are in px, at least 1. `memory` is what decoding to
@@ -47,6 +47,6 @@ def check_size(width: int, height: int, most: int, kind: str = "") -> None:
 
 
 def aspect(x_density: float, y_density: float) -> float:
-    """The height of a pixel divided by its width, from dots per unit; 1 if nearly 1, or implausible."""
+    """The height of a pixel divided by its width, from dots per unit; 1 if near 1 or implausible."""
     ratio = x_density / y_density if x_density > 0 < y_density else 1.0
     return ratio if _NEARLY_SQUARE < max(ratio, 1 / ratio) <= _MAX_STRETCH else 1.0

@@ -3,7 +3,7 @@
 A few bytes can claim an image that takes gigabytes or hours to decode. `measure` finds out what a file
 claims, and `check` compares it with the limits and with the bytes that are there. Files and uploads are
 checked by the same code, with different `Limits`. Only formats with a parser here are decoded. JPEG 2000 and
-OpenEXR have none, because what they take cannot be told from their headers.
+OpenEXR have none, because their headers do not show how much memory and time they take.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Orientation: whether an image must be turned by 90, 180 or 270 degrees so that its digits stand upright.
 
-What decides is how well the image reads at each turn. If many digits are read with confidence, they stand or
-hang. Of those that hang, 0, 1 and 8 look the same, 6 and 9 change places, and 2 and 5 are similar, but the
-others look less like digits than after half a turn. Most images that are upright show it in this way, and are
-read only once.
+What decides is how well the image reads at each turn. If its digits are read with confidence, they are
+upright or upside down, but not sideways. Upside down, 0, 1 and 8 look the same, 6 and 9 change places, and 2
+and 5 are similar, but the others look less like digits than after half a turn. Most upright images are
+recognised as such in this way and read only once.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ _PREVIEW = 1400  # px, longer side: a larger image is tried at other turns at th
 
 # Fitted on half of the development photographs, by project, on 500 simulated scenes and on 400 without
 # digits, each at all four turns.
-_CONFIDENT = 2.25  # mean log odds of digits that stand or hang; that of digits that lie is lower
-_UPRIGHT = 1.05  # factor by which tiles that stand look more like digits than after half a turn
+_CONFIDENT = 2.25  # mean log odds of digits that are upright or upside down; sideways it is lower
+_UPRIGHT = 1.05  # factor by which upright tiles look more like digits than after half a turn
 _LONE = 1.0  # objectness at which the only candidate of an image is a lone digit
 # What justifies a turn: the number of digits, the sum of their log odds, and their mean; and the factor by
-# which the sum must exceed that of the image as given. Letters that hang are read as digits, but with less.
+# which the sum must exceed that of the image as given. Letters upside down are read as digits, too, but with
+# lower log odds.
 _LEAST_DIGITS, _LEAST_TOTAL, _LEAST_MEAN = 3, 5.0, 1.6
 _BETTER = 1.3
 _ONE = 0.25  # weight of a 1, which any line looks like
@@ -73,15 +74,15 @@ def _may_be_lone(page: Page) -> bool:
 class _Look:
     """How well an image reads at one turn.
 
-    `count` is the number of digits, `total` and `mean` are the sum and the mean of their log odds. `standing`
-    and `hanging` say how much a sample of the tiles looks like digits, as they are and after half a turn.
+    `count` is the number of digits, `total` and `mean` are the sum and the mean of their log odds. `as_is`
+    and `flipped` say how much a sample of the tiles looks like digits, as they are and after half a turn.
     """
 
     count: int
     total: float
     mean: float
-    standing: float
-    hanging: float
+    as_is: float
+    flipped: float
 
     @classmethod
     def at(cls, page: Page, pipeline: Pipeline) -> _Look:
@@ -90,19 +91,19 @@ class _Look:
         read = [digit for digit in page.digits or () if digit.value is not None]
         weights = [_ONE if digit.value == 1 else 1.0 for digit in read]
         total = sum(weight * _log_odds(digit) for weight, digit in zip(weights, read, strict=True))
-        hanging = pipeline.probabilities([tile[::-1, ::-1] for tile in page.tiles[:_SAMPLE]])
-        likeness = _likeness(page.probabilities[:_SAMPLE]), _likeness(hanging)
+        flipped = pipeline.probabilities([tile[::-1, ::-1] for tile in page.tiles[:_SAMPLE]])
+        likeness = _likeness(page.probabilities[:_SAMPLE]), _likeness(flipped)
         return cls(len(read), total, total / max(_ONE, sum(weights)), *likeness)
 
     @property
     def is_level(self) -> bool:
-        """Whether the digits certainly stand or hang, but do not lie."""
+        """Whether the digits are certainly upright or upside down, not sideways."""
         return self.mean >= _CONFIDENT
 
     @property
     def is_upright(self) -> bool:
-        """Whether the digits certainly stand."""
-        return self.is_level and self.standing >= _UPRIGHT * self.hanging
+        """Whether the digits are certainly upright."""
+        return self.is_level and self.as_is >= _UPRIGHT * self.flipped
 
     def justifies_turn(self, given: _Look) -> bool:
         """Whether the image certainly reads better than as it was given."""
