@@ -106,6 +106,23 @@ def with_tags(image: bytes, tags: dict[int, int | tuple[int, int]]) -> bytes:
     return data[:4] + at + data[8:] + values + directory + bytes(4)
 
 
+def tiff_pages(*pages: NDArray[np.uint8]) -> bytes:
+    """A TIFF with several pages."""
+    return cv2.imencodemulti(".tiff", list(pages))[1].tobytes()
+
+
+def animation(suffix: str, *frames: NDArray[np.uint8]) -> bytes:
+    """A GIF, WebP or PNG of grey frames, which are padded to one size. Needs OpenCV 4.12."""
+    height, width = np.max([frame.shape for frame in frames], axis=0)
+    animated = cv2.Animation()
+    animated.frames = [
+        cv2.cvtColor(np.pad(each, [(0, height - each.shape[0]), (0, width - each.shape[1])], "edge"), 8)
+        for each in frames
+    ]
+    animated.durations = [100] * len(frames)
+    return cv2.imencodeanimation(suffix, animated)[1].tobytes()
+
+
 def webp(kind: bytes, content: bytes) -> bytes:
     """The start of a WebP file whose first chunk begins with `content`."""
     return b"RIFF" + bytes(4) + b"WEBP" + kind + bytes(4) + content + bytes(20)

@@ -78,7 +78,8 @@ def _add_read(commands: Commands) -> None:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="image, folder, glob in quotes, or - to read paths, or one image, from standard input",
+        help="image, folder, glob in quotes, address, or - to read paths, or one image, from standard input; "
+        "of a file with several pages, all are read, or the one in a name such as scan.tif#2",
     )
     read.add_argument(
         "--out", type=Path, metavar="FILE", help="write the results to FILE (.csv, .jsonl or .parquet)"
@@ -88,6 +89,9 @@ def _add_read(commands: Commands) -> None:
         choices=("digit", "number", "image"),
         metavar="UNIT",
         help="with --out or --json: one row per digit (default), number or image",
+    )
+    read.add_argument(
+        "--frames", action="store_true", help="read every frame of animated GIF, WebP and PNG files"
     )
     existing = read.add_mutually_exclusive_group()
     existing.add_argument(
@@ -108,6 +112,17 @@ def _add_read(commands: Commands) -> None:
         help="with --annotate: show the classifier's inputs, beside their boxes or below the image",
     )
     _add_json(read, "print one line of JSON per row instead of a table")
+    _add_reading(read)
+    read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
+    read.add_argument(
+        "--quiet", action="store_true", help="print errors only: no table, no progress, no summary"
+    )
+    # The former name. A command without a help text is not listed.
+    commands.add_parser("classify", parents=[read], add_help=False, description=read.description)
+
+
+def _add_reading(read: argparse.ArgumentParser) -> None:
+    """Add the options that decide how an image is read."""
     read.add_argument(
         "--min-confidence",
         type=arguments.probability,
@@ -123,12 +138,6 @@ def _add_read(commands: Commands) -> None:
         help="turn images clockwise by 0, 90, 180 or 270 degrees before reading them; auto (default) turns "
         "only those that certainly read better then",
     )
-    read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
-    read.add_argument(
-        "--quiet", action="store_true", help="print errors only: no table, no progress, no summary"
-    )
-    # The former name. A command without a help text is not listed.
-    commands.add_parser("classify", parents=[read], add_help=False, description=read.description)
 
 
 def _add_camera(commands: Commands) -> None:

@@ -7,11 +7,10 @@ import contextlib
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING
 
+from edge_runtime.cli.sources import Sources
 from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError, ImageError, OutputError
 from edge_runtime.results import INCOMPLETE
@@ -40,16 +39,16 @@ def read(options: argparse.Namespace) -> int:
         min_confidence=options.min_confidence,
     )
     table = _open_table(options, reader) if options.out else None
-    counts = _Counts()
+    counts, sources = _Counts(), Sources(options, table)
     try:
         with contextlib.ExitStack() as stack:
             if not options.quiet:
                 # Runs last, after the table is closed, when it is known which file contains the rows.
-                stack.callback(lambda: _print_summary(counts, options, table))
+                stack.callback(lambda: _print_summary(counts, sources, options, table))
             if table:
                 stack.enter_context(table)
-            batches = reader.read_batches(_pending(options, table, counts))
-            _process(_with_progress(batches, options, table), options, table, counts)
+            batches = reader.read_batches(sources, frames=options.frames, choose=sources.choose)
+            _process(_with_progress(batches, options, sources), options, sources, table, counts)
     except OutputError as error:
         print_message(str(error))
         return 1
@@ -78,14 +77,16 @@ def _check_annotate(options: argparse.Namespace) -> None:
             )
 
 
-def _print_summary(counts: _Counts, options: argparse.Namespace, table: TableFile | None) -> None:
+def _print_summary(
+    counts: _Counts, sources: Sources, options: argparse.Namespace, table: TableFile | None
+) -> None:
     from edge_runtime.images import paths
 
     results = table.rows_path if table else None
     copies = options.annotate if counts.annotated else None
     places = [f"results in {results}"] * bool(results) + [f"annotated images in {copies}"] * bool(copies)
-    print_message("; ".join([*counts.summary(), *places]))
-    if skipped := paths.describe_skipped(counts.not_images):
+    print_message("; ".join([*counts.summary(sources.skipped), *places]))
+    if skipped := paths.describe_skipped(sources.not_images):
         print_message(skipped)
 
 
@@ -113,10 +114,14 @@ def _open_table(options: argparse.Namespace, reader: DigitReader) -> TableFile:
 
 
 def _process(
-    batches: Iterable[list[Reading]], options: argparse.Namespace, table: TableFile | None, counts: _Counts
+    batches: Iterable[list[Reading]],
+    options: argparse.Namespace,
+    sources: Sources,
+    table: TableFile | None,
+    counts: _Counts,
 ) -> None:
     """Save, print and annotate readings, batch by batch."""
-    show = _printer(options)
+    show = _printer(options, sources)
     images = None
     if options.annotate is not None:
         from edge_runtime.outputs.annotated import AnnotatedImages
@@ -145,64 +150,8 @@ def _annotate(images: AnnotatedImages, reading: Reading) -> bool:
     return True
 
 
-def _pending(
-    options: argparse.Namespace, table: TableFile | None, counts: _Counts | None = None
-) -> Iterator[str | None]:
-    """The images to read: all that the arguments name, except those that the resumed table contains.
-
-    Counts the latter in `counts`. None means that the next path on standard input has not been written yet.
-    """
-    not_images = counts.not_images if counts else None
-    if not table:
-        yield from _expand(options, not_images)
-        return
-    last = _path_of_last(options, table)
-    if last is not None:
-        yield last
-    for path in _expand(options, not_images):
-        if path is None or not table.contains(path):
-            yield path
-        elif counts and path != last:
-            counts.skipped += 1
-
-
-def _path_of_last(options: argparse.Namespace, table: TableFile) -> str | None:
-    """The path of the last image of a resumed table, if its rows may be incomplete.
-
-    None if the arguments do not name it; for paths on standard input, which are not known yet, if there is no
-    such file.
-    """
-    if table.last is None:
-        return None
-    if "-" in options.sources:
-        path = table.path_of_last()
-        return path if os.path.exists(path) else None
-    return next((path for path in _expand(options) if path and table.is_last(path)), None)
-
-
-def _expand(options: argparse.Namespace, skipped: Counter[str] | None = None) -> Iterator[str | None]:
-    """The images that the arguments name, with folders and globs expanded.
-
-    Counts in `skipped`, by suffix, the files of folders that are no images.
-    """
-    from edge_runtime.images import lists, paths
-
-    expand = partial(paths.expand, recursive=not options.no_recursive, skip=options.annotate, skipped=skipped)
-    for argument in options.sources:
-        if argument != lists.STANDARD_INPUT:
-            found = expand([argument])
-        elif sys.stdin is not None:
-            found = expand(lists.read_list(sys.stdin.fileno()), listed=True)
-        else:
-            continue
-        for path in found:
-            if path == lists.STANDARD_INPUT and not isinstance(path, paths.Received):
-                path = f"./{path}"  # a file of that name, listed or found by a glob
-            yield path
-
-
 def _with_progress(
-    batches: Iterator[list[Reading]], options: argparse.Namespace, table: TableFile | None
+    batches: Iterator[list[Reading]], options: argparse.Namespace, sources: Sources
 ) -> Iterator[list[Reading]]:
     """Show a progress bar on a terminal, unless the results are printed on the same one."""
     prints = options.json or not options.out
@@ -212,10 +161,12 @@ def _with_progress(
         return
     from tqdm import tqdm
 
-    total = None if "-" in options.sources else sum(1 for _ in _pending(options, table))
+    total = sources.count()
     with tqdm(total=total, unit=" images", delay=0.5, leave=False) as bar:
         for batch in batches:
             yield batch
+            if total is not None:
+                bar.total = total + sources.more_pages
             bar.update(len(batch))
 
 
@@ -224,8 +175,7 @@ class _Counts:
 
     def __init__(self) -> None:
         self.images = self.digits = self.rejected = self.empty = self.incomplete = self.unreadable = 0
-        self.annotated = self.not_annotated = self.skipped = self.first_only = 0
-        self.not_images: Counter[str] = Counter()  # by suffix
+        self.annotated = self.not_annotated = self.first_only = 0
         self._started = time.perf_counter()
 
     def add(self, batch: list[Reading]) -> None:
@@ -242,8 +192,8 @@ class _Counts:
         self.annotated += saved
         self.not_annotated += not saved
 
-    def summary(self) -> list[str]:
-        """What was read, and in which time."""
+    def summary(self, skipped: int) -> list[str]:
+        """What was read, and in which time; `skipped` images were read before."""
         seconds = time.perf_counter() - self._started
         read = [_plural(self.images, "image"), _plural(self.digits, "digit")]
         for count, label in (
@@ -253,7 +203,7 @@ class _Counts:
             (self.unreadable, "unreadable"),
             (self.first_only, "read only on the first of several pages or frames"),
             (self.not_annotated, "not annotated"),
-            (self.skipped, "skipped as already read"),
+            (skipped, "skipped as already read"),
         ):
             if count:
                 read.append(f"{count} {label}")
@@ -270,7 +220,7 @@ def _short(number: float) -> str:
     return f"{number:.3g}" if number < 100 else f"{number:.0f}"
 
 
-def _printer(options: argparse.Namespace) -> Callable[[list[Reading]], None] | None:
+def _printer(options: argparse.Namespace, sources: Sources) -> Callable[[list[Reading]], None] | None:
     """What prints results on standard output; None when they go to a file only."""
     if options.json:
         rows = _rows(options)
@@ -284,5 +234,4 @@ def _printer(options: argparse.Namespace) -> Callable[[list[Reading]], None] | N
         return None
     from edge_runtime.cli.table import TablePrinter
 
-    names = () if "-" in options.sources else (path for path in _expand(options) if path)
-    return TablePrinter(names).print
+    return TablePrinter(sources.names()).print

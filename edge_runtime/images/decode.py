@@ -23,20 +23,14 @@ OUT_OF_MEMORY = -4  # OpenCV's error code
 
 
 def decode(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
-    """Decode the first page of an image file, as `decode_first` does."""
-    return decode_first(data, limits)[0]
+    """Decode the first page or frame of an image file to grey `uint8 (H, W)`.
 
-
-def decode_first(data: bytes, limits: Limits = FILES) -> tuple[NDArray[np.uint8], bool]:
-    """Decode the first page or frame of an image file; also returns whether the file has more of them.
-
-    The image is grey `uint8 (H, W)`, upright and with square pixels: the orientation and resolution tags are
-    applied, 16 bits are reduced to 8, and transparent images are placed on white or black, whichever
-    contrasts with their ink. What the file claims is checked before anything is decoded. Raises `ImageError`
-    if the data is not an image, is damaged or exceeds the limits.
+    The image is upright and has square pixels: the orientation and resolution tags are applied, 16 bits are
+    reduced to 8, and transparent images are placed on white or black, whichever contrasts with their ink.
+    What the file claims is checked before anything is decoded. Raises `ImageError` if the data is not an
+    image, is damaged or exceeds the limits.
     """
-    header = check(data, limits)
-    return _upright(_decode_grey(data, header), header), header.more
+    return decode_checked(data, check(data, limits))
 
 
 def decode_colour(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
@@ -44,10 +38,16 @@ def decode_colour(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
 
     A transparent image becomes grey, as `decode` returns it, so that results are drawn on what was read.
     """
-    header = check(data, limits)
-    image = _decode_colours(data, header)
+    return decode_checked(data, check(data, limits), colour=True)
+
+
+def decode_checked(data: bytes, header: Header, *, colour: bool = False) -> NDArray[np.uint8]:
+    """Decode a file whose header has been checked, as `decode` or `decode_colour` does."""
+    image = _decode_colours(data, header) if colour else None
     if image is None:
-        image = cv2.cvtColor(_decode_grey(data, header), cv2.COLOR_GRAY2BGR)
+        image = _decode_grey(data, header)
+        if colour:
+            image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     return _upright(image, header)
 
 
@@ -144,8 +144,11 @@ def to_colour(image: NDArray[Any]) -> NDArray[np.uint8]:
 
     A transparent image becomes grey, as `to_grey` returns it.
     """
+    if image.ndim == 3 and image.shape[2] == 4 and image.dtype == _EIGHT_BITS and image[:, :, 3].min() == 255:
+        image = image[:, :, :3]
     if image.ndim == 3 and image.shape[2] == 3 and image.size:
-        return np.asarray(image if image.dtype == _EIGHT_BITS else _to_eight_bits(image), np.uint8)
+        colours = image if image.dtype == _EIGHT_BITS else _to_eight_bits(image)
+        return np.ascontiguousarray(colours, np.uint8)
     return np.asarray(cv2.cvtColor(to_grey(image), cv2.COLOR_GRAY2BGR), np.uint8)
 
 

@@ -36,6 +36,17 @@ def measure(data: bytes) -> Header:
     return Header("GIF", width, height, memory, len(data) * _RATIO, alpha, more=frames > 1)
 
 
+def count_frames(data: bytes) -> int:
+    """How many frames a GIF has that `measure` has parsed."""
+    position, frames = 13 + _table(data[10]), 0
+    while position < len(data) and data[position] in (0x21, 0x2C):
+        if data[position] == 0x2C:
+            frames += 1
+            position += 9 + _table(data[position + 9] if position + 9 < len(data) else 0)
+        position = _after_blocks(data, position + 2)
+    return frames
+
+
 def _table(flags: int) -> int:
     """Length of a colour table in bytes."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0

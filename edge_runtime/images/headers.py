@@ -14,30 +14,19 @@ from edge_runtime.errors import ImageError
 from edge_runtime.images.header import DAMAGED, OF_THIS_KIND, Header, check_size
 from edge_runtime.images.limits import MEMORY_PER_PIXEL, SPARE_MEMORY, Limits
 
-_REFUSED = {
-    b"\0\0\0\x0cjP  ": "JPEG 2000",
-    b"\xff\x4f\xff\x51": "JPEG 2000",
-    b"\x76\x2f\x31\x01": "OpenEXR",
-    b"%PDF": "PDF",
-}
-_HEIC = {b"heic", b"heix", b"hevc", b"mif1"}
 _UNUSUAL = {"arithmetic JPEG": "an arithmetic-coded JPEG", "lossless JPEG": "a lossless JPEG"}
 
 
 def check(data: bytes, limits: Limits) -> Header:
     """Return the header of an image file that may be decoded.
 
-    Raises `ImageError` if the file is empty, its format is not allowed, or it exceeds the limits.
+    Raises `ImageError` if the file is empty, of a kind that is not read here, or exceeds the limits.
     """
     header = measure(data)
-    if limits.formats is not None and (header is None or header.format not in limits.formats):
-        *others, last = limits.formats
-        raise ImageError(
-            f"damaged, or not a plain {', '.join(others)} or {last} image; "
-            "send the bytes of the file unchanged (curl --data-binary @FILE)"
-        )
     if header is None:
-        raise ImageError(_reason(data))
+        from edge_runtime.images import kinds
+
+        raise ImageError(kinds.describe(data))
     pixels = header.width * header.height
     check_size(header.width, header.height, limits.pixels)
     if header.format in _UNUSUAL:
@@ -57,18 +46,6 @@ def _most_pixels(header: Header, size: int) -> int:
     """How many pixels an image of this kind may have, if its memory and its file grow with them."""
     pixels = header.width * header.height
     return int(SPARE_MEMORY / ((header.memory + size) / pixels - MEMORY_PER_PIXEL))
-
-
-def _reason(data: bytes) -> str:
-    """Why a file has no header."""
-    if not data:
-        return "the file is empty"
-    for signature, name in _REFUSED.items():
-        if data.startswith(signature):
-            return f"{name} is not supported; save it as PNG or JPEG first"
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
-        return "HEIC is not supported; save it as PNG or JPEG first"
-    return DAMAGED
 
 
 def measure(data: bytes) -> Header | None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 MAX_BYTES = 1_000_000_000  # larger files are not read: no image within MAX_PIXELS needs as much
 MAX_PIXELS = 200_000_000  # the largest phone cameras; 600 MB in colour; a small board cannot hold more
 
+MAX_RENDERED_PIXELS = 40_000_000  # of a page of a PDF: A1 at 200 dpi
+MAX_HEIC_PIXELS = 50_000_000  # the largest phone photos; decoding takes 7 bytes per pixel
+
 # What an image may take while it is decoded, with its file: this much, and three bytes per pixel. Ordinary
 # images take two; those that take more are limited to fewer pixels.
 SPARE_MEMORY = 90_000_000
@@ -25,12 +28,11 @@ MAX_SCANNED_PIXELS = 3_000_000_000  # pixels times scans: 15 scans at MAX_PIXELS
 class Limits:
     """The largest image to decode.
 
-    `pixels` is width times height; `formats` are the allowed ones, as `headers.Header` names them; None
-    allows every format that can be bounded.
+    `pixels` is width times height; `seconds` is what decoding one page of a PDF or a HEIC photo may take.
     """
 
     pixels: int
-    formats: tuple[str, ...] | None = None
+    seconds: float = 60.0
 
 
 FILES = Limits(pixels=MAX_PIXELS)  # files that the user names

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import re
 import select
 import sys
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 from edge_runtime.errors import ImageError
 from edge_runtime.images.limits import MAX_BYTES
-from edge_runtime.images.paths import CHUNK, Received
+from edge_runtime.images.paths import CHUNK, Received, split_page
 
 # The name of an image that comes through standard input.
 STANDARD_INPUT = "-"
+
+
+def is_standard_input(source: str) -> bool:
+    """Whether a source is what comes through standard input, or a page of it."""
+    return source == STANDARD_INPUT or split_page(source)[0] == STANDARD_INPUT
+
+
+def check_again(source: str) -> None:
+    """Raise `ImageError` for a source that cannot be read again: standard input or a pipe."""
+    is_pipe = False
+    with contextlib.suppress(OSError, ValueError):
+        is_pipe = Path(source).is_fifo()
+    if is_pipe or is_standard_input(source):
+        raise ImageError("it came through a pipe, which cannot be read twice; save it to a file")
+
 
 _MARKS = (  # the longer marks first: that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -28,9 +45,9 @@ _MARKS = (  # the longer marks first: that of UTF-32 begins with that of UTF-16
 _ODD = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f\x7f]|\0\0")
 _HEAD = 512  # bytes in which these are counted
 _MOST_ODD = 0.01  # of those bytes, in a list
-# Images in which they may come late or not at all: JPEG, PNG, GIF, TIFF, WebP, Radiance, Netpbm.
+# Images in which they may come late or not at all: JPEG, PNG, GIF, TIFF, PDF, HEIC, WebP, Radiance, Netpbm.
 _IMAGE = re.compile(
-    rb"\xff\xd8\xff|\x89PNG|GIF8[79]a|II\*\0|MM\0\*|RIFF.{4}WEBP|#\?R"
+    rb"\xff\xd8\xff|\x89PNG|GIF8[79]a|II\*\0|MM\0\*|%PDF-|.{4}ftyp|RIFF.{4}WEBP|#\?R"
     rb"|P(?:[1-6Ff](?:\s+#.*)*\s+\d+\s+\d+\s|7\s+(?:#|WIDTH|HEIGHT))"
 )
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images import decode, paths
+from edge_runtime.images import decode, lists
+from edge_runtime.images.pages import Pages
 
 
 def load_original(source: str, array: NDArray[Any] | None, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -19,11 +20,10 @@ def load_original(source: str, array: NDArray[Any] | None, size: tuple[int, int]
     if array is not None:
         return decode.to_colour(np.asarray(array))
     if not source:
-        raise ImageError(
-            "this reading does not hold its image, as read_many keeps no arrays; use annotate(image, reading)"
-        )
+        raise ImageError("this reading does not hold its image; use annotate(image, reading)")
     try:
-        image = decode.decode_colour(paths.read_again(source))
+        lists.check_again(source)
+        image = Pages(source).first.decode(colour=True)
         if any(size) and image.shape[1::-1] != size:
             before, now = (f"{width}x{height}" for width, height in (size, image.shape[1::-1]))
             raise ImageError(f"it has changed since it was read, from {before} to {now} px; read it again")

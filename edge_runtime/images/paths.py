@@ -6,7 +6,6 @@ the reason, in its place among the other images.
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import re
@@ -18,16 +17,10 @@ from functools import cache
 from pathlib import Path
 
 from edge_runtime.errors import ImageError
+from edge_runtime.images import suffixes
 from edge_runtime.images.limits import MAX_BYTES
 
 CHUNK = 1 << 16  # bytes per read
-
-# The suffixes of formats that `headers` measures. Other files in folders are skipped.
-SUFFIXES = {
-    *(".apng", ".avif", ".bmp", ".dib", ".gif", ".hdr", ".jfif", ".jif", ".jpe", ".jpeg", ".jpg", ".pam"),
-    *(".pbm", ".pfm", ".pgm", ".pic", ".pjp", ".pjpeg", ".png", ".pnm", ".ppm", ".ras", ".sr", ".tif"),
-    *(".tiff", ".webp"),
-}
 
 # Written by --annotate into a new folder, so that a later run does not read the copies as images.
 ANNOTATED_MARK = ".edge-digits-annotated"
@@ -38,7 +31,6 @@ _LEAVINGS = {
     *("desktop.ini", "ehthumbs.db", "lost+found", "system volume information", "thumbs.db"),
 }
 
-READ_ONCE = "it came through a pipe, which cannot be read twice; save it to a file"
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _WRITER_TIMEOUT = 10.0  # s until a program writes to a pipe
@@ -78,7 +70,7 @@ def expand(
     for argument in arguments:
         if argument is None or (listed and not argument.strip("./\\")):
             yield argument
-        elif not listed and glob.has_magic(argument) and not os.path.lexists(argument):
+        elif not listed and is_glob(argument):
             yield from _or_itself(_matches(argument, recursive, skip, skipped), argument)
         elif os.path.isdir(argument):
             yield from _or_itself(_walk(argument, recursive, skip, skipped), argument)
@@ -86,15 +78,24 @@ def expand(
             yield argument
 
 
+def is_glob(argument: str) -> bool:
+    """Whether an argument is a glob, and not the name of a file with such characters."""
+    return glob.has_magic(argument) and not os.path.lexists(argument)
+
+
 def describe_skipped(skipped: Counter[str]) -> str:
-    """Describe what `expand` has skipped, such as "3 files skipped (heic 2, pdf 1)"; "" if nothing."""
+    """Describe what `expand` has skipped, such as "3 files skipped (py 2, txt 1)"; "" if nothing.
+
+    Files that an extra reads are followed by how to install it.
+    """
     count = sum(skipped.values())
     if not count:
         return ""
     kinds = sorted(skipped.items(), key=lambda kind: (-kind[1], kind[0]))
     others = sum(number for _, number in kinds[_MOST_KINDS:])
     listed = [*kinds[:_MOST_KINDS], *([("others", others)] if others else [])]
-    return f"{count} file{'' if count == 1 else 's'} skipped ({', '.join(f'{k} {n}' for k, n in listed)})"
+    names = ", ".join(f"{kind} {number}" for kind, number in listed)
+    return f"{count} file{'' if count == 1 else 's'} skipped ({names}){suffixes.way_out(skipped)}"
 
 
 def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[str]) -> Iterator[str]:
@@ -131,6 +132,7 @@ def _or_itself(paths: Iterator[str], name: str) -> Iterator[str]:
 
 
 def _walk(folder: str, recursive: bool, skip: Path | None, skipped: Counter[str]) -> Iterator[str]:
+    readable = suffixes.readable()
     seen: set[tuple[int, int]] = set()
     unreadable: list[str] = []
 
@@ -144,7 +146,7 @@ def _walk(folder: str, recursive: bool, skip: Path | None, skipped: Counter[str]
             remember(error)
             continue
         # Without a call for each file: there may be a million.
-        images = [name for name in files if name[name.rfind(".") :].lower() in SUFFIXES and name[0] != "."]
+        images = [name for name in files if name[name.rfind(".") :].lower() in readable and name[0] != "."]
         others = set(files).difference(images) if len(images) < len(files) else ()
         left_out = (skip and is_under(parent, skip)) or (parent != folder and ANNOTATED_MARK in others)
         if left_out or (status.st_dev, status.st_ino) in seen:
@@ -171,6 +173,21 @@ def _is_leaving(name: str) -> bool:
     return (name.startswith(".") and name.strip(".") != "") or name.lower() in _LEAVINGS
 
 
+def is_remote(path: str) -> bool:
+    """Whether a path is an address, such as "https://..." or "s3://...", and not the name of a file."""
+    scheme, separator, _ = path.partition("://")
+    # No drive has two letters. Addresses of fsspec may begin with several schemes: "zip::s3".
+    plain = scheme.replace("::", "").replace("+", "").replace("-", "").replace(".", "")
+    return bool(separator) and len(scheme) > 1 and plain.isascii() and plain.isalnum()
+
+
+def split_page(name: str) -> tuple[str, int | None]:
+    """The name of a file and the number of a page, counted from 1, in a name such as "scan.pdf#2"."""
+    file, _, page = name.rpartition("#")
+    is_page = file and page.isascii() and page.isdecimal() and page[0] != "0" and len(page) < 10
+    return (file, int(page)) if is_page else (name, None)
+
+
 def is_under(path: str, folder: Path) -> bool:
     """Whether a path is a folder or inside it, once all links are followed."""
     top = os.path.realpath(folder)
@@ -183,14 +200,6 @@ def is_under(path: str, folder: Path) -> bool:
 def escape_source(text: str) -> str:
     """A path, or text with one, as valid Unicode: bytes that are not UTF-8 become backslash escapes."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def read_again(path: str | Path) -> bytes:
-    """Read a file that has been read before. Raises `ImageError` as `read_file` does, and for a pipe."""
-    with contextlib.suppress(OSError, ValueError):
-        if not isinstance(path, Received) and stat.S_ISFIFO(os.stat(path).st_mode):
-            raise ImageError(READ_ONCE)
-    return read_file(path)
 
 
 def read_file(path: str | Path) -> bytes:
@@ -213,8 +222,6 @@ def read_file(path: str | Path) -> bytes:
         # Windows refuses permission to open a folder.
         if isinstance(error, IsADirectoryError) or (os.name == "nt" and os.path.isdir(path)):
             raise ImageError(_describe_folder(str(path))) from error
-        if isinstance(error, FileNotFoundError) and "://" in str(path):
-            raise ImageError("an address, not a file; download the image first") from error
         raise ImageError((error.strerror or str(error)).lower()) from error
     except ValueError as error:  # a null byte in the name
         raise ImageError(f"not a file name: {error}") from error
@@ -231,7 +238,7 @@ def check_length(length: int) -> None:
 def _describe_folder(folder: str) -> str:
     if next(_walk(folder, True, None, Counter()), None) is None:
         return "a folder that contains no images"
-    return "a folder, not an image; give the paths of its images"
+    return "a folder, not an image; give the paths of its images, or read it with read_many"
 
 
 def _read_all(handle: int) -> bytes:

@@ -17,6 +17,7 @@ _KEPT = {
     *(b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"iCCP"),
     *(b"pHYs", b"bKGD", b"tIME", b"tEXt"),
 }
+_FRAMES = {b"acTL", b"fcTL", b"fdAT"}
 _RATIO = 1032  # of the best compression that deflate can reach
 _LARGE = 16_000_000  # bytes of pixels with alpha; more are decoded in strips
 _MAX_STRIPPED = 64_000_000  # pixels that are decoded in strips; half as many of 16 bits: 2 to 3 s of CPU
@@ -74,14 +75,20 @@ def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
     return found
 
 
-def plain(data: bytes) -> bytes:
-    """The file without compressed text, frames of animations and the like.
+def count_frames(data: bytes) -> int:
+    """How many frames an animated PNG has that `measure` has parsed."""
+    return sum(kind == b"fcTL" for kind, _, _ in _chunks(data))
+
+
+def plain(data: bytes, *, animated: bool = False) -> bytes:
+    """The file without compressed text and the like, and without further frames unless it is `animated`.
 
     A few bytes of these can take seconds to decode, and nothing here uses them.
     """
-    if data[37:41] == b"IDAT" and 57 + int.from_bytes(data[33:37], "big") == len(data):
+    kinds = _KEPT | _FRAMES if animated else _KEPT
+    if not animated and data[37:41] == b"IDAT" and 57 + int.from_bytes(data[33:37], "big") == len(data):
         return data  # most small files: a header, pixels and an end
-    kept = [(start - 8, end + 4) for kind, start, end in _chunks(data) if kind in _KEPT]
+    kept = [(start - 8, end + 4) for kind, start, end in _chunks(data) if kind in kinds]
     if sum(end - start for start, end in kept) + 8 == len(data):
         return data
     return SIGNATURE + b"".join(data[start:end] for start, end in kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 import cv2
@@ -23,6 +24,8 @@ _FLOAT = 3
 _LARGE = (
     8_000_000  # px; one strip of this size is not left to libtiff, which takes ten bytes per pixel for it
 )
+_MAX_PAGES = 65_535  # libtiff counts no further
+_NEW_SUBFILE, _SUBFILE = 254, 255  # tags that tell thumbnails and masks from pages
 _MAX_TABLES = 4096  # bytes of the tables of a JPEG, which are read again for every strip
 
 
@@ -105,3 +108,44 @@ def _capacity(compression: int, packed: int, bits: int, width: int) -> int:
     if compression in _FAX:
         return 8 * packed * width
     return packed * _RATIOS[compression] * 8 // max(1, bits)
+
+
+def find_pages(data: bytes) -> list[int]:
+    """Where the directories of all pages start: those of thumbnails and masks are left out.
+
+    A chain of directories that is damaged ends there.
+    """
+    order, big = _layout(data)
+    word, length, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
+    pages, others, seen = list[int](), list[int](), set[int]()
+    try:
+        (start,) = struct.unpack_from(order + word, data, 8 if big else 4)
+        while start and start not in seen and len(pages) < _MAX_PAGES:
+            seen.add(start)
+            (count,) = struct.unpack_from(order + length, data, start)
+            first = start + struct.calcsize(length)
+            (others if _is_aside(data, order, first, entry) else pages).append(start)
+            (start,) = struct.unpack_from(order + word, data, first + count * entry)
+    except struct.error:
+        pass
+    return pages or others[:1]
+
+
+def _is_aside(data: bytes, order: str, first: int, entry: int) -> bool:
+    """Whether a directory is that of a thumbnail or a mask. Tags are sorted, and this one is the first."""
+    number, kind = struct.unpack_from(order + "HH", data, first)
+    (value,) = struct.unpack_from(
+        order + ("H" if kind == 3 else "I"), data, first + (12 if entry == 20 else 8)
+    )
+    return bool(number == _NEW_SUBFILE and value & 5) or bool(number == _SUBFILE and value == 2)
+
+
+def start_at(data: bytearray, page: int) -> None:
+    """Make the directory at a position, as `find_pages` returns it, the first one of a file, in place."""
+    order, big = _layout(bytes(data[:4]))
+    struct.pack_into(order + ("Q" if big else "I"), data, 8 if big else 4, page)
+
+
+def _layout(data: bytes) -> tuple[str, bool]:
+    """The byte order as `struct` names it, and whether the file is a BigTIFF."""
+    return "<" if data[:2] == b"II" else ">", data[2:4] in (b"+\0", b"\0+")

@@ -44,6 +44,11 @@ def measure(data: bytes) -> Header | None:
     )
 
 
+def count_frames(data: bytes) -> int:
+    """How many frames an animated WebP has that `measure` has parsed."""
+    return sum(kind == b"ANMF" for kind, _, _ in _chunks(data))
+
+
 def _frame(data: bytes, kind: bytes, start: int) -> tuple[tuple[int, int], bool]:
     """Size of an image chunk, and whether it has alpha."""
     if kind == b"VP8 ":

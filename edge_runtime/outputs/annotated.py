@@ -5,10 +5,16 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError, OutputError
-from edge_runtime.images import annotate, decode, lists, paths
+from edge_runtime.images import annotate, lists, paths
+from edge_runtime.images.document import Document
 from edge_runtime.images.encode import encode
+from edge_runtime.images.pages import Pages
 from edge_runtime.results import Reading
 from edge_runtime.whole_file import whole_file
 
@@ -25,6 +31,7 @@ class AnnotatedImages:
 
     def __init__(self, folder: Path, *, tiles: bool = False) -> None:
         self.folder, self.tiles = folder, tiles
+        self._document: tuple[str, Document] | None = None  # the last file with several pages
 
     def write(self, reading: Reading) -> None:
         """Annotate the source of a reading and save the copy.
@@ -33,13 +40,12 @@ class AnnotatedImages:
         cannot be written or the copy would overwrite its source.
         """
         source = Path(reading.source)
-        target = self.target(source)
+        target = self.target(reading.source)
         try:
-            if os.path.exists(target) and target.samefile(source):
+            if os.path.exists(target) and os.path.exists(source) and target.samefile(source):
                 raise OutputError(f"--annotate would overwrite {source}; choose another folder")
-            if reading.source == lists.STANDARD_INPUT:
-                raise ImageError(paths.READ_ONCE)
-            image = decode.decode_colour(paths.read_again(source))
+            lists.check_again(reading.source)
+            image = self._decode(reading.source)
             encoded = encode(annotate.annotate(image, reading.digits, tiles=self.tiles), target.suffix)
             is_new = self._is_new()
             with whole_file(target) as partial:
@@ -51,15 +57,29 @@ class AnnotatedImages:
                 raise ImageError("the file name is too long") from error
             raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
 
+    def _decode(self, source: str) -> NDArray[np.uint8]:
+        """The image of a source as BGR. Pages of one file follow one another: it stays open for the next."""
+        file, page = paths.split_page(source)
+        if page is None or os.path.lexists(source):
+            self._document = None
+            return Pages(source).first.decode(colour=True)
+        if self._document is None or self._document[0] != file:
+            self._document = (file, Pages(source).document)
+        return self._document[1].decode(page - 1, colour=True)
+
     def _is_new(self) -> bool:
         if not os.path.exists(self.folder):
             return True
         with os.scandir(self.folder) as entries:
             return next(entries, None) is None
 
-    def target(self, source: Path) -> Path:
+    def target(self, source: str | Path) -> Path:
         """Path of the annotated copy of `source`, inside the folder even for absolute paths and ".."."""
-        parts = ["__" if part == ".." else part for part in source.parts if part != source.anchor]
+        name = str(source)
+        if paths.is_remote(name):  # with characters that file names cannot have on Windows
+            name = quote(name.replace("://", "/", 1), "/ !()[]{},;=+@&#")
+        path = Path(name)
+        parts = ["__" if part == ".." else part for part in path.parts if part != path.anchor]
         target = self.folder.joinpath(*parts)
         if target.suffix.lower() in (".jpg", ".jpeg", ".png"):
             return target

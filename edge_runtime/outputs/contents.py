@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from edge_runtime.images.paths import escape_source
+from edge_runtime.images.paths import escape_source, split_page
 from edge_runtime.outputs.identity import identity
 from edge_runtime.outputs.rows import kind_of
 
@@ -28,6 +28,9 @@ class Contents:
         earlier = self._failed.pop(key, None)
         if kind_of(status) != "error":
             self._read.add(key)
+            file, page = split_page(key)
+            if page and self._failed:  # the file failed as a whole before
+                earlier = self._failed.pop(file, None) or earlier
             self.superseded |= earlier is not None
         elif key in self._read:
             self.superseded = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 
-from edge_runtime.images.paths import escape_source
+from edge_runtime.images.paths import escape_source, is_remote
 
 
 def identity(source: str, folder: str) -> str:
@@ -16,6 +16,8 @@ def identity(source: str, folder: str) -> str:
     """
     if "\0" in source:
         raise ValueError("a path with a null byte")
+    if is_remote(source):
+        return escape_source(source)
     parent, name = os.path.split(source)
     if name in ("", os.curdir, os.pardir):  # a folder, as an argument without images
         return escape_source(_resolve(os.path.join(folder, source)))
@@ -24,7 +26,7 @@ def identity(source: str, folder: str) -> str:
 
 def absolute(source: str, folder: str) -> str:
     """The path of `source`, relative to `folder`, from the root."""
-    return os.path.join(folder, source)
+    return source if is_remote(source) else os.path.join(folder, source)
 
 
 # Images follow one another folder by folder.

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, TypeVar
 
 from edge_runtime.errors import OutputError
-from edge_runtime.images.lists import STANDARD_INPUT
+from edge_runtime.images.lists import is_standard_input
 from edge_runtime.outputs.contents import Contents
 from edge_runtime.outputs.identity import absolute, identity
 from edge_runtime.outputs.locked_file import check_regular, open_locked
@@ -92,11 +92,11 @@ class TableFile:
 
         What comes through standard input is another image each time.
         """
-        return source != STANDARD_INPUT and self._contents.has_read(source, self.run.folder)
+        return not is_standard_input(source) and self._contents.has_read(source, self.run.folder)
 
     def is_last(self, source: str) -> bool:
         """Whether an image is `last`, perhaps with another spelling."""
-        if self.last is None or source == STANDARD_INPUT:
+        if self.last is None or is_standard_input(source):
             return False
         return identity(source, self.run.folder) == identity(self.last, self._contents.folder)
 

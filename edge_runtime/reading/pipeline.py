@@ -7,13 +7,11 @@ The seconds that each stage took come with the result.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -21,7 +19,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.contract import BACKGROUND, CLASSES, MIN_OBJECTNESS, TILE
 from edge_runtime.errors import ImageError
-from edge_runtime.images import decode, paths
+from edge_runtime.images import decode, inputs
+from edge_runtime.images.pages import PageOf, Pages
 from edge_runtime.nms import suppress_nested
 from edge_runtime.reading import fusion, rejection
 from edge_runtime.reading.candidates import Candidates
@@ -35,7 +34,8 @@ from edge_runtime.reading.tile import recognise_tiles
 from edge_runtime.reading.turn import box_as_given, turn_image
 from edge_runtime.results import FIRST_ONLY, INCOMPLETE, NOTHING_FOUND, OK, Box, Digit, Reading
 
-Image: TypeAlias = "str | Path | NDArray[Any]"
+if TYPE_CHECKING:
+    from edge_runtime.images.inputs import Image
 
 STAGES = ("preprocess", "detect", "crop", "classify")
 
@@ -75,17 +75,21 @@ class Pipeline:
     def __init__(self, classifier: Classifier, detector: Detector) -> None:
         self.classifier, self.detector = classifier, detector
 
-    def preprocess(self, image: Image, turn: int = 0) -> Page:
-        """Load an image, a path or an array, as grey uint8 `(H, W)`, and turn it. Raises `ImageError`."""
-        page = Page(source_name(image), turn=turn)
+    def preprocess(self, image: Image | PageOf, turn: int = 0) -> Page:
+        """Load an input, or its first page, as grey uint8 `(H, W)`, and turn it. Raises `ImageError`."""
         start = time.perf_counter()
         with _memory_errors():
             if isinstance(image, np.ndarray):
-                grey = decode.to_grey(image)
+                page = Page("", grey=decode.to_grey(image))
+            elif inputs.is_pillow(image):
+                page = Page(inputs.name_of(image), grey=inputs.pillow_to_grey(image))
             else:
-                grey, page.first_only = decode.decode_first(paths.read_file(image))
-            page.size = grey.shape[1], grey.shape[0]
-            page.grey = turn_image(grey, turn)
+                shown = image if isinstance(image, PageOf) else Pages(image).first
+                start -= shown.seconds if shown is image else 0
+                page = Page(shown.source, first_only=shown.more, grey=shown.decode())
+            assert page.grey is not None
+            page.size, page.turn = (page.grey.shape[1], page.grey.shape[0]), turn
+            page.grey = turn_image(page.grey, turn)
         page.seconds["preprocess"] = time.perf_counter() - start
         return page
 
@@ -243,11 +247,6 @@ def _memory_errors() -> Iterator[None]:
         if error.code == decode.OUT_OF_MEMORY:
             raise ImageError("too large for this machine's memory") from error
         raise ImageError(f"OpenCV failed: {error.err}") from error
-
-
-def source_name(image: Image) -> str:
-    """The path of an image, "" for an array."""
-    return os.fsdecode(image) if isinstance(image, (str, os.PathLike)) else ""
 
 
 def _box(left: float, top: float, right: float, bottom: float) -> Box:

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError
+from edge_runtime.images import inputs
+from edge_runtime.images.pages import PageOf, Pages
 from edge_runtime.images.paths import Received
 from edge_runtime.models import manifest
+from edge_runtime.reading.ahead import prepare_ahead
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.orientation import turn_upright
-from edge_runtime.reading.pipeline import Image, Page, Pipeline, source_name, to_reading
+from edge_runtime.reading.pipeline import Page, Pipeline, to_reading
 from edge_runtime.reading.rejection import parse_confidence, reject_below
 from edge_runtime.reading.tile import zero_background
 from edge_runtime.reading.turn import AUTO, parse
 from edge_runtime.results import Reading, TileReadings
 
-_MAX_WAIT = 0.25  # s for which results are held back to fill a batch
-_AHEAD = 4  # images per thread that are prepared ahead of time
+if TYPE_CHECKING:
+    from edge_runtime.images.inputs import Image
 
-_NO_IMAGE: Any = object()  # a None among the images of `read_many`; `read_batches` gives None another meaning
+_MAX_WAIT = 0.25  # s for which results are held back to fill a batch
 
 
 class DigitReader:
@@ -66,41 +68,58 @@ class DigitReader:
         return AUTO if self._turn is None else self._turn
 
     def read(self, image: Image, *, rotate: int | str | None = None) -> Reading:
-        """Read one image: a path, or an array as `decode.to_grey` accepts it (colour is BGR).
+        """Read one image.
 
-        `rotate` replaces the reader's. The reading holds the array, so that it can be drawn. Raises
-        `ImageError` when the image cannot be read, or is neither a path nor an array, and `ArgumentError` for
-        an unknown `rotate`.
+        It may be a path or an address, an array as `decode.to_grey` accepts it (colour is BGR), an image of
+        Pillow, the bytes of an image file, or a binary file object. Of a file with several pages, the first
+        is read, or the one that the path names: "scan.pdf#2". `rotate` replaces the reader's. The reading
+        holds an array, so that it can be drawn. Raises `ImageError` when the image cannot be read, and
+        `ArgumentError` for an unknown `rotate`.
         """
         turn = self._turn if rotate is None else parse(rotate)
         try:
             (reading,) = self._finish([self._prepare(image, turn)])
         except ImageError as error:
-            name = source_name(image)
-            raise ImageError(f"{name}: {error}" if name else str(error)) from error
+            name = inputs.name_of(image)
+            message = f"{name}: {error}" if name else str(error)
+            raise ImageError(message + inputs.hint(image)) from error
         return replace(reading, array=image) if isinstance(image, np.ndarray) else reading
 
-    def read_many(self, images: Iterable[Image]) -> Iterator[Reading]:
-        """Read images as they come and yield their readings in the same order, one for each.
+    def read_many(self, images: Image | Iterable[Image], *, frames: bool = False) -> Iterator[Reading]:
+        """Read images as they come and yield their readings in the same order.
+
+        Each may be anything that `read` takes, or a folder or a glob, which stand for the images that they
+        contain. A file with several pages gives one reading per page, whose source is "scan.pdf#1" and so on;
+        with `frames`, an animation gives one per frame. `images` may also be a single path or file.
 
         An image that cannot be read gives a `Reading` with an "error: ..." status, and the rest is read. So
-        does anything that is neither a path nor an array, such as None. Small images are classified together,
-        several threads decode and search images side by side, and memory does not grow with the number of
-        images: readings hold no arrays, so use `annotate` to draw on these. Raises `ImageError` when `images`
-        is a single image, or cannot be iterated over.
+        does anything that is no image, such as None. Small images are classified together, several threads
+        decode and search images side by side, and memory does not grow with the number of images or pages:
+        readings hold no arrays, so use `annotate` to draw on these. Raises `ImageError` when `images` is a
+        single array, or cannot be iterated over.
         """
-        _check_many(images)
-        batches = self.read_batches(_NO_IMAGE if image is None else image for image in images)
+        images = inputs.expand(inputs.check_many(images))
+        batches = self.read_batches(
+            (inputs.NO_IMAGE if image is None else image for image in images), frames=frames
+        )
         return (reading for batch in batches for reading in batch)
 
-    def read_batches(self, images: Iterable[Image | None]) -> Iterator[list[Reading]]:
+    def read_batches(
+        self,
+        images: Iterable[Image | None],
+        *,
+        frames: bool = False,
+        choose: Callable[[Pages], Iterable[PageOf]] | None = None,
+    ) -> Iterator[list[Reading]]:
         """Read as `read_many` does, but yield the readings in the batches in which they are finished.
 
         A None among the images yields what is finished so far: use it when the next image will take a while.
+        Folders and globs are not expanded. `choose` returns those of the pages of a file that are to be read.
         """
         pages: list[Page] = []
         waiting, deadline = 0, time.monotonic() + _MAX_WAIT
-        for page in self._prepare_ahead(images):
+        prepare = partial(self._open_or_prepare, frames=frames)
+        for page in prepare_ahead(images, prepare, choose or iter, self._threads):
             if page is not None:
                 pages.append(page)
                 waiting += 1 + len(page.tiles)
@@ -124,9 +143,8 @@ class DigitReader:
         threshold = max(self.classifier.info.rejection_threshold, self.min_confidence)
         return TileReadings(values, confidences, confidences < threshold)
 
-    def _prepare(self, image: Image, turn: int | None) -> Page:
+    def _prepare(self, image: Image | PageOf, turn: int | None) -> Page:
         """Run the stages that gain nothing from a batch of images; a `turn` of None is automatic."""
-        _check_one(image)
         if isinstance(image, np.ndarray) and type(image) is not np.ndarray:
             image = np.asarray(image)  # a matrix stays two-dimensional, whatever is done with it
         page = self._pipeline.preprocess(image, turn or 0)
@@ -150,70 +168,18 @@ class DigitReader:
             return readings
         return [reject_below(reading, self.min_confidence) for reading in readings]
 
-    def _prepare_or_fail(self, image: Image | None) -> Page | None:
+    def _open_or_prepare(self, image: Image | PageOf | None, *, frames: bool) -> Page | Pages | None:
+        """Prepare an image, or open a file that turns out to have several pages; None stays None."""
         if image is None:
             return None
         try:
+            if not (isinstance(image, (PageOf, np.ndarray)) or inputs.is_pillow(image)):
+                pages = Pages(image, frames=frames)
+                if len(pages) > 1:
+                    return pages
+                return self._prepare(pages.first, self._turn)
             return self._prepare(image, self._turn)
         except ImageError as error:
             hint = f"; {image.hint}" if isinstance(image, Received) else ""
-            return Page(source_name(image), f"error: {error}{hint}")
-
-    def _prepare_ahead(self, images: Iterable[Image | None]) -> Iterator[Page | None]:
-        """Prepare images in several threads and yield them in order; None stays None."""
-        if self._threads == 1:
-            yield from map(self._prepare_or_fail, images)
-            return
-        from concurrent.futures import Future, ThreadPoolExecutor  # takes 4 ms; one thread does not need it
-
-        ahead: deque[Future[Page | None]] = deque()
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="read") as pool:
-            for image in images:
-                ahead.append(pool.submit(self._prepare_or_fail, image))
-                # A None asks for everything at once.
-                while ahead and (image is None or len(ahead) > _AHEAD * self._threads):
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-
-
-def _check_one(image: object) -> None:
-    """Raise `ImageError` if an object is neither a path nor an array."""
-    if isinstance(image, (str, os.PathLike, np.ndarray)):
-        return
-    if image is None or image is _NO_IMAGE:
-        raise ImageError(
-            "None is not an image; cv2.imread returns it for a file that it cannot read: give the path"
-        )
-    kind = _kind(image)
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        raise ImageError(
-            f"{kind} is neither a path nor an array; decode an image file's bytes with "
-            "cv2.imdecode(numpy.frombuffer(data, numpy.uint8), cv2.IMREAD_COLOR)"
-        )
-    if hasattr(image, "read"):
-        raise ImageError(f"{kind} is neither a path nor an array; give the path of the file")
-    raise ImageError(f"{kind} is neither a path nor an array; convert it to a NumPy array, grey or BGR")
-
-
-def _check_many(images: object) -> None:
-    """Raise `ImageError` if an object is a single image instead of several."""
-    if isinstance(images, (str, os.PathLike)):
-        raise ImageError(
-            f"{os.fspath(images)!r} is one path, and read_many takes several; use read, or give a list"
-        )
-    if isinstance(images, np.ndarray) and (
-        images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
-    ):
-        raise ImageError(
-            f"an array of shape {images.shape} is one image, and read_many takes several; use read, or "
-            "give a list"
-        )
-    if isinstance(images, (bytes, bytearray, memoryview)) or hasattr(images, "read"):
-        raise ImageError(f"{_kind(images)} is no list of images; give a list of paths or arrays")
-    if not isinstance(images, Iterable):
-        raise ImageError(f"{_kind(images)} is no list of images; give a list of paths or arrays, or use read")
-
-
-def _kind(value: object) -> str:
-    return f"an object of type {type(value).__name__}"
+            name = image.source if isinstance(image, PageOf) else inputs.name_of(image)
+            return Page(name, f"error: {error}{hint}")

@@ -8,15 +8,20 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from edge_runtime.errors import ImageError, ModelError
-from edge_runtime.images import decode
+from edge_runtime.images.document import check_page
+from edge_runtime.images.documents import open_document
+from edge_runtime.images.header import DAMAGED
+from edge_runtime.images.kinds import EMPTY
 from edge_runtime.reading.rejection import reject_below
 from edge_runtime.reading.switch import SwitchableReader
+from edge_runtime.results import FIRST_ONLY
 from edge_runtime.web import clients, limits, responses
 from edge_runtime.web.errors import RequestError, incomplete_body
 from edge_runtime.web.metrics import Metrics
@@ -174,22 +179,30 @@ class Intake:
             if job in self._jobs:
                 self._jobs.remove(job)
 
-    def read(self, data: bytes, *, tiles: bool, rotate: str, min_confidence: float) -> dict[str, Any]:
+    def read(
+        self, data: bytes, *, tiles: bool, rotate: str, min_confidence: float, page: int | None = None
+    ) -> dict[str, Any]:
         """Decode and read an image file's bytes; returns a `ReadResult` as JSON. Raises `RequestError`.
 
-        `rotate` and `min_confidence` are those of `DigitReader`.
+        `rotate` and `min_confidence` are those of `DigitReader`. `page` is that of a file with several pages
+        or frames, from 1; without it, the first is read.
         """
         started = time.perf_counter()
         try:
-            grey = decode.decode(data, limits.IMAGE)
+            document = open_document(data, limits.IMAGE, frames=page is not None)
+            grey = document.decode(check_page(document, page or 1))
             reading = reject_below(self.readers.reader.read(grey, rotate=rotate), min_confidence)
+            if page is None and (document.more or len(document) > 1):
+                reading = replace(reading, status=reading.status + FIRST_ONLY)
         except ModelError as error:
             if str(error) != self._last_failure:  # once, not for every request
                 self._last_failure = str(error)
                 _log.error("%s", error)
             raise RequestError(500, "model", str(error)) from error
         except ImageError as error:
-            raise RequestError(422, "image", str(error)) from error
+            advice = "; send the bytes of the file unchanged (curl --data-binary @FILE)"
+            unknown = str(error) in (DAMAGED, EMPTY)
+            raise RequestError(422, "image", f"{error}{advice if unknown else ''}") from error
         except MemoryError as error:
             message = "the image does not fit into this device's memory; scale it down first"
             raise RequestError(413, "memory", message) from error
@@ -198,7 +211,7 @@ class Intake:
         if self._live:
             time.sleep(limits.READ_PAUSE * seconds)
         height, width = grey.shape
-        return responses.read_result(reading, (width, height), seconds, tiles=tiles)
+        return responses.read_result(reading, (width, height), seconds, tiles=tiles, pages=len(document))
 
 
 async def _watch_pace(upload: _Upload, message: str) -> None:

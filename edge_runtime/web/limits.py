@@ -10,7 +10,7 @@ MAX_COMMAND_BYTES = 1000  # JSON bodies
 MAX_BUFFERED_BYTES = 4 * MAX_BODY_BYTES  # all request bodies in memory at one time
 IMAGE = Limits(
     pixels=64_000_000,  # most phones stop at 50 megapixels; these take 280 MB, and a small board has 512 MB
-    formats=("JPEG", "PNG", "WebP", "BMP"),
+    seconds=10,  # for a page of a PDF, or a HEIC photo; a small board takes one or two
 )
 BODY_TIMEOUT = 20  # s; enough for the largest body at 7 Mbit/s
 MIN_BODY_RATE = 2**14  # bytes/s; the slowest mobile networks are faster

@@ -60,6 +60,7 @@ class ReadResult:
     `lines` are from top to bottom, with "?" for a rejected digit; `width` and `height` are the image's size;
     `ms` is the time that decoding and reading took. `turn` is 0, 90, 180 or 270: the degrees by which the
     image was turned clockwise before it was read. Boxes and size are those of the image as it was sent.
+    `pages` is how many pages the file has; the frames of an animation count if one of them was asked for.
     """
 
     lines: list[str]
@@ -70,6 +71,7 @@ class ReadResult:
     ms: float
     status: str
     turn: int
+    pages: int
 
 
 @dataclass
@@ -106,7 +108,9 @@ class ErrorMessage:
     error: str
 
 
-def read_result(reading: Reading, size: tuple[int, int], seconds: float, *, tiles: bool) -> dict[str, Any]:
+def read_result(
+    reading: Reading, size: tuple[int, int], seconds: float, *, tiles: bool, pages: int = 1
+) -> dict[str, Any]:
     """Return a reading as a `ReadResult`; `size` is the image's width and height in px."""
     numbers = reading.numbers
     return {
@@ -122,6 +126,7 @@ def read_result(reading: Reading, size: tuple[int, int], seconds: float, *, tile
         "ms": round(seconds * 1000, 2),
         "status": reading.status,
         "turn": reading.turn,
+        "pages": pages,
     }
 
 

@@ -101,13 +101,18 @@ def _body(media_type: str, schema: dict[str, str]) -> dict[str, Any]:
     openapi_extra=_body("image/*", {"type": "string", "format": "binary"}),
 )
 async def read(
-    request: Request, tiles: bool = False, rotate: Rotate = "auto", min_confidence: Probability = 0.0
+    request: Request,
+    tiles: bool = False,
+    rotate: Rotate = "auto",
+    min_confidence: Probability = 0.0,
+    page: Annotated[int | None, Query(ge=1, le=10**9)] = None,
 ) -> Response:
-    """Read the digits in an image. The body is the image file: JPEG, PNG, WebP or BMP.
+    """Read the digits in an image. The body is the image file, of any kind that the command reads.
 
-    With `tiles=1` each digit includes the classifier's input, a 28x28 PNG in base64. `rotate` turns the image
-    clockwise by so many degrees before it is read; `auto` does so if it certainly reads better then. Digits
-    whose confidence is below `min_confidence` are rejected.
+    With `page=2`, the second page or frame of a file is read, otherwise the first. With `tiles=1` each digit
+    includes the classifier's input, a 28x28 PNG in base64. `rotate` turns the image clockwise by so many
+    degrees before it is read; `auto` does so if it certainly reads better then. Digits whose confidence is
+    below `min_confidence` are rejected.
     """
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         raise RequestError(
@@ -118,7 +123,7 @@ async def read(
         )
     intake = _services(request).intake
     async with intake.body(request, limits.MAX_BODY_BYTES, "send a smaller image") as data:
-        job = partial(intake.read, data, tiles=tiles, rotate=rotate, min_confidence=min_confidence)
+        job = partial(intake.read, data, tiles=tiles, rotate=rotate, min_confidence=min_confidence, page=page)
         return JSONResponse(await intake.run(request, job))
 
 

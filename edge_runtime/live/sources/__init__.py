@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edge_runtime.errors import SourceError
-from edge_runtime.images import paths
+from edge_runtime.images import suffixes
 from edge_runtime.live.sources import devices, network, servers
 from edge_runtime.live.sources.base import CaptureRequest, Frames
 from edge_runtime.live.sources.files import FolderFrames, VideoFrames
@@ -49,7 +49,7 @@ def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bo
             f"{source}: no such video or folder; other sources are a camera's number or device path, "
             f"{devices.PICAMERA}, or a URL"
         )
-    if Path(source).suffix.lower() in paths.SUFFIXES - _ANIMATED:
+    if Path(source).suffix.lower() in suffixes.ALWAYS - _ANIMATED:
         raise SourceError(f"{source} is an image, not a video; use edge-digits read instead")
     return VideoFrames(source, source, paced=paced)
 

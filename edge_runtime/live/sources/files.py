@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError, SourceError
-from edge_runtime.images import decode, paths
+from edge_runtime.images import paths
+from edge_runtime.images.pages import Pages
 from edge_runtime.live.sources import base, container, servers
 from edge_runtime.live.sources.base import Frame, Frames
 from edge_runtime.live.sources.servers import WebAddress
@@ -191,7 +192,7 @@ class FolderFrames(_Played):
             self._skipped.clear()
             return None
         try:
-            return decode.decode_colour(paths.read_file(path)), self._number / self._rate
+            return Pages(path).first.decode(colour=True), self._number / self._rate
         except ImageError as error:
             self.problem = f"{path} is skipped: {error}"
             return None

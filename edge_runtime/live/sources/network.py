@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError, SourceError
-from edge_runtime.images import decode
-from edge_runtime.images.paths import SUFFIXES
+from edge_runtime.images import decode, suffixes
 from edge_runtime.live.sources import base, servers
 from edge_runtime.live.sources.devices import OpenCVCapture
 from edge_runtime.live.sources.reconnecting import Capture
@@ -32,7 +31,7 @@ def connect(url: str) -> Capture:
         with address.request() as response:
             content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         suffix = PurePosixPath(urlsplit(url).path).suffix.lower()
-        if content_type.startswith("image/") or (content_type in _UNKNOWN and suffix in SUFFIXES):
+        if content_type.startswith("image/") or (content_type in _UNKNOWN and suffix in suffixes.ALWAYS):
             return StillImage(address)
     try:
         return Stream(url)

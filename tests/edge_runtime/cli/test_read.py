@@ -17,6 +17,7 @@ import pytest
 
 from edge_runtime import Box, Digit, DigitReader, Reading
 from edge_runtime.cli import main
+from edge_runtime.images import suffixes
 from edge_runtime.outputs.rows import DIGIT
 from edge_runtime.results import INCOMPLETE
 from tests import drawing
@@ -49,7 +50,7 @@ def test_rejected_digits_are_marked_and_counted(run, monkeypatch):
         Digit(7, 0.9, Box(0, 9, 9, 9), line=1),
     )
     readings = [Reading("a\n.png", digits), Reading("b.png", status="no digit found")]
-    monkeypatch.setattr(DigitReader, "read_batches", lambda self, images: iter([readings]))
+    monkeypatch.setattr(DigitReader, "read_batches", lambda self, images, **_: iter([readings]))
     code, output, errors = run("read", "any")
     assert code == 0
     assert output.splitlines() == [
@@ -181,7 +182,7 @@ def test_the_summary_says_how_long_reading_took_and_where_the_results_are(
 ):
     monkeypatch.chdir(tmp_path)
     readings = [Reading("a.png", status="no digit found"), Reading("b.png", status="error: damaged")]
-    monkeypatch.setattr(DigitReader, "read_batches", lambda self, images: iter([readings]))
+    monkeypatch.setattr(DigitReader, "read_batches", lambda self, images, **_: iter([readings]))
     times = iter([100.0, 100.0 + seconds])
     monkeypatch.setattr(time, "perf_counter", lambda: next(times, 0.0))
     assert main(["read", "a.png", "b.png", "--out", "r.csv"]) == 1
@@ -193,7 +194,7 @@ def test_the_summary_says_how_long_reading_took_and_where_the_results_are(
 def test_an_image_that_is_incomplete_is_told_apart(run, monkeypatch):
     digits = (Digit(3, 0.98, Box(0, 0, 9, 9)),)
     monkeypatch.setattr(
-        DigitReader, "read_batches", lambda self, images: iter([[Reading("a.png", digits, INCOMPLETE)]])
+        DigitReader, "read_batches", lambda self, images, **_: iter([[Reading("a.png", digits, INCOMPLETE)]])
     )
     _, output, errors = run("read", "a.png")
     assert f"0.980  ({INCOMPLETE})" in output
@@ -332,13 +333,17 @@ def test_a_folder_to_be_read_must_not_be_inside_that_of_the_annotated_images(run
         )
 
 
-def test_files_of_folders_that_are_no_images_are_counted(run, scans):
+def test_files_of_folders_that_are_no_images_are_counted(run, scans, monkeypatch):
+    monkeypatch.setattr(suffixes, "is_available", lambda extra: False)
     for name in ("a.heic", "B.HEIC", "scan.pdf", "._a.png"):
         (scans / name).write_text("x")
     for options in ([], ["--out", "r.csv"], ["--out", "r.csv", "--resume"]):
         code, _, errors = run("read", "scans", *options)
         assert code == 0
-        assert errors.splitlines()[1:] == ["edge-digits: 3 files skipped (heic 2, pdf 1)"]
+        assert errors.splitlines()[1:] == [
+            "edge-digits: 3 files skipped (heic 2, pdf 1); pip install 'edge-digits[heic,pdf]' to read "
+            "heic and pdf"
+        ]
 
 
 def test_annotating_a_source_onto_itself_is_an_error(run, scans):
@@ -594,3 +599,133 @@ def test_file_names_that_are_not_text_are_escaped(run, scans):
         output = process.stdout.read()
         assert process.wait() == 0
     assert "scans/\\udcff\\x1b[31m.jpg" in output
+
+
+@pytest.fixture
+def pages(scans):
+    """The folder `scans` with pages.tif as well: three pages "12", "345" and "6"."""
+    from tests.drawing import page
+    from tests.image_files import tiff_pages
+
+    (scans / "pages.tif").write_bytes(tiff_pages(*map(page, ("12", "345", "6"))))
+    return scans
+
+
+ALL_PAGES = ["a.png", "b.jpg", "c.png", "pages.tif#1", "pages.tif#2", "pages.tif#3"]
+
+
+def read_sources(path):
+    rows = [line.split(",")[0] for line in Path(path).read_text().splitlines()[1:]]
+    return sorted({row.rpartition("/")[2] for row in rows})
+
+
+def test_every_page_has_rows_and_a_copy_of_its_own(run, pages):
+    code, _, errors = run("read", "scans", "--out", "r.csv", "--annotate", "drawn")
+    assert (code, errors) == (
+        0,
+        "edge-digits: 6 images, 12 digits; TIME; results in r.csv; annotated images in drawn\n",
+    )
+    assert read_sources("r.csv") == ALL_PAGES
+    copies = sorted(path.name for path in Path("drawn").rglob("*.*g"))
+    assert copies == [*ALL_PAGES[:3], *(f"{name}.png" for name in ALL_PAGES[3:])]
+    lines = run("read", "scans/pages.tif#2", "scans/pages.tif#4")[1].splitlines()
+    assert [line.split(maxsplit=2) for line in lines[1:]] == [
+        ["scans/pages.tif#2", "345", "0.999"],
+        ["scans/pages.tif#4", "-", "error: the file has 3 pages; there is no page 4"],
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("source", ["scans", "-"])
+def test_resume_goes_on_at_the_page(run, pages, suffix, source, monkeypatch):
+    """Killed after some of the rows of the second page."""
+
+    def read(out, *options):
+        Path("list").write_text("scans/a.png\nscans/b.jpg\nscans/pages.tif\nscans/more/c.png\n")
+        with Path("list").open() as file:
+            monkeypatch.setattr(sys, "stdin", file)
+            return run("read", source, "--out", out, *options)
+
+    assert read(f"all{suffix}")[0] == 0
+    rows = Path(f"all{suffix}")
+    part = Path(f"part{suffix}")
+    if suffix == ".parquet":
+        read("part.jsonl")
+        part = Path("part.parquet.partial.jsonl")
+        Path("part.jsonl").rename(part)
+        Path("part.jsonl.meta.json").rename("part.parquet.meta.json")
+    else:
+        part.write_bytes(rows.read_bytes())
+        Path(f"part{suffix}.meta.json").write_bytes(Path(f"all{suffix}.meta.json").read_bytes())
+    lines = part.read_bytes().splitlines(keepends=True)
+    second = max(index for index, line in enumerate(lines) if b"pages.tif#2" in line)
+    part.write_bytes(b"".join(lines[:second]))  # without its last digit
+    seen = []
+    decode = tiff_pages_class().decode
+
+    def watched(self, index, **options):
+        seen.append(index + 1)
+        return decode(self, index, **options)
+
+    monkeypatch.setattr(tiff_pages_class(), "decode", watched)
+    code, _, errors = read(f"part{suffix}", "--resume")
+    assert code == 0
+    assert "3 skipped as already read" in errors
+    assert seen == [2, 3]
+    assert Path(f"part{suffix}").read_bytes() == rows.read_bytes() or suffix == ".parquet"
+
+
+def tiff_pages_class():
+    from edge_runtime.images.documents import TiffPages
+
+    return TiffPages
+
+
+def test_resume_replaces_the_row_of_a_file_that_failed_by_those_of_its_pages(run, pages):
+    whole = (pages / "pages.tif").read_bytes()
+    (pages / "pages.tif").write_bytes(b"text")
+    assert run("read", "scans", "--out", "r.csv")[0] == 1
+    (pages / "pages.tif").write_bytes(whole)
+    assert run("read", "scans", "--out", "r.csv", "--resume")[0] == 0
+    assert read_sources("r.csv") == ALL_PAGES
+
+
+def test_resume_continues_with_images_of_which_only_the_first_frame_is_read(run, scans):
+    from tests.drawing import page
+    from tests.image_files import chunk, encode, with_chunk
+
+    image = with_chunk(encode(".png", page("1")), b"acTL", chunk(b"", b"\0\0\0\2\0\0\0\0")[8:16])
+    (scans / "z.png").write_bytes(image)
+    for option in ("--overwrite", "--resume", "--resume"):
+        assert run("read", "scans/a.png", "scans/z.png", "--out", "r.csv", option)[0] == 0
+    assert read_sources("r.csv") == ["a.png", "z.png"]
+
+
+def test_the_progress_bar_counts_pages(run, pages, monkeypatch):
+    import tqdm
+
+    shown = []
+
+    class Bar(tqdm.tqdm):
+        def __init__(self, **options):
+            super().__init__(**options, disable=True)
+            self.total, self.n = options["total"], 0
+
+        def update(self, count):
+            self.n += count
+            shown.append((self.n, self.total))
+
+    monkeypatch.setattr(tqdm, "tqdm", Bar)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    run("read", "scans", "--out", "r.csv")
+    assert shown[-1] == (6, 6)
+
+
+def test_pages_come_through_standard_input(run, pages, monkeypatch):
+    for option in ("--overwrite", "--resume"):
+        with (pages / "pages.tif").open() as file:
+            monkeypatch.setattr(sys, "stdin", file)
+            code, _, errors = run("read", "-", "--out", "r.csv", option)
+        assert code == 0
+        assert "3 images, 6 digits" in errors
+    assert read_sources("r.csv") == ["'-#1", "'-#2", "'-#3"]

@@ -41,7 +41,7 @@ def test_a_file_that_is_removed_is_reported(run, monkeypatch, tmp_path, suffix, 
     monkeypatch.chdir(tmp_path)
     held = Path(f"r{suffix}" + (".partial.jsonl" if suffix == ".parquet" else ""))
 
-    def read_batches(self, images):
+    def read_batches(self, images, **_):
         yield from ([reading] for reading in READINGS[:written])
         held.unlink()
         yield from ([reading] for reading in READINGS[written:])

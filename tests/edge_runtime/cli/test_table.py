@@ -98,8 +98,8 @@ def test_the_whole_run_decides_the_columns(run, scans, monkeypatch):
     (scans / "more" / "c.png").rename(scans / "more" / "a-long-name.png")
     read_batches = DigitReader.read_batches
 
-    def one_by_one(self, images):
-        return ([reading] for batch in read_batches(self, images) for reading in batch)
+    def one_by_one(self, images, **options):
+        return ([reading] for batch in read_batches(self, images, **options) for reading in batch)
 
     monkeypatch.setattr(DigitReader, "read_batches", one_by_one)
     _, output, _ = run("read", "scans")
@@ -108,6 +108,8 @@ def test_the_whole_run_decides_the_columns(run, scans, monkeypatch):
 
 
 def test_numbers_are_separated_by_spaces(run, monkeypatch):
-    monkeypatch.setattr(DigitReader, "read_batches", lambda self, images: iter([[page("x", "12 3", "45")]]))
+    monkeypatch.setattr(
+        DigitReader, "read_batches", lambda self, images, **_: iter([[page("x", "12 3", "45")]])
+    )
     _, output, _ = run("read", "x")
     assert output.splitlines()[1].split() == ["x", "12", "3", "/", "45", "0.980"]

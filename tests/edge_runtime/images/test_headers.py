@@ -26,7 +26,7 @@ from tests.image_files import (
     with_tags,
 )
 
-UPLOADS = Limits(pixels=64_000_000, formats=("JPEG", "PNG", "WebP", "BMP"))
+UPLOADS = Limits(pixels=64_000_000)
 NOISE = np.random.default_rng(0).integers(0, 256, (23, 37, 3), np.uint8)
 GREY = NOISE[:, :, 0].copy()
 DEEP = NOISE.astype(np.uint16) * 257
@@ -146,7 +146,6 @@ def test_sizes_are_measured_without_decoding(data, expected):
         pytest.param(jpeg(0xC0, 50, 40, before=b"\xff\xd8"), id="JPEG that starts twice"),
         pytest.param(jpeg(0xC0, 50, 0), id="JPEG without a height"),
         pytest.param(b"RIFF\x20\0\0\0WEBPVP8L", id="WebP cut off"),
-        pytest.param(b"RIFF\x20\0\0\0WAVEfmt " + bytes(40), id="sound"),
         pytest.param(webp(b"ICCP", bytes(20)), id="WebP of another first chunk"),
         pytest.param(bmp(-50, 40), id="BMP of a negative width"),
         pytest.param(b"BM", id="start of a BMP"),
@@ -158,7 +157,6 @@ def test_sizes_are_measured_without_decoding(data, expected):
         pytest.param(b"P5 #" + b"x" * 2**20, id="PGM of one long comment"),
         pytest.param(b"#?RADIANCE\n" + b"x" * 2**20, id="HDR without a size"),
         pytest.param(b"P7\nWIDTH 50\nENDHDR\n", id="PAM without a height"),
-        pytest.param(b'<svg width="100000" height="100000">', id="SVG"),
     ],
 )
 def test_damaged_and_unknown_headers_have_no_size(data):
@@ -227,9 +225,6 @@ def test_a_jpeg_is_not_searched_beyond_the_limit_of_segments():
     assert headers.measure(jpeg(0xC0, 50, 40, before=comments * 2)) is None
 
 
-NOT_PLAIN = "damaged, or not a plain JPEG, PNG, WebP or BMP image; send the bytes of the file unchanged"
-
-
 @pytest.mark.parametrize(
     ("data", "files", "uploads"),
     [
@@ -258,22 +253,22 @@ NOT_PLAIN = "damaged, or not a plain JPEG, PNG, WebP or BMP image; send the byte
             *["limit of 18 megapixels for this"] * 2,
             id="lossless WebP",
         ),
-        pytest.param(tiff(10**5, 10**5), "100000x100000 pixels", NOT_PLAIN, id="TIFF"),
-        pytest.param(tiff(50, 40), DAMAGED, NOT_PLAIN, id="small TIFF"),
-        pytest.param(b"P5 20000 20000 255\n", "over the limit of 200 megapixels", NOT_PLAIN, id="PGM"),
-        pytest.param(gif(16000, 65535), "16000x65535 pixels", NOT_PLAIN, id="GIF"),
-        pytest.param(gif(9000, 9000), "limit of 22 megapixels for this kind", NOT_PLAIN, id="GIF of 81 MP"),
-        pytest.param(webp(b"VP8X", b"\2\0\0\0" + bytes(6)), None, NOT_PLAIN, id="animated WebP"),
+        pytest.param(tiff(10**5, 10**5), "100000x100000 pixels", None, id="TIFF"),
+        pytest.param(tiff(50, 40), DAMAGED, None, id="small TIFF"),
+        pytest.param(b"P5 20000 20000 255\n", "over the limit of 200 megapixels", "limit of 64", id="PGM"),
+        pytest.param(gif(16000, 65535), "16000x65535 pixels", None, id="GIF"),
         pytest.param(
-            jpeg(0xC9, 100, 100), "an arithmetic-coded JPEG; save it again", NOT_PLAIN, id="arithmetic"
+            gif(9000, 9000), "limit of 22 megapixels for this kind", "limit of 64", id="GIF of 81 MP"
         ),
-        pytest.param(jpeg(0xC3, 100, 100), "a lossless JPEG; save it again", NOT_PLAIN, id="lossless"),
-        pytest.param(b"some text", DAMAGED, NOT_PLAIN, id="text"),
-        pytest.param(b"", "the file is empty", NOT_PLAIN, id="empty"),
-        pytest.param(b"%PDF-1.7", "PDF is not supported; save it as PNG or JPEG first", NOT_PLAIN, id="PDF"),
-        pytest.param(b"\0\0\0\x1cftypheic", "HEIC is not supported", NOT_PLAIN, id="HEIC"),
-        pytest.param(b"\xff\x4f\xff\x51\0", "JPEG 2000 is not supported", NOT_PLAIN, id="JPEG 2000"),
-        pytest.param(b"v/1\1", "OpenEXR is not supported", NOT_PLAIN, id="OpenEXR"),
+        pytest.param(webp(b"VP8X", b"\2\0\0\0" + bytes(6)), None, None, id="animated WebP"),
+        pytest.param(jpeg(0xC9, 100, 100), "an arithmetic-coded JPEG; save it again", None, id="arithmetic"),
+        pytest.param(jpeg(0xC3, 100, 100), "a lossless JPEG; save it again", None, id="lossless"),
+        pytest.param(b"some text", DAMAGED, None, id="text"),
+        pytest.param(b"", "the file is empty", None, id="empty"),
+        pytest.param(b"%PDF-1.7", "a PDF: pip install 'edge-digits[pdf]'", None, id="PDF"),
+        pytest.param(b"\0\0\0\x1cftypheic", "a HEIC photo: pip install", None, id="HEIC"),
+        pytest.param(b"\xff\x4f\xff\x51\0", "JPEG 2000 is not supported", None, id="JPEG 2000"),
+        pytest.param(b"v/1\1", "OpenEXR is not supported", None, id="OpenEXR"),
         pytest.param(
             with_tags(TIFF, {259: 34712}), "a TIFF with compression 34712; save", None, id="JP2 in TIFF"
         ),

@@ -50,7 +50,7 @@ def reader():
         pytest.param(b"RIFF\x20\0\0\0WEBPVP8L", NOT_AN_IMAGE, id="WebP cut off"),
         pytest.param(b"\xff\xd8" + b"1" * 2**20, NOT_AN_IMAGE, id="JPEG without a marker"),
         pytest.param(b"P5 " + b"1" * 2**20, NOT_AN_IMAGE, id="PGM of one long number"),
-        pytest.param(b'<svg width="" height="">', NOT_AN_IMAGE, id="SVG"),
+        pytest.param(b'<svg width="" height="">', "an SVG drawing: export it as PNG", id="SVG"),
     ],
 )
 def test_damaged_and_hostile_files_are_reported(data, message, tmp_path, reader):
@@ -118,7 +118,9 @@ def test_textures_contain_no_digit(image, reader):
 def test_broken_files_do_not_stop_the_others(image_file, tmp_path, reader):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"text")
-    images = [image_file("a.png", "1"), broken, tmp_path / "missing.png", tmp_path, image_file("b.png", "2")]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    images = [image_file("a.png", "1"), broken, tmp_path / "missing.png", empty, image_file("b.png", "2")]
     readings = list(reader.read_many(images))
     assert [reading.source for reading in readings] == [str(path) for path in images]
     assert [reading.text for reading in readings] == ["1", "", "", "", "2"]
@@ -126,7 +128,7 @@ def test_broken_files_do_not_stop_the_others(image_file, tmp_path, reader):
         "ok",
         f"error: {NOT_AN_IMAGE}",
         "error: no such file or directory",
-        "error: a folder, not an image; give the paths of its images",
+        "error: a folder that contains no images",
         "ok",
     ]
 

@@ -126,6 +126,18 @@ def test_a_list_may_be_empty(received, data):
     assert received(data) == []
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\n" * 20, id="PDF"),
+        pytest.param(b"\0\0\0\x1cftypheic" + b"mif1miaf" * 80, id="HEIC"),
+    ],
+)
+def test_the_files_of_extras_are_taken_whole(received, data):
+    (found,) = received(data)
+    assert (found, found.data) == ("-", data)
+
+
 def test_an_image_that_is_too_large_is_rejected(received, monkeypatch):
     data = image_bytes(".png")
     monkeypatch.setattr(lists, "MAX_BYTES", 30)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import ImageError
-from edge_runtime.images import paths
+from edge_runtime.images import paths, suffixes
 
 
 @pytest.fixture
@@ -164,7 +164,6 @@ def test_pipes_have_limits(tmp_path, monkeypatch):
         pytest.param("", "an empty file name", id="empty name"),
         pytest.param("a\0b", "not a file name", id="null byte"),
         pytest.param(os.devnull, "not a regular file", id="device"),
-        pytest.param("http://cam/a.png", "an address, not a file; download the image first", id="address"),
     ],
 )
 def test_what_is_no_file_is_rejected_with_the_reason(path, message, tree):
@@ -207,15 +206,25 @@ IMAGES = [f"phone/{name}" for name in ("a.jpg", "b.jfif", "c.JPE", "d.pnm", "e.t
         pytest.param("phone/checked", ["phone/checked/phone/a.jpg"], id="named annotated copies"),
     ],
 )
-def test_leavings_of_other_programs_are_read_only_if_they_are_named(argument, expected, phone):
+def test_leavings_of_other_programs_are_read_only_if_they_are_named(argument, expected, phone, monkeypatch):
+    monkeypatch.setattr(suffixes, "is_available", lambda extra: False)
     assert list(paths.expand([argument])) == expected
 
 
-def test_files_that_are_no_images_are_counted_by_kind(phone):
+def test_files_that_are_no_images_are_counted_by_kind(phone, monkeypatch):
+    monkeypatch.setattr(suffixes, "is_available", lambda extra: False)
     skipped = Counter()
     assert list(paths.expand(["phone"], skipped=skipped)) == IMAGES
     described = "6 files skipped (heic 2, jp2 1, others 1, pdf 1, without suffix 1)"
-    assert paths.describe_skipped(skipped) == described
+    install = "; pip install 'edge-digits[heic,pdf]' to read heic and pdf"
+    assert paths.describe_skipped(skipped) == described + install
+
+
+def test_the_files_of_installed_extras_are_images(phone, monkeypatch):
+    monkeypatch.setattr(suffixes, "is_available", lambda extra: extra == "pdf")
+    found = list(paths.expand(["phone"], skipped=(skipped := Counter())))
+    assert sorted(set(found).difference(IMAGES)) == ["phone/scan.pdf"]
+    assert paths.describe_skipped(skipped).endswith("; pip install 'edge-digits[heic]' to read heic")
 
 
 @pytest.mark.parametrize(
@@ -226,11 +235,43 @@ def test_files_that_are_no_images_are_counted_by_kind(phone):
         (dict.fromkeys("abcdefg", 3), "21 files skipped (a 3, b 3, c 3, d 3, e 3, others 6)"),
     ],
 )
-def test_skipped_files_are_described(skipped, text):
-    assert paths.describe_skipped(Counter(skipped)) == text
+def test_skipped_files_are_described(skipped, text, monkeypatch):
+    for available, way_out in ((True, ""), (False, "; pip install 'edge-digits[heic]' to read heic")):
+        monkeypatch.setattr(suffixes, "is_available", lambda extra, answer=available: answer)
+        assert paths.describe_skipped(Counter(skipped)) == text + way_out * ("heic" in skipped)
 
 
 def test_lines_of_a_list_are_no_globs_and_do_not_name_the_working_directory(tree):
     names = [".", "./", "/", "..", "*", "**/*", None, "in", "b.png"]
     expected = [".", "./", "/", "..", "*", "**/*", None, "in/c.png", "in/deep/d.webp", "b.png"]
     assert list(paths.expand(names, listed=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("scan.pdf#2", ("scan.pdf", 2)),
+        ("a#1#12", ("a#1", 12)),
+        ("-#3", ("-", 3)),
+        *(
+            (name, (name, None))
+            for name in ("scan.pdf", "a#", "#2", "a#0", "a#02", "a#x", "a#2.png", "a#²", "")
+        ),
+    ],
+)
+def test_names_of_pages_are_recognised(name, expected):
+    assert paths.split_page(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *(
+            (name, True)
+            for name in ("https://a/b.png", "s3://b/c", "zip::s3://b/c", "abfs+x://y", "HTTP://A")
+        ),
+        *((name, False) for name in ("a.png", "C://a.png", "a/b://c", "://a", "", "a b://c", "zwölf://a")),
+    ],
+)
+def test_addresses_are_recognised(name, expected):
+    assert paths.is_remote(name) is expected

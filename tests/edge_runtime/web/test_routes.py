@@ -11,15 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_runtime.images import suffixes
 from edge_runtime.models import manifest
 from edge_runtime.results import UNNAMED, Box, Digit, Reading
 from edge_runtime.web import responses
-from tests import drawing, model_files
+from tests import documents, drawing, model_files
 from tests.edge_runtime.web.client import request
-from tests.image_files import encode
+from tests.image_files import encode, tiff_pages
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tiff", ".pgm"])
 def test_images_of_each_format_are_read(still, readers, suffix):
     image = drawing.page("408 1356")
     response = request(still, "/read", "POST", encode(suffix, image))
@@ -35,6 +36,27 @@ def test_images_of_each_format_are_read(still, readers, suffix):
             assert (digit["value"], digit["line"], digit["status"]) == (same.value, same.line, "ok")
             assert digit["confidence"] == pytest.approx(same.confidence, abs=1e-4)
             assert "tile" not in digit
+
+
+def test_the_pages_of_a_file_are_read_one_by_one(still):
+    data = tiff_pages(*map(drawing.page, ("12", "345")))
+    for path, lines, status in (
+        ("/read", ["12"], "ok; only the first page or frame was read"),
+        ("/read?page=1", ["12"], "ok"),
+        ("/read?page=2", ["345"], "ok"),
+    ):
+        result = request(still, path, "POST", data).json
+        assert (result["lines"], result["status"], result["pages"]) == (lines, status, 2)
+    response = request(still, "/read?page=3", "POST", data)
+    assert (response.status, response.error) == (422, "the file has 2 pages; there is no page 3")
+    assert request(still, "/read?page=0", "POST", data).status == 422
+
+
+@pytest.mark.skipif(not suffixes.is_available("pdf"), reason="needs the extra pdf")
+def test_a_page_of_a_pdf_is_read(still):
+    data = documents.pdf(*map(drawing.page, ("12", "345")))
+    result = request(still, "/read?page=2", "POST", data).json
+    assert (result["lines"], result["status"], result["pages"]) == (["345"], "ok", 2)
 
 
 def test_progressive_images_are_read(still):
@@ -166,6 +188,7 @@ def test_rejected_digits_have_no_value():
         "ms": 5.0,
         "status": "ok",
         "turn": 0,
+        "pages": 1,
     }
 
 

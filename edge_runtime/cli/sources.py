@@ -1,0 +1,103 @@
+"""The sources of `edge-digits read`: what its arguments name, less what a resumed table contains."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_runtime.images.pages import PageOf, Pages
+    from edge_runtime.outputs.table_file import TableFile
+
+
+class Sources:
+    """The images to read: all that the arguments name, except those that the resumed table contains.
+
+    Counts in `skipped` the images that the table contains, in `more_pages` the pages that files turn out to
+    have besides the first, and in `not_images`, by suffix, the files of folders that are no images.
+    """
+
+    def __init__(self, options: argparse.Namespace, table: TableFile | None) -> None:
+        self._options, self._table = options, table
+        self.skipped = self.more_pages = 0
+        self.not_images: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[str | None]:
+        """Yield paths. None means that the next one on standard input has not been written yet."""
+        if not self._table:
+            yield from self._expand(self.not_images)
+            return
+        last = self._path_of_last(self._table)
+        if last is not None:
+            yield last
+        for path in self._expand(self.not_images):
+            if path is None or not self._table.contains(path):
+                yield path
+            elif path != last:
+                self.skipped += 1
+
+    def count(self) -> int | None:
+        """How many images there are, without those pages; None if they come through standard input."""
+        if "-" in self._options.sources:
+            return None
+        return sum(1 for _ in Sources(self._options, self._table))
+
+    def names(self) -> Iterator[str]:
+        """What the arguments name, as far as it is known beforehand: nothing of standard input."""
+        if "-" not in self._options.sources:
+            yield from (path for path in self._expand(Counter()) if path)
+
+    def choose(self, pages: Pages) -> Iterator[PageOf]:
+        """The pages of a file that are to be read: those that the resumed table does not contain."""
+        self.more_pages += len(pages) - 1
+        for page in pages:
+            if self._table and self._table.contains(page.source):
+                self.skipped += not self._table.is_last(page.source)
+            else:
+                yield page
+
+    def _path_of_last(self, table: TableFile) -> str | None:
+        """The path of the last image of a resumed table, if its rows may be incomplete.
+
+        None if the arguments do not name it; for paths on standard input, which are not known yet, if there
+        is no such file.
+        """
+        if table.last is None:
+            return None
+        from edge_runtime.images import paths
+
+        path = table.path_of_last()
+        file, page = (path, None) if os.path.lexists(path) else paths.split_page(path)
+        if "-" in self._options.sources:
+            return path if paths.is_remote(path) or os.path.exists(file) else None
+        for each in self._expand(Counter()):
+            if each and table.is_last(each):
+                return each
+            if each and page and table.is_last(f"{each}#{page}"):
+                return f"{each}#{page}"
+        return None
+
+    def _expand(self, skipped: Counter[str]) -> Iterator[str | None]:
+        """The images that the arguments name, with folders and globs expanded."""
+        from edge_runtime.images import inputs, lists, paths
+
+        options = self._options
+        expand = partial(
+            inputs.expand_paths, recursive=not options.no_recursive, skip=options.annotate, skipped=skipped
+        )
+        for argument in options.sources:
+            if argument != lists.STANDARD_INPUT:
+                found = expand([argument])
+            elif sys.stdin is not None:
+                found = expand(lists.read_list(sys.stdin.fileno()), listed=True)
+            else:
+                continue
+            for path in found:
+                if path and lists.is_standard_input(path) and not isinstance(path, paths.Received):
+                    path = f"./{path}"  # a file of that name, listed or found by a glob
+                yield path
