@@ -88,8 +88,8 @@ def with_avif_turn(image: bytes, turns: int, axis: int | None = None) -> bytes:
     return bytes(changed)
 
 
-def with_tags(image: bytes, tags: dict[int, int | tuple[int, int]]) -> bytes:
-    """A TIFF with tags added or replaced: numbers, or fractions such as a resolution."""
+def with_tags(image: bytes, tags: dict[int, int | tuple[int, int] | bytes]) -> bytes:
+    """A TIFF with tags added or replaced: numbers, fractions such as a resolution, or bytes."""
     (start,) = struct.unpack_from("<I", image, 4)
     (count,) = struct.unpack_from("<H", image, start)
     old = [image[start + 2 + 12 * index :][:12] for index in range(count)]
@@ -99,6 +99,9 @@ def with_tags(image: bytes, tags: dict[int, int | tuple[int, int]]) -> bytes:
         if isinstance(value, tuple):
             entries[number] = struct.pack("<HHII", number, 5, 1, len(data) + len(values))
             values += struct.pack("<II", *value)
+        elif isinstance(value, bytes):
+            entries[number] = struct.pack("<HHII", number, 7, len(value), len(data) + len(values))
+            values += value
         else:
             entries[number] = struct.pack("<HHII", number, 4, 1, value)
     directory = struct.pack("<H", len(entries)) + b"".join(entries[number] for number in sorted(entries))

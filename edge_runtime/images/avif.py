@@ -11,11 +11,14 @@ import struct
 from collections.abc import Iterator
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.header import Header
+from edge_runtime.images.header import TOO_MANY_PARTS, Header
+from edge_runtime.images.limits import MAX_PARTS
 
 _PER_PIXEL, _DEEP = 20, 27  # bytes that OpenCV takes at its peak with 8 bits, and with 10 or 12: measured
+_MAX_META = 1_000_000  # bytes of the box that describes the items; ordinary ones have hundreds
 _MAX_FRAMES = 4  # of an item; ordinary ones have one
 _UNUSUAL = "an AVIF of an unusual kind, such as an animation; save it as PNG"
+_START = 64  # bytes of a unit; more than a sequence header needs
 _SEQUENCE_HEADER, _FRAME_HEADER, _FRAME = 1, 3, 6
 # The orientation of EXIF by quarter turns to the left, and the axis that is mirrored afterwards.
 _ORIENTATIONS: dict[tuple[int, int | None], int] = {
@@ -29,7 +32,10 @@ def measure(data: bytes) -> Header:
     top = dict(_boxes(data, 0, len(data)))
     if b"moov" in top or b"meta" not in top:
         raise ImageError(_UNUSUAL)
-    meta = dict(_boxes(data, top[b"meta"][0] + 4, top[b"meta"][1]))
+    first, end = top[b"meta"]
+    if end - first > _MAX_META:
+        raise ImageError(_UNUSUAL)
+    meta = dict(_boxes(data, first + 4, end))
     start, _ = meta[b"pitm"]
     primary = struct.unpack_from(">I" if data[start] else ">H", data, start + 4)[0]
     kinds, places = _kinds(data, meta[b"iinf"]), _places(data, meta)
@@ -46,10 +52,7 @@ def measure(data: bytes) -> Header:
             axis = data[place] & 1
     # The image, or the tiles that it is made of; and its opacity.
     coded = [item for item, kind in kinds.items() if kind == b"av01"]
-    contents = (b"".join(data[start:end] for start, end in places.get(item, ())) for item in coded)
-    decoded = sum(map(_decoded_pixels, contents))
-    if not decoded:
-        raise ImageError(_UNUSUAL)
+    decoded = _decoded_pixels([_content(data, places.get(item, [])) for item in coded])
     memory = max(width * height, decoded) * (_DEEP if deep else _PER_PIXEL)
     # A plain colour takes next to no bytes, so that the length of the file says nothing about its pixels.
     return Header("AVIF", width, height, memory, decoded, len(coded) > 1, _ORIENTATIONS[turns, axis])
@@ -57,7 +60,9 @@ def measure(data: bytes) -> Header:
 
 def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
     """Yield the kind of every box between two positions, and where its content starts and ends."""
-    while position + 8 <= end:
+    for _ in range(MAX_PARTS):
+        if position + 8 > end:
+            return
         size, kind = struct.unpack_from(">I4s", data, position)
         start = position + 8
         if size == 1:
@@ -67,6 +72,7 @@ def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, tuple[
             raise ValueError("a box is longer than what it lies in")
         yield kind, (start, stop)
         position = stop
+    raise ImageError(TOO_MANY_PARTS)
 
 
 def _kinds(data: bytes, box: tuple[int, int]) -> dict[int, bytes]:
@@ -78,7 +84,8 @@ def _kinds(data: bytes, box: tuple[int, int]) -> dict[int, bytes]:
         if kind == b"infe" and version in (2, 3):
             wide = version == 3
             item = struct.unpack_from(">I" if wide else ">H", data, position + 4)[0]
-            kinds[item] = data[position + (10 if wide else 8) :][:4]
+            position += 10 if wide else 8
+            kinds[item] = data[position : position + 4]
     return kinds
 
 
@@ -96,6 +103,7 @@ def _places(data: bytes, meta: dict[bytes, tuple[int, int]]) -> dict[int, list[t
         return int.from_bytes(data[position - size : position], "big")
 
     places: dict[int, list[tuple[int, int]]] = {}
+    found = total = 0
     for _ in range(number(4 if version == 2 else 2)):
         item = number(4 if version == 2 else 2)
         inside = number(2) & 15 if version else 0  # 1: in the box idat
@@ -109,11 +117,12 @@ def _places(data: bytes, meta: dict[bytes, tuple[int, int]]) -> dict[int, list[t
             number(sizes & 15 if version else 0)
             first, length = base + number(sizes >> 12), number(sizes >> 8 & 15)
             end = first + length if length else len(data)
-            if end > len(data):
-                raise ValueError("an item lies outside of the file")
+            found, total = found + 1, total + end - first
+            if not first <= end <= len(data) or total > 2 * len(data):
+                raise ValueError("an item lies outside of the file, or shares its bytes")
+            if found > MAX_PARTS:
+                raise ImageError(TOO_MANY_PARTS)
             places.setdefault(item, []).append((first, end))
-    if sum(end - first for parts in places.values() for first, end in parts) > 2 * len(data):
-        raise ValueError("items share their bytes")
     return places
 
 
@@ -136,9 +145,35 @@ def _properties(data: bytes, box: tuple[int, int], item: int) -> Iterator[tuple[
                 yield known[index - 1]
 
 
-def _decoded_pixels(content: bytes) -> int:
-    """How many pixels the frames of an item have together. Raises `ImageError` if it is unusual."""
-    position = pixels = frames = 0
+def _content(data: bytes, places: list[tuple[int, int]]) -> bytes | memoryview:
+    """The content of an item; it is copied only if it is in several places."""
+    parts = [memoryview(data)[start:end] for start, end in places]
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _decoded_pixels(contents: list[bytes | memoryview]) -> int:
+    """How many pixels the frames of all items have together. Raises `ImageError` if one is unusual."""
+    total = parts = 0
+    for content in contents:
+        pixels = frames = 0
+        for kind, start in _units(content):
+            parts += 1
+            if kind == _SEQUENCE_HEADER:
+                pixels = max(pixels, _sequence_pixels(start))
+            frames += kind in (_FRAME_HEADER, _FRAME)
+            if parts > MAX_PARTS:
+                raise ImageError(TOO_MANY_PARTS)
+        if not pixels or not 0 < frames <= _MAX_FRAMES:
+            raise ImageError(_UNUSUAL)
+        total += pixels * frames
+    if not total:
+        raise ImageError(_UNUSUAL)
+    return total
+
+
+def _units(content: bytes | memoryview) -> Iterator[tuple[int, bytes | memoryview]]:
+    """Yield the kind of every unit of an item, and how it starts."""
+    position = 0
     while position < len(content):
         head = content[position]
         position += 2 if head & 4 else 1
@@ -154,19 +189,13 @@ def _decoded_pixels(content: bytes) -> int:
                     break
         if position + size > len(content):
             raise ValueError("a unit is longer than its item")
-        kind = head >> 3 & 15
-        if kind == _SEQUENCE_HEADER:
-            pixels = max(pixels, _sequence_pixels(content[position : position + size]))
-        frames += kind in (_FRAME_HEADER, _FRAME)
+        yield head >> 3 & 15, content[position : position + min(size, _START)]
         position += size
-    if not pixels or not 0 < frames <= _MAX_FRAMES:
-        raise ImageError(_UNUSUAL)
-    return pixels * frames
 
 
-def _sequence_pixels(unit: bytes) -> int:
+def _sequence_pixels(unit: bytes | memoryview) -> int:
     """The largest frame that a sequence header allows."""
-    value, left = int.from_bytes(unit[:64], "big"), 8 * min(len(unit), 64)
+    value, left = int.from_bytes(unit, "big"), 8 * len(unit)
 
     def bits(count: int) -> int:
         nonlocal left

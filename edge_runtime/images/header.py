@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edge_runtime.errors import ImageError
+from edge_runtime.images.limits import MEMORY_PER_PIXEL, SPARE_MEMORY
 
 DAMAGED = "damaged, or not an image that OpenCV can decode"
+TOO_MANY_PARTS = "built of more parts than an image needs; save it again"
 OF_THIS_KIND = " for this kind of image"
 
+_LEAST_LIMIT = 500_000  # px; below this, it is not for its pixels that a file takes much memory
 _MAX_STRETCH = 4  # no scanner or fax has pixels longer than this; a tag that claims it is wrong
 _NEARLY_SQUARE = 1.1  # many tags are rounded
 
@@ -44,6 +47,24 @@ def check_size(width: int, height: int, most: int, kind: str = "") -> None:
             f"{width}x{height} pixels, over the limit of {most / 1e6:.0f} megapixels{kind}; "
             "scale the image down first"
         )
+
+
+def check_memory(header: Header, size: int) -> None:
+    """Raise `ImageError` if an image takes more memory than its pixels are worth.
+
+    `size` is the length of the file in bytes.
+    """
+    pixels, needed = header.width * header.height, header.memory + size
+    if needed <= SPARE_MEMORY + MEMORY_PER_PIXEL * pixels:
+        return
+    # So many pixels may an image have whose memory and file grow with them.
+    most = int(SPARE_MEMORY / (needed / pixels - MEMORY_PER_PIXEL))
+    if most >= _LEAST_LIMIT:
+        check_size(header.width, header.height, most, OF_THIS_KIND)
+    raise ImageError(
+        f"it takes far more memory than {header.width}x{header.height} pixels need; "
+        "save it again as PNG or JPEG"
+    )
 
 
 def aspect(x_density: float, y_density: float) -> float:

@@ -9,10 +9,11 @@ OpenEXR have none, because their headers do not show how much memory and time th
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.header import DAMAGED, OF_THIS_KIND, Header, check_size
-from edge_runtime.images.limits import MEMORY_PER_PIXEL, SPARE_MEMORY, Limits
+from edge_runtime.images.header import DAMAGED, Header, check_memory, check_size
+from edge_runtime.images.limits import Limits
 
 _UNUSUAL = {"arithmetic JPEG": "an arithmetic-coded JPEG", "lossless JPEG": "a lossless JPEG"}
 
@@ -27,13 +28,11 @@ def check(data: bytes, limits: Limits) -> Header:
         from edge_runtime.images import kinds
 
         raise ImageError(kinds.describe(data))
-    pixels = header.width * header.height
     check_size(header.width, header.height, limits.pixels)
     if header.format in _UNUSUAL:
         raise ImageError(f"{_UNUSUAL[header.format]}; save it again as a baseline JPEG")
-    if header.memory + len(data) > SPARE_MEMORY + MEMORY_PER_PIXEL * pixels:
-        check_size(header.width, header.height, _most_pixels(header, len(data)), OF_THIS_KIND)
-    if header.capacity < pixels:
+    check_memory(header, len(data))
+    if header.capacity < header.width * header.height:
         raise ImageError(DAMAGED)
     if header.format == "JPEG":
         from edge_runtime.images import jpeg
@@ -42,10 +41,17 @@ def check(data: bytes, limits: Limits) -> Header:
     return header
 
 
-def _most_pixels(header: Header, size: int) -> int:
-    """How many pixels an image of this kind may have, if its memory and its file grow with them."""
-    pixels = header.width * header.height
-    return int(SPARE_MEMORY / ((header.memory + size) / pixels - MEMORY_PER_PIXEL))
+def check_large(handle: int) -> None:
+    """Check an open file before it is read: raise `ImageError` if it is larger than its pixels are worth."""
+    import mmap
+
+    from edge_runtime.images import kinds
+
+    view: Any = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+    if (header := measure(view)) is not None:
+        check_memory(header, len(view))
+    elif not kinds.is_pdf(start := view[: kinds.HEAD]):  # a PDF may hold any number of pages
+        raise ImageError(kinds.describe(start))
 
 
 def measure(data: bytes) -> Header | None:
@@ -64,11 +70,11 @@ def measure(data: bytes) -> Header | None:
 def _parse(data: bytes) -> Header | None:
     """Parse the header of an image file with the parser of its format, which is loaded only then."""
     start = data[:4]
-    if start == b"\x89PNG" and data.startswith(b"\r\n\x1a\n", 4):
+    if start == b"\x89PNG" and data[4:8] == b"\r\n\x1a\n":
         from edge_runtime.images import png
 
         return png.measure(data)
-    if data.startswith(b"\xff\xd8\xff"):
+    if start[:3] == b"\xff\xd8\xff":
         from edge_runtime.images import jpeg
 
         return jpeg.measure(data)

@@ -6,8 +6,14 @@ import re
 import struct
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.header import Header, aspect
-from edge_runtime.images.limits import MAX_SCANNED_PIXELS, MAX_SCANS, MAX_SEGMENTS
+from edge_runtime.images.header import Header, aspect, check_memory
+from edge_runtime.images.limits import (
+    MAX_SCAN_BYTES_PER_PIXEL,
+    MAX_SCANNED_PIXELS,
+    MAX_SCANS,
+    MAX_SEGMENTS,
+    SPARE_SCAN_BYTES,
+)
 
 _next_marker = re.compile(rb"\xff([^\x00\xff])").search  # skips fill bytes and garbage, as libjpeg does
 _next_segment = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])").search  # skips the restarts within a scan as well
@@ -20,7 +26,7 @@ _START, _END, _SCAN, _JFIF, _EXIF = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1
 
 def measure(data: bytes) -> Header | None:
     """Parse the header of a JPEG, as far as its first scan."""
-    position, orientation, stretch = 2, 1, 1.0
+    position, exif, stretch = 2, b"", 1.0
     frame: _Frame | None = None
     for _ in range(MAX_SEGMENTS):
         match = _next_marker(data, position)
@@ -28,7 +34,13 @@ def measure(data: bytes) -> Header | None:
             break
         marker, position = match[1][0], match.end()
         if marker == _SCAN and frame is not None:
-            memory, capacity = frame.memory(data[position + 2]), _capacity(data, position, frame)
+            memory = frame.memory(data[position + 2])
+            capacity = 512 * _coded(data, position, frame, memory)  # 64 samples take at least one bit
+            orientation = 1
+            if exif:
+                from edge_runtime.images.tags import exif_orientation
+
+                orientation = exif_orientation(exif)
             return Header("JPEG", frame.width, frame.height, memory, capacity, False, orientation, stretch)
         if marker in (_START, _END, _SCAN):
             break
@@ -42,11 +54,9 @@ def measure(data: bytes) -> Header | None:
             if marker > 0xC2:  # never decoded
                 kind = "lossless JPEG" if marker in _LOSSLESS else "arithmetic JPEG"
                 return Header(kind, frame.width, frame.height, 0, 0)
-        elif marker == _EXIF and data.startswith(b"Exif\0\0", position + 2):
-            from edge_runtime.images.tags import exif_orientation
-
-            orientation = exif_orientation(data[position + 2 : position + length])
-        elif marker == _JFIF and data.startswith(b"JFIF\0", position + 2):
+        elif marker == _EXIF and not exif and data[position + 2 : position + 8] == b"Exif\0\0":
+            exif = data[position + 2 : position + length]
+        elif marker == _JFIF and data[position + 2 : position + 7] == b"JFIF\0":
             stretch = aspect(*struct.unpack_from(">HH", data, position + 10))
         position += length
     # Without a scan, a frame holds no pixels.
@@ -70,15 +80,26 @@ class _Frame:
         return int(self.width * self.height * max(2, kept))
 
 
-def _capacity(data: bytes, start: int, frame: _Frame) -> int:
-    # Large images only: looking for the end takes a while.
-    end = data.find(b"\xff\xd9", start) if frame.width * frame.height > _LARGE else -1
-    return 512 * ((len(data) if end < 0 else end) - start)  # 64 samples take at least one bit
+def _coded(data: bytes, start: int, frame: _Frame, memory: int) -> int:
+    """Length of all scans, given where they start. Raises `ImageError` if it is absurd."""
+    pixels = frame.width * frame.height
+    several = memory > 2 * pixels
+    # Of ordinary images, looking for the end would only take time.
+    end = data.find(b"\xff\xd9", start) if several or pixels > _LARGE else -1
+    coded = (len(data) if end < 0 else end) - start
+    if several and coded > MAX_SCAN_BYTES_PER_PIXEL * pixels + SPARE_SCAN_BYTES:
+        raise ImageError("a JPEG with far more data than pixels; save it again as a baseline JPEG")
+    return coded
 
 
 def check(data: bytes, header: Header) -> None:
-    """Raise `ImageError` if a file has so many scans that it takes far too long to decode."""
-    most = min(MAX_SCANS, MAX_SCANNED_PIXELS // (header.width * header.height))
+    """Raise `ImageError` if a file has so many scans or segments that decoding takes far too much."""
+    pixels = header.width * header.height
+    if header.memory > 2 * pixels:
+        # Until the last scan, the decoder keeps all segments of this kind.
+        segments = min(len(data), 0xFFFF * data.count(bytes((0xFF, _EXIF))))
+        check_memory(header._replace(memory=header.memory + segments), len(data))
+    most = min(MAX_SCANS, MAX_SCANNED_PIXELS // pixels)
     # Counting the bytes is fast, but a video that a phone has appended contains them as well.
     if data.count(b"\xff\xda") > most and _has_more_scans(data, most):
         raise ImageError(f"a JPEG with more than {most} scans; save it again as a baseline JPEG")
@@ -86,13 +107,14 @@ def check(data: bytes, header: Header) -> None:
 
 def _has_more_scans(data: bytes, most: int) -> bool:
     position, scans = 2, 0
-    while match := _next_segment(data, position):
-        marker, position = match[1][0], match.end()
-        if marker == _END:
+    for _ in range(MAX_SEGMENTS):
+        match = _next_segment(data, position)
+        if match is None or match[1][0] == _END:
             return False
+        marker, position = match[1][0], match.end()
         scans += marker == _SCAN
         if scans > most:
             return True
         if marker not in _BARE:
             position += int.from_bytes(data[position : position + 2], "big")
-    return False
+    return True

@@ -60,7 +60,7 @@ _IN_ZIP = (  # names that a ZIP archive of each kind contains
     (b"application/vnd.oasis.opendocument", "an OpenDocument file: save it as PDF"),
     (b"application/epub+zip", "an e-book, not an image"),
 )
-_HEAD = 4096  # bytes in which the beginning of a text or an archive is looked for
+HEAD = 4096  # bytes that tell what a file is
 _PDF_HEAD = 1024  # bytes that may stand before the signature of a PDF
 _SVG = re.compile(rb"<svg[\s>]", re.IGNORECASE)
 _WEB_PAGE = re.compile(rb"<(!doctype\s+html|html|head|body|script)[\s>]", re.IGNORECASE)
@@ -90,7 +90,7 @@ def describe(data: bytes) -> str:
         return "a DICOM image: export it as PNG"
     if data[257:262] == b"ustar":
         return _ARCHIVE
-    return _describe_text(data[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip())
+    return _describe_text(data[:HEAD].removeprefix(b"\xef\xbb\xbf").lstrip())
 
 
 def is_pdf(data: bytes) -> bool:
@@ -105,7 +105,7 @@ def is_heic(data: bytes) -> bool:
 
 def _describe_zip(data: bytes) -> str:
     # The names are at the start of each file, and again in the directory at the end.
-    ends = data[:_HEAD] + data[-16 * _HEAD :]
+    ends = data[:HEAD] + data[-16 * HEAD :]
     return next((kind for name, kind in _IN_ZIP if name in ends), "a ZIP archive: unpack it first")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import os
 import re
 import select
@@ -111,13 +112,13 @@ def _is_binary(start: bytes) -> bool:
 
 
 def _receive(stream: int, start: bytes) -> Received:
-    parts, length = [start], len(start)
+    received = io.BytesIO()
+    received.write(start)
     # One byte too many is enough to reject it.
-    while length <= MAX_BYTES and (part := os.read(stream, CHUNK)):
-        parts.append(part)
-        length += len(part)
+    while received.tell() <= MAX_BYTES and (part := os.read(stream, CHUNK)):
+        received.write(part)
     image = Received(STANDARD_INPUT)
-    image.data = b"".join(parts)
+    image.data = received.getvalue()
     return image
 
 

@@ -7,6 +7,7 @@ the reason, in its place among the other images.
 from __future__ import annotations
 
 import glob
+import io
 import os
 import re
 import stat
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from edge_runtime.errors import ImageError
 from edge_runtime.images import suffixes
-from edge_runtime.images.limits import MAX_BYTES
+from edge_runtime.images.limits import MAX_BYTES, SPARE_MEMORY
 
 CHUNK = 1 << 16  # bytes per read
 
@@ -231,7 +232,7 @@ def check_length(length: int) -> None:
     """Raise `ImageError` if a file of `length` bytes is larger than `MAX_BYTES`."""
     if length > MAX_BYTES:
         raise ImageError(
-            f"{length / 1e9:.1f} GB, over the limit of {MAX_BYTES / 1e9:.0f} GB; scale the image down first"
+            f"{length / 1e6:.0f} MB, over the limit of {MAX_BYTES / 1e6:.0f} MB; scale the image down first"
         )
 
 
@@ -255,11 +256,18 @@ def _read_all(handle: int) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise ImageError("not a regular file; give an image file or a folder")
     check_length(status.st_size)
+    if status.st_size > SPARE_MEMORY:
+        from edge_runtime.images import headers
+
+        headers.check_large(handle)
+    # In one piece, as in `_read_pipe`.
+    os.lseek(handle, 0, os.SEEK_SET)
+    data = os.read(handle, status.st_size)
     parts, position = [data], len(data)
     while position < status.st_size and (part := os.read(handle, status.st_size - position)):
         parts.append(part)
         position += len(part)
-    return b"".join(parts)
+    return data if len(parts) == 1 else b"".join(parts)
 
 
 def _has_position(handle: int) -> bool:
@@ -276,10 +284,11 @@ def _read_pipe(handle: int, start: bytes) -> bytes:
 
     Raises `ImageError` if no program writes to it, or more than `MAX_BYTES` come.
     """
-    parts, length = [start], len(start)
+    received = io.BytesIO()  # putting parts together would take twice the memory
+    received.write(start)
     deadline = time.monotonic() + _WRITER_TIMEOUT
     while True:
-        check_length(length)
+        check_length(received.tell())
         try:
             part = os.read(handle, CHUNK)
         except BlockingIOError:
@@ -287,10 +296,9 @@ def _read_pipe(handle: int, start: bytes) -> bytes:
             os.set_blocking(handle, True)
             continue
         if part:
-            parts.append(part)
-            length += len(part)
-        elif length:
-            return b"".join(parts)
+            received.write(part)
+        elif received.tell():
+            return received.getvalue()
         elif time.monotonic() > deadline:
             raise ImageError("a pipe through which nothing came; write an image to it")
         else:

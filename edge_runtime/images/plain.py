@@ -10,6 +10,7 @@ from edge_runtime.images.limits import MAX_TEXT_HEADER
 
 _RUN_RATIO = 128  # of the best compression by run lengths: 255 pixels in two bytes
 _GREY = 2  # bytes per pixel at the peak: the decoder's image, and its copy
+_FLOATS = 25  # the same for HDR, measured
 _NUMBERS = re.compile(
     rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})(?:(?:\s|#[^\n]*\n)+(\d{1,9}))?"
 )
@@ -87,4 +88,4 @@ def measure_hdr(data: bytes) -> Header | None:
     if match is None:
         return None
     height, width = int(match[1]), int(match[2])
-    return Header("HDR", width, height, width * height * 17, len(data) * _RUN_RATIO)
+    return Header("HDR", width, height, width * height * _FLOATS, len(data) * _RUN_RATIO)

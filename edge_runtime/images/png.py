@@ -7,7 +7,15 @@ import zlib
 from collections.abc import Iterator
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.header import DAMAGED, OF_THIS_KIND, Header, aspect, check_size
+from edge_runtime.images.header import (
+    DAMAGED,
+    OF_THIS_KIND,
+    TOO_MANY_PARTS,
+    Header,
+    aspect,
+    check_size,
+)
+from edge_runtime.images.limits import MAX_PARTS
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
@@ -34,23 +42,26 @@ def measure(data: bytes) -> Header | None:
     if kind != b"IHDR" or not depth:
         return None
     bits = _CHANNELS[colour] * depth
-    packed, copied, orientation, stretch = 0, 0, 1, 1.0
-    transparent, more = colour in _WITH_ALPHA, False
+    packed, copied, orientation, stretch, more = 0, 0, 1, 1.0, False
+    first: dict[bytes, tuple[int, int]] = {}  # of each kind of chunk
     for kind, start, end in _chunks(data):
         if kind == b"IDAT":
             packed += end - start
-        elif kind == b"tRNS":
-            transparent = True
-        elif kind not in _KEPT:
-            copied = len(data)
-        if kind == b"eXIf":
-            from edge_runtime.images.tags import exif_orientation
+        elif kind != b"IHDR":
+            copied += end - start
+            first.setdefault(kind, (start, end))
+    if first.keys() - _KEPT:
+        copied += len(data)
+    transparent = colour in _WITH_ALPHA or b"tRNS" in first
+    if b"eXIf" in first:
+        from edge_runtime.images.tags import exif_orientation
 
-            orientation = exif_orientation(data[start:end])
-        elif kind == b"pHYs":
-            stretch = aspect(*struct.unpack_from(">II", data, start))
-        elif kind == b"acTL":
-            more = struct.unpack_from(">I", data, start)[0] > 1
+        start, end = first[b"eXIf"]
+        orientation = exif_orientation(memoryview(data)[start:end])
+    if b"pHYs" in first:
+        stretch = aspect(*struct.unpack_from(">II", data, first[b"pHYs"][0]))
+    if b"acTL" in first:
+        more = struct.unpack_from(">I", data, first[b"acTL"][0])[0] > 1
     pixels, deep = width * height, depth // 16
     strips = colour in _WITH_ALPHA and not interlaced and pixels * bits // 8 > _LARGE
     if strips:
@@ -64,12 +75,14 @@ def measure(data: bytes) -> Header | None:
 def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
     """The kind of every chunk, and where its content starts and ends. Raises `ImageError`."""
     position, last, kind = 8, len(data) - 12, b""
-    found = []
+    found: list[tuple[bytes, int, int]] = []
     while position <= last and kind != b"IEND":
         length, kind = _chunk_head(data, position)
         start = position + 8
         position = start + length + 4
         found.append((kind, start, position - 4))
+        if len(found) > MAX_PARTS:
+            raise ImageError(TOO_MANY_PARTS)
     if kind != b"IEND" or position > len(data):
         raise ImageError(DAMAGED)
     return found

@@ -6,6 +6,7 @@ import struct
 from typing import NamedTuple
 
 from edge_runtime.images.header import aspect
+from edge_runtime.images.limits import MAX_PARTS
 
 _SIZES = {
     1: 1,
@@ -25,6 +26,7 @@ _SIZES = {
     17: 8,
     18: 8,
 }
+_MAX_ENTRIES = 4096  # of a directory; libtiff reads no more either
 _INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # unsigned ones, by type
 
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION = 274, 282, 283
@@ -42,19 +44,23 @@ class Directory:
     """The first directory of a TIFF file.
 
     Raises `ValueError` where a length or position lies outside of the file, and `struct.error` where the file
-    ends too early. `more` is whether another directory follows.
+    ends too early. `size` is the length of all values that lie outside of the directory, in bytes, and
+    `more` is whether another directory follows.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self._data, self._order = data, "<" if data[:2] == b"II" else ">"
         big = self._unpack("H", 2) == 43  # BigTIFF: all lengths have 64 bits
         word, length = ("Q", 8) if big else ("I", 4)
         start = self._unpack(word, 8 if big else 4)
         count = self._unpack("Q" if big else "H", start)
         start, size = start + (8 if big else 2), 4 + 2 * length
+        if count > _MAX_ENTRIES:
+            raise ValueError("the directory is too long")
         if start + count * size > len(data):
             raise ValueError("the directory is longer than the file")
         self._tags: dict[int, Tag] = {}
+        self.size = 0
         for position in range(start, start + count * size, size):
             number, kind = struct.unpack_from(self._order + "HH", data, position)
             values = self._unpack(word, position + 4)
@@ -62,6 +68,7 @@ class Directory:
             total = values * _SIZES.get(kind, 1)
             if total > length:
                 first = self._unpack(word, first)
+                self.size += total
                 if first + total > len(data):
                     raise ValueError(f"tag {number} lies outside of the file")
             self._tags.setdefault(number, Tag(kind, values, first))  # of duplicates, libtiff uses the first
@@ -81,17 +88,26 @@ class Directory:
         return int(struct.unpack_from(self._order + kind, self._data, position)[0])
 
     def integers(self, number: int, default: int | None = None) -> tuple[int, ...]:
-        """All values of a tag that holds unsigned integers, or the default. Raises `ValueError`."""
+        """All values of a tag that holds unsigned integers, or the default.
+
+        Raises `ValueError` if it holds anything else, or more than `MAX_PARTS` of them.
+        """
+        count = self.count(number)
+        if count > MAX_PARTS:
+            raise ValueError(f"tag {number} has too many values")
+        return self._integers(number, count, default)
+
+    def integer(self, number: int, default: int | None = None) -> int:
+        """The first value of a tag that holds unsigned integers, or the default. Raises `ValueError`."""
+        return self._integers(number, 1, default)[0]
+
+    def _integers(self, number: int, count: int, default: int | None) -> tuple[int, ...]:
         tag = self._tags.get(number)
         if tag is None and default is not None:
             return (default,)
         if tag is None or tag.kind not in _INTEGERS or not tag.values:
             raise ValueError(f"tag {number} is missing or no integer")
-        return struct.unpack_from(f"{self._order}{tag.values}{_INTEGERS[tag.kind]}", self._data, tag.position)
-
-    def integer(self, number: int, default: int | None = None) -> int:
-        """The first value of a tag that holds unsigned integers, or the default. Raises `ValueError`."""
-        return self.integers(number, default)[0]
+        return struct.unpack_from(f"{self._order}{count}{_INTEGERS[tag.kind]}", self._data, tag.position)
 
     @property
     def orientation(self) -> int:
@@ -115,9 +131,10 @@ class Directory:
         return aspect(*densities)
 
 
-def exif_orientation(block: bytes) -> int:
+def exif_orientation(block: bytes | memoryview) -> int:
     """The orientation in an EXIF block, 1..8; 1 where it is missing or the block is damaged."""
-    block = block.removeprefix(b"Exif\0\0")
+    if block[:6] == b"Exif\0\0":
+        block = block[6:]
     if block[:4] not in (b"II*\0", b"MM\0*"):
         return 1
     try:

@@ -57,7 +57,7 @@ def measure(data: bytes) -> Header:
         "TIFF",
         width,
         height,
-        memory=2 * pixels if raw else _memory(tags, pixels, strip, max(packed)),
+        memory=(2 * pixels if raw else _memory(tags, pixels, strip, max(packed))) + 3 * tags.size,
         capacity=_capacity(compression, total, samples * bits, width),
         alpha=photometric == _RGB and samples == 4 and bits in (8, 16),
         orientation=orientation if raw else 1,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.header import DAMAGED, Header
+from edge_runtime.images.header import DAMAGED, TOO_MANY_PARTS, Header
+from edge_runtime.images.limits import MAX_PARTS
 from edge_runtime.images.tags import exif_orientation
 
 # Bytes per pixel that OpenCV takes at its peak, measured.
@@ -17,14 +18,14 @@ def measure(data: bytes) -> Header | None:
     if data[8:12] != b"WEBP":
         return None
     kind = data[12:16]
-    orientation, animated, lossless = 1, False, kind == b"VP8L"
+    exif, animated, lossless = b"", False, kind == b"VP8L"
     if kind == b"VP8X":
         width, height = (1 + int.from_bytes(data[start : start + 3], "little") for start in (24, 27))
         alpha, animated = bool(data[20] & 0x10), bool(data[20] & 2)
         size = width, height
         for kind, start, end in _chunks(data):
-            if kind == b"EXIF":
-                orientation = exif_orientation(data[start:end])
+            if kind == b"EXIF" and not exif:
+                exif = data[start:end]
             elif kind in (b"VP8 ", b"VP8L") and not animated:
                 lossless = kind == b"VP8L"
                 size, _ = _frame(data, kind, start)
@@ -39,7 +40,7 @@ def measure(data: bytes) -> Header | None:
     # Plain colour takes next to no bytes, so that the length of the file says nothing about its pixels.
     return Header(
         "animated WebP" if animated else "WebP",
-        *(width, height, round(pixels * per_pixel), pixels, alpha, orientation),
+        *(width, height, round(pixels * per_pixel) + len(exif), pixels, alpha, exif_orientation(exif)),
         more=animated,
     )
 
@@ -69,4 +70,6 @@ def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
         if start + length > len(data):
             raise ImageError(DAMAGED)
         found.append((kind, start, start + length))
+        if len(found) > MAX_PARTS:
+            raise ImageError(TOO_MANY_PARTS)
     return found

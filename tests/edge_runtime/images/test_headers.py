@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
 
 from edge_runtime import ImageError
-from edge_runtime.images import decode, headers
+from edge_runtime.images import decode, header, headers
+from edge_runtime.images import jpeg as jpeg_files
 from edge_runtime.images.header import DAMAGED
-from edge_runtime.images.limits import FILES, MAX_SEGMENTS, Limits
+from edge_runtime.images.limits import FILES, MAX_PARTS, MAX_SEGMENTS, Limits
 from tests.image_files import (
     bmp,
+    chunk,
     encode,
     gif,
     jpeg,
@@ -23,6 +26,7 @@ from tests.image_files import (
     tiff,
     webp,
     with_chunk,
+    with_orientation,
     with_tags,
 )
 
@@ -67,7 +71,7 @@ OPTIONAL = [suffix for suffix in (".gif", ".avif") if cv2.haveImageWriter(suffix
         pytest.param(encode(".pam", NOISE), "PAM", 2, id="PAM"),
         pytest.param(encode(".pfm", np.float32(GREY / 255)), "PFM", 8, id="PFM"),
         pytest.param(encode(".ras", NOISE), "Sun raster", 2, id="Sun raster"),
-        pytest.param(encode(".hdr", np.float32(NOISE / 300)), "HDR", 17, id="HDR"),
+        pytest.param(encode(".hdr", np.float32(NOISE / 300)), "HDR", 25, id="HDR"),
     ],
 )
 def test_the_measured_size_is_that_of_the_decoded_image(data, format, bytes_per_pixel):
@@ -215,8 +219,121 @@ def with_boxes_longer(kind: bytes) -> bytes:
 def test_no_length_exceeds_the_bytes_that_are_there(data, monkeypatch):
     monkeypatch.setattr(decode.cv2, "imdecode", None)
     for decoder in (decode.decode, decode.decode_colour):
-        with pytest.raises(ImageError, match=r"^damaged, or not an image|over the limit of"):
+        with pytest.raises(ImageError, match=r"^damaged, or not|over the limit|more memory than"):
             decoder(data)
+
+
+MANY = MAX_PARTS + 1
+EXIF = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 274, 3, 1, 6, 0, 0)  # turned
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def avif_of(places: Callable[[int], bytes], data: bytes = b"") -> bytes:
+    """An AVIF of one item, followed by `data`; `places` says where it lies, given where `data` begin."""
+    items = bytes(4) + b"\0\1" + box(b"infe", b"\2\0\0\0\0\1\0\0av01\0")
+    kinds = box(b"ipco", box(b"ispe", bytes(4) + struct.pack(">II", 40, 40)))
+    properties = box(b"iprp", kinds + box(b"ipma", bytes(4) + struct.pack(">IHBB", 1, 1, 1, 1)))
+
+    def described(end: int) -> bytes:
+        meta = box(b"pitm", bytes(4) + b"\0\1") + box(b"iinf", items) + properties
+        meta += box(b"iloc", bytes(4) + places(end))
+        return box(b"ftyp", b"avif\0\0\0\0avif") + box(b"meta", bytes(4) + meta)
+
+    return described(len(described(0))) + data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(PNG[:33] + chunk(b"abCd", b"") * MANY + PNG[33:], id="PNG: chunks"),
+        pytest.param(PNG[:-12] + chunk(b"IDAT", b"") * MANY + PNG[-12:], id="PNG: parts of the pixels"),
+        pytest.param(
+            b"RIFF\xff\xff\xff\x7f" + with_orientation(WEBP, 1)[8:] + b"ABCD\0\0\0\0" * MANY,
+            id="WebP: chunks",
+        ),
+        pytest.param(gif(8, 8)[:19] + b"\x21\xfe" + b"\1a" * MANY, id="GIF: blocks of a comment"),
+        pytest.param(gif(8, 8)[:19] + b"\x21\xfe\0" * MANY, id="GIF: comments"),
+        pytest.param(box(b"ftyp", b"avif\0\0\0\0avif") + box(b"free", b"") * MANY, id="AVIF: boxes"),
+        pytest.param(
+            avif_of(lambda end: struct.pack(">HH", 0x40, 2) + struct.pack(">HHIH", 1, 0, end, 65535) * 2),
+            id="AVIF: places without length",
+        ),
+        pytest.param(
+            avif_of(
+                lambda end: struct.pack(">HHHHHI", 0x4000, 1, 1, 0, 1, end + 8),
+                box(b"mdat", b"\x12\0" * MANY),
+            ),
+            id="AVIF: units",
+        ),
+    ],
+)
+def test_no_parser_follows_endless_parts(data):
+    with pytest.raises(ImageError, match="built of more parts than an image needs; save it again"):
+        headers.check(data, FILES)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(with_tags(TIFF, {}) + bytes(4 * MANY), id="TIFF"),
+        pytest.param(b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 5000) + bytes(20 * 5000 + 8), id="entries"),
+    ],
+)
+def test_directories_of_endless_values_are_not_read(data):
+    strips = struct.pack("<HHII", 279, 4, MANY, len(TIFF))
+    place = data.find(struct.pack("<H", 279), struct.unpack_from("<I", data, 4)[0])
+    if place > 0:
+        data = data[:place] + strips + data[place + 12 :]
+    assert headers.measure(data) is None
+
+
+def test_only_the_first_orientation_counts():
+    """Otherwise, the time that a file takes would grow with their number."""
+    other = EXIF.replace(b"\6\0\0\0", b"\3\0\0\0")
+    segments = [
+        b"\xff\xe1" + struct.pack(">H", 8 + len(block)) + b"Exif\0\0" + block for block in (EXIF, other)
+    ]
+    webp_file = with_orientation(WEBP, 6)
+    for data in (
+        jpeg(0xC0, 50, 40, before=b"".join(segments)) + b"\xff\xda\0\3\1" + bytes(100),
+        with_chunk(with_chunk(PNG, b"eXIf", other), b"eXIf", EXIF),
+        b"RIFF\xff\xff\xff\x7f" + webp_file[8:] + b"EXIF" + struct.pack("<I", len(other)) + other,
+    ):
+        assert headers.measure(data).orientation == 6
+
+
+PROGRESSIVE = encode(".jpg", NOISE, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(PNG + bytes(100_000), id="after the end"),
+        pytest.param(with_chunk(PNG, b"tEXt", bytes(40_000)), id="text of a PNG"),
+        pytest.param(with_chunk(PNG, b"abCd", bytes(40_000)), id="chunk of a PNG that is left out"),
+        pytest.param(with_tags(TIFF + bytes(40_000), {65000: bytes(20_000)}), id="tag of a TIFF"),
+        pytest.param(
+            PROGRESSIVE[:-2] + b"\xff\xe1\x9c\x40" + bytes(39_998) + PROGRESSIVE[-2:], id="segment of a JPEG"
+        ),
+    ],
+)
+def test_what_a_file_holds_besides_its_pixels_counts_as_memory(data, monkeypatch):
+    assert decode.decode(data).shape == (23, 37)
+    monkeypatch.setattr(header, "SPARE_MEMORY", 70_000)
+    with pytest.raises(ImageError, match="far more memory than 37x23 pixels need; save it again as PNG"):
+        headers.check(data, FILES)
+
+
+def test_the_scans_of_a_jpeg_hold_a_few_bytes_for_each_pixel(monkeypatch):
+    headers.check(PROGRESSIVE, FILES)
+    monkeypatch.setattr(jpeg_files, "SPARE_SCAN_BYTES", len(PROGRESSIVE) - 3000)
+    monkeypatch.setattr(jpeg_files, "MAX_SCAN_BYTES_PER_PIXEL", 0)
+    with pytest.raises(ImageError, match="far more data than pixels"):
+        headers.check(PROGRESSIVE, FILES)
+    assert headers.check(encode(".jpg", NOISE) + bytes(20_000), FILES)
 
 
 def test_a_jpeg_is_not_searched_beyond_the_limit_of_segments():
@@ -258,7 +375,7 @@ def test_a_jpeg_is_not_searched_beyond_the_limit_of_segments():
         pytest.param(b"P5 20000 20000 255\n", "over the limit of 200 megapixels", "limit of 64", id="PGM"),
         pytest.param(gif(16000, 65535), "16000x65535 pixels", None, id="GIF"),
         pytest.param(
-            gif(9000, 9000), "limit of 22 megapixels for this kind", "limit of 64", id="GIF of 81 MP"
+            gif(9000, 9000), "limit of 12 megapixels for this kind", "limit of 64", id="GIF of 81 MP"
         ),
         pytest.param(webp(b"VP8X", b"\2\0\0\0" + bytes(6)), None, None, id="animated WebP"),
         pytest.param(jpeg(0xC9, 100, 100), "an arithmetic-coded JPEG; save it again", None, id="arithmetic"),
@@ -342,7 +459,7 @@ def test_compressed_text_and_frames_of_a_png_are_not_decoded(monkeypatch):
         # 1 + 15 bits for the width and the height, then 9,000 for each: 0x2327 is 8,999.
         pytest.param(
             lambda data: with_sequence(data, 0b1111_1111, 8999),
-            "37x23 pixels, over the limit",
+            "far more memory than 37x23 pixels need",
             id="AV1 data that hold a larger one",
         ),
         pytest.param(

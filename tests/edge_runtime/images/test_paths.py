@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from edge_runtime import ImageError
-from edge_runtime.images import paths, suffixes
+from edge_runtime.images import header, paths, suffixes
+from tests import fuzz
+
+SAMPLES = fuzz.samples()
 
 
 @pytest.fixture
@@ -120,7 +123,7 @@ def test_a_file_is_read_whole(size, tmp_path):
 def test_a_huge_file_is_rejected_unread(tmp_path):
     with (tmp_path / "huge.png").open("wb") as file:
         file.truncate(30_000_000_000)
-    with pytest.raises(ImageError, match=r"30\.0 GB, over the limit of 1 GB"):
+    with pytest.raises(ImageError, match="30000 MB, over the limit of 690 MB"):
         paths.read_file(tmp_path / "huge.png")
 
 
@@ -168,6 +171,33 @@ def test_pipes_have_limits(tmp_path, monkeypatch):
 )
 def test_what_is_no_file_is_rejected_with_the_reason(path, message, tree):
     with pytest.raises(ImageError, match=message):
+        paths.read_file(path)
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_large_files_are_checked_before_they_are_read(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "SPARE_MEMORY", 16)
+    monkeypatch.setattr(paths, "CHUNK", 16)  # files that are read at once are not checked
+    path = tmp_path / "image"
+    path.write_bytes(SAMPLES[kind])
+    if kind == "jpeg 2000":
+        with pytest.raises(ImageError, match="JPEG 2000 is not supported"):
+            paths.read_file(path)
+        return
+    assert paths.read_file(path) == SAMPLES[kind]
+    # What follows the image is not worth its memory, and would be read in vain.
+    monkeypatch.setattr(header, "SPARE_MEMORY", 200_000)
+    path.write_bytes(SAMPLES[kind] + bytes(400_000))
+    with pytest.raises(ImageError, match="far more memory than 160x96 pixels need"):
+        paths.read_file(path)
+
+
+def test_a_large_file_that_is_no_image_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "SPARE_MEMORY", 16)
+    monkeypatch.setattr(paths, "CHUNK", 16)
+    path = tmp_path / "video.jpg"
+    path.write_bytes(bytes(1000))
+    with pytest.raises(ImageError, match="damaged, or not an image"):
         paths.read_file(path)
 
 
