@@ -23,6 +23,8 @@ from edge_runtime.reading.candidates import Candidates
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 MAX_CANDIDATES = 2000  # per image
+_MAX_FOUND = 4 * MAX_CANDIDATES  # before duplicates are removed
+_MAX_SEARCHED = 32_000_000  # px, of all levels; an image of 24 megapixels has as many
 SMALLEST_SIDE = 24  # px, of the coarsest level: a digit that fills the image is of a detectable size there
 _WHOLE_SIDE = 96  # px; a level up to this side is searched completely
 _LEAST_SIDE = 64  # px; smaller levels are padded to this side by repeating their border
@@ -36,24 +38,31 @@ def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = 0.
     """Detect digits from 12 px high up to the whole image, dark on bright or bright on dark.
 
     `grey` is uint8 `(H, W)`. Candidates whose objectness (a logit) is below `min_objectness` are dropped. Of
-    more than `MAX_CANDIDATES`, only the best are returned, and `Candidates.complete` is False.
+    more than `MAX_CANDIDATES`, only the best are returned, and an image that is full of them, or of anything
+    else that may be ink, is not searched to its end: then `Candidates.complete` is False.
     """
     levels = [grey, _half(grey)]  # the last one is not searched: it is half of the coarsest
     while max(levels[-2].shape) > SMALLEST_SIDE * 1.5:
         levels.append(_half(levels[-1]))
     rows = np.empty((0, 5 + BACKGROUND), np.float32)
+    searched = count = 0
     for index in reversed(range(len(levels) - 1)):
         level, scale = levels[index], 2**index
         certain = rows[rows[:, 4] > _CERTAIN, :4] / scale
-        parts = _regions(level, levels[index + 1], certain)
-        found = [_search(level, part, network, min_objectness) for part in parts]
-        for candidates in found:
+        found = []
+        for region in _regions(level, levels[index + 1], certain):
+            searched += (region[2] - region[0]) * (region[3] - region[1])
+            if searched > _MAX_SEARCHED or count > _MAX_FOUND:
+                break
+            candidates = _search(level, region, network, min_objectness)
             candidates[:, :4] *= scale
+            count += len(candidates)
+            found.append(candidates)
         rows = np.concatenate([rows, *found])
     rows[:, :4] = np.minimum(rows[:, :4], np.array(grey.shape[::-1] * 2, np.float32))
-    best = rows[np.argsort(-rows[:, 4], kind="stable")[: 4 * MAX_CANDIDATES]]
+    best = rows[np.argsort(-rows[:, 4], kind="stable")[:_MAX_FOUND]]
     kept = suppress(best[:, :4])
-    complete = len(best) == len(rows) and len(kept) <= MAX_CANDIDATES
+    complete = searched <= _MAX_SEARCHED and count <= _MAX_FOUND and len(kept) <= MAX_CANDIDATES
     best = best[kept[:MAX_CANDIDATES]]
     return Candidates(best[:, :4], best[:, 4], best[:, 5:], complete)
 

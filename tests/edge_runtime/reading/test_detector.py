@@ -61,6 +61,25 @@ def test_too_many_candidates_are_not_dropped_in_silence(monkeypatch):
     assert not found.complete
 
 
+@pytest.mark.parametrize(("limit", "most"), [("_MAX_SEARCHED", 200_000), ("_MAX_FOUND", 5)])
+def test_the_search_of_a_page_full_of_ink_ends(limit, most, monkeypatch):
+    grey = np.tile(np.repeat(np.uint8([60, 230, 230, 230]), 3), (600, 75))
+    shapes = []
+
+    def network(images):
+        shapes.append(images.shape[1:])
+        return network_that_detects((14, 14, 1.0))(images)
+
+    assert detector.detect(grey, network).complete
+    complete = len(shapes)
+    shapes.clear()
+    monkeypatch.setattr(detector, limit, most)
+    found = detector.detect(grey, network)
+    assert not found.complete
+    assert 3 < len(shapes) < complete  # the coarsest levels are always searched
+    assert len(found) > 0
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 500), (28, 28), (37, 41), (480, 640), (1200, 90)])
 def test_levels_of_any_image_consist_of_whole_cells(shape):
     seen = []
