@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_runtime.errors import ImageError
 from edge_runtime.images.header import DAMAGED, Header, check_memory, check_size
-from edge_runtime.images.limits import Limits
+from edge_runtime.images.limits import MAX_SIDE, Limits
 
 _UNUSUAL = {"arithmetic JPEG": "an arithmetic-coded JPEG", "lossless JPEG": "a lossless JPEG"}
 
@@ -29,6 +29,11 @@ def check(data: bytes, limits: Limits) -> Header:
 
         raise ImageError(kinds.describe(data))
     check_size(header.width, header.height, limits.pixels)
+    if max(header.width, header.height) > MAX_SIDE:
+        raise ImageError(
+            f"{header.width}x{header.height} pixels, and no side may be longer than {MAX_SIDE}; "
+            "cut the image into parts"
+        )
     if header.format in _UNUSUAL:
         raise ImageError(f"{_UNUSUAL[header.format]}; save it again as a baseline JPEG")
     check_memory(header, len(data))

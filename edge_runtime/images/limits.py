@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_PIXELS = 200_000_000  # the largest phone cameras; 600 MB in colour; a small board cannot hold more
+MAX_SIDE = 100_000  # px; JPEG allows 65,535
 
 MAX_RENDERED_PIXELS = 40_000_000  # of a page of a PDF: A1 at 200 dpi
 MAX_HEIC_PIXELS = 50_000_000  # the largest phone photos; decoding takes 7 bytes per pixel

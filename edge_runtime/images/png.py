@@ -28,7 +28,7 @@ _KEPT = {
 _FRAMES = {b"acTL", b"fcTL", b"fdAT"}
 _RATIO = 1032  # of the best compression that deflate can reach
 _LARGE = 16_000_000  # bytes of pixels with alpha; more are decoded in strips
-_MAX_STRIPPED = 64_000_000  # pixels that are decoded in strips; half as many of 16 bits: 2 to 3 s of CPU
+_MAX_SLOW = 200_000_000  # bytes of pixels that are interlaced, or decoded in strips: about 2 s of CPU
 
 _chunk_head = struct.Struct(">I4s").unpack_from
 
@@ -64,8 +64,8 @@ def measure(data: bytes) -> Header | None:
         more = struct.unpack_from(">I", data, first[b"acTL"][0])[0] > 1
     pixels, deep = width * height, depth // 16
     strips = colour in _WITH_ALPHA and not interlaced and pixels * bits // 8 > _LARGE
-    if strips:
-        check_size(width, height, _MAX_STRIPPED * 32 // max(32, bits), OF_THIS_KIND)
+    if strips or interlaced:
+        check_size(width, height, _MAX_SLOW * 8 // bits, OF_THIS_KIND)
     per_pixel = 3 if strips else (8 if transparent else 2) << deep
     capacity = packed * _RATIO * 8 // bits
     memory = pixels * per_pixel + (0 if strips else copied)

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FAX = (2, 3, 4, 32771)  # compressions whose rows take at least one bit each
+_JPEG = 7
 # The best compression that others can reach: none, LZW, JPEG, deflate (two numbers), PackBits.
-_RATIOS = {1: 1, 5: 2731, 7: 3 * 512, 8: 1032, 32946: 1032, 32773: 64}
+_RATIOS = {1: 1, 5: 2731, _JPEG: 3 * 512, 8: 1032, 32946: 1032, 32773: 64}
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # samples by photometric interpretation
 _RGB = 2
 _FLOAT = 3
@@ -101,6 +102,8 @@ def _memory(tags: Directory, pixels: int, strip: int, packed: int) -> int:
     else:
         image = 2 if bits > 8 else 1
     stages = samples * bits // 8 + (4 if bits <= 8 else 0)  # as stored, and as RGBA
+    if tags.integer(259, 1) == _JPEG:
+        stages += 2  # if it is progressive
     return max(2 * image * pixels, image * pixels + strip * stages + packed)
 
 

@@ -24,7 +24,7 @@ Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 MAX_CANDIDATES = 2000  # per image
 _MAX_FOUND = 4 * MAX_CANDIDATES  # before duplicates are removed
-_MAX_SEARCHED = 32_000_000  # px, of all levels; an image of 24 megapixels has as many
+_MAX_SEARCHED = 40_000_000  # px of all levels, with context; an image of 20 megapixels has no more
 SMALLEST_SIDE = 24  # px, of the coarsest level: a digit that fills the image is of a detectable size there
 _WHOLE_SIDE = 96  # px; a level up to this side is searched completely
 _LEAST_SIDE = 64  # px; smaller levels are padded to this side by repeating their border
@@ -51,7 +51,7 @@ def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = 0.
         certain = rows[rows[:, 4] > _CERTAIN, :4] / scale
         found = []
         for region in _regions(level, levels[index + 1], certain):
-            searched += (region[2] - region[0]) * (region[3] - region[1])
+            searched += (region[2] - region[0] + 2 * _CONTEXT) * (region[3] - region[1] + 2 * _CONTEXT)
             if searched > _MAX_SEARCHED or count > _MAX_FOUND:
                 break
             candidates = _search(level, region, network, min_objectness)

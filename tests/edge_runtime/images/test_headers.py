@@ -357,10 +357,26 @@ def test_a_jpeg_is_not_searched_beyond_the_limit_of_segments():
         ),
         pytest.param(
             png(13000, 13000, 16, 6),
-            *["13000x13000 pixels, over the limit of 32 megapixels for this kind of image; scale"] * 2,
+            *["13000x13000 pixels, over the limit of 25 megapixels for this kind of image; scale"] * 2,
             id="deep transparent PNG",
         ),
-        pytest.param(png(13000, 13000, 8, 6), *["over the limit of 64 megapixels"] * 2, id="transparent PNG"),
+        pytest.param(png(13000, 13000, 8, 6), *["over the limit of 50 megapixels"] * 2, id="transparent PNG"),
+        pytest.param(
+            png(9000, 9000)[:28] + b"\1" + png(9000, 9000)[29:],
+            DAMAGED,
+            "limit of 64",
+            id="interlaced grey PNG",
+        ),
+        pytest.param(
+            png(9000, 9000, 8, 2)[:28] + b"\1" + png(9000, 9000)[29:],
+            *["limit of 67 megapixels for this kind"] * 2,
+            id="interlaced PNG",
+        ),
+        pytest.param(
+            png(1, 200_000),
+            *["1x200000 pixels, and no side may be longer than 100000; cut"] * 2,
+            id="long PNG",
+        ),
         pytest.param(png(11000, 11000, 16, 2), "limit of 90 megapixels for", "limit of 64", id="deep PNG"),
         pytest.param(jpeg(0xC0, 30000, 30000), "30000x30000 pixels", "30000x30000 pixels", id="JPEG"),
         pytest.param(bmp(65535, -65535), "65535x65535 pixels", "65535x65535 pixels", id="BMP"),
