@@ -84,7 +84,7 @@ class Sources:
 
     def _expand(self, skipped: Counter[str]) -> Iterator[str | None]:
         """The images that the arguments name, with folders and globs expanded."""
-        from edge_runtime.images import inputs, lists, paths
+        from edge_runtime.images import files, inputs, lists
 
         options = self._options
         expand = partial(
@@ -98,6 +98,6 @@ class Sources:
             else:
                 continue
             for path in found:
-                if path and lists.is_standard_input(path) and not isinstance(path, paths.Received):
+                if path and lists.is_standard_input(path) and not isinstance(path, files.Received):
                     path = f"./{path}"  # a file of that name, listed or found by a glob
                 yield path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 import numpy as np
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images import paths
+from edge_runtime.images import files, paths
 from edge_runtime.images.limits import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ def load(image: object) -> tuple[bytes, int | None]:
         name = os.fsdecode(image)
         file, page = paths.split_page(name)
         if page is None or os.path.lexists(name):
-            return _read(image if isinstance(image, paths.Received) else name), None
+            return _read(image if isinstance(image, files.Received) else name), None
         return _read(file), page
     if isinstance(image, (bytes, bytearray, memoryview)):
-        paths.check_length(memoryview(image).nbytes)
+        files.check_length(memoryview(image).nbytes)
         return bytes(image), None
     if hasattr(image, "read"):
         return _read_object(image), None
@@ -73,7 +73,7 @@ def _read(path: str) -> bytes:
         from edge_runtime.images import remote
 
         return remote.read(path)
-    return paths.read_file(path)
+    return files.read_file(path)
 
 
 def _read_object(file: Any) -> bytes:
@@ -87,7 +87,7 @@ def _read_object(file: Any) -> bytes:
         raise ImageError('a file opened as text; open it with "rb"')
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise ImageError(f"a {kind} whose read() returns {type(data).__name__} instead of bytes")
-    paths.check_length(len(data))
+    files.check_length(len(data))
     if not data:
         raise ImageError(f"a {kind} with nothing left to read; go back to its start with seek(0)")
     return bytes(data)
@@ -96,7 +96,7 @@ def _read_object(file: Any) -> bytes:
 def expand(images: Iterable[Any]) -> Iterator[Any]:
     """Expand the folders and globs among inputs to the paths of images, as the command does."""
     for image in images:
-        if isinstance(image, (str, os.PathLike)) and not isinstance(image, paths.Received):
+        if isinstance(image, (str, os.PathLike)) and not isinstance(image, files.Received):
             yield from expand_paths([os.fsdecode(image)])
         else:
             yield image

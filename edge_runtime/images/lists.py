@@ -13,8 +13,9 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from edge_runtime.errors import ImageError
+from edge_runtime.images.files import CHUNK, Received
 from edge_runtime.images.limits import MAX_BYTES
-from edge_runtime.images.paths import CHUNK, Received, split_page
+from edge_runtime.images.paths import split_page
 
 # The name of an image that comes through standard input.
 STANDARD_INPUT = "-"

@@ -7,8 +7,8 @@ from typing import Any
 
 from edge_runtime.errors import ImageError
 from edge_runtime.images import suffixes
+from edge_runtime.images.files import check_length
 from edge_runtime.images.limits import MAX_BYTES
-from edge_runtime.images.paths import check_length
 
 _WEB = ("http", "https")
 _STREAMS = ("rtsp", "rtsps", "rtmp", "udp", "tcp", "mms", "rtp", "srt")

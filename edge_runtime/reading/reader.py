@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError
 from edge_runtime.images import inputs
+from edge_runtime.images.files import Received
 from edge_runtime.images.pages import PageOf, Pages
-from edge_runtime.images.paths import Received
 from edge_runtime.models import manifest
 from edge_runtime.reading.ahead import prepare_ahead
 from edge_runtime.reading.networks import Classifier, Detector

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import DigitReader, ImageError
-from edge_runtime.images import paths
+from edge_runtime.images import files
 from tests import drawing
 from tests.image_files import bmp, encode, jpeg, png, tiff, webp
 
@@ -152,7 +152,7 @@ def test_a_process_that_may_open_no_more_files_reports_it(image_file, reader):
 def test_a_named_pipe_to_which_nobody_writes_is_reported(tmp_path, reader, monkeypatch):
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
-    monkeypatch.setattr(paths, "_WRITER_TIMEOUT", 0.05)
+    monkeypatch.setattr(files, "_WRITER_TIMEOUT", 0.05)
     with pytest.raises(ImageError, match="a pipe through which nothing came"):
         reader.read(pipe)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import DigitReader, ImageError
-from edge_runtime.images import inputs, paths
+from edge_runtime.images import files, inputs
 from tests import drawing
 from tests.image_files import encode, tiff_pages, with_orientation
 
@@ -61,7 +61,7 @@ def test_objects_that_are_no_files_are_rejected(reader):
 
 
 def test_data_has_the_limit_of_files(monkeypatch, reader):
-    for module in (paths, inputs):
+    for module in (files, inputs):
         monkeypatch.setattr(module, "MAX_BYTES", 100)
     for data in (PNG, io.BytesIO(PNG)):
         with pytest.raises(ImageError, match="over the limit"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import ImageError
-from edge_runtime.images import lists, paths
+from edge_runtime.images import files, lists
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_an_image_is_taken_whole(received, suffix):
     for parts in ([data], [data[:20], data[20:50], data[50:]]):
         (found,) = received(*parts)
         assert (found, found.data) == ("-", data)
-        assert paths.read_file(found) == data
+        assert files.read_file(found) == data
 
 
 @pytest.mark.parametrize(
@@ -141,11 +141,11 @@ def test_the_files_of_extras_are_taken_whole(received, data):
 def test_an_image_that_is_too_large_is_rejected(received, monkeypatch):
     data = image_bytes(".png")
     monkeypatch.setattr(lists, "MAX_BYTES", 30)
-    monkeypatch.setattr(paths, "MAX_BYTES", 30)
+    monkeypatch.setattr(files, "MAX_BYTES", 30)
     (found,) = received(data[:25], data[25:40], data[40:])
     assert len(found.data) <= 40
     with pytest.raises(ImageError, match="over the limit"):
-        paths.read_file(found)
+        files.read_file(found)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs folders that can be opened")

@@ -79,8 +79,8 @@ def test_a_file_with_such_a_name_comes_first(scan, image_file, reader):
 def test_a_damaged_page_does_not_stop_the_others(scan, reader, tmp_path):
     data = bytearray(TIFF)
     _, second, _ = tiff.find_pages(TIFF)
-    width = next(place for place in range(second + 2, len(data), 12) if data[place : place + 2] == b"\0\1")
-    struct.pack_into("<HII", data, width + 2, 4, 1, 10**6)
+    strips = next(place for place in range(second + 2, len(data), 12) if data[place : place + 2] == b"\x11\1")
+    struct.pack_into("<HII", data, strips + 2, 4, 1, 10**8)  # beyond the end of the file
     (tmp_path / "scan.tif").write_bytes(data)
     readings = list(reader.read_many([scan]))
     assert [reading.text for reading in readings] == ["12", "", "6"]

@@ -12,7 +12,7 @@ import pytest
 
 from edge_runtime import DigitReader, ImageError
 from edge_runtime.cli import main
-from edge_runtime.images import paths, remote
+from edge_runtime.images import files, remote
 from tests import drawing
 from tests.image_files import encode, tiff_pages
 
@@ -116,7 +116,7 @@ def test_addresses_that_lead_nowhere_are_reported(address, message, reader):
 
 
 def test_large_files_are_not_read_to_their_end(server, reader, monkeypatch):
-    for module in (paths, remote):
+    for module in (files, remote):
         monkeypatch.setattr(module, "MAX_BYTES", 100)
     with pytest.raises(ImageError, match="over the limit"):
         reader.read(f"{server}/scan.tif")

@@ -61,7 +61,7 @@ def test_too_many_candidates_are_not_dropped_in_silence(monkeypatch):
     assert not found.complete
 
 
-@pytest.mark.parametrize(("limit", "most"), [("_MAX_SEARCHED", 200_000), ("_MAX_FOUND", 5)])
+@pytest.mark.parametrize(("limit", "most"), [("_MAX_SEARCHED", 200_000), ("_MAX_FOUND", 3)])
 def test_the_search_of_a_page_full_of_ink_ends(limit, most, monkeypatch):
     grey = np.tile(np.repeat(np.uint8([60, 230, 230, 230]), 3), (600, 75))
     shapes = []
