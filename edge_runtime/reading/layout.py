@@ -25,6 +25,7 @@ _MAX_HEIGHT_RATIO = 2.6  # of two neighbours in a number
 _NARROWEST = 0.45  # a 1 is as wide as this when gaps are measured
 
 MARKED_GAP = 1.5  # the widest gap with a mark in it that belongs to the number
+_SLASHED_GAP = 2.6  # the same with a slash, which may lean
 _FEW = 3  # digits; fewer show no tilt
 
 _TILTS = np.deg2rad(np.arange(-40, 41, 2.5))
@@ -65,8 +66,8 @@ class Layout:
     ) -> list[list[int]]:
         numbers = [line[:1]]
         for last, index, gap, limit in zip(line[:-1], line[1:], gaps.tolist(), widest.tolist(), strict=True):
-            wide = gap > (max(limit, MARKED_GAP) if marks[index] else limit)
-            apart = wide or gap < -_MAX_OVERLAP or self._page.differ_in_height(last, index)
+            least = 0.0 if not marks[index] else _SLASHED_GAP if marks[index] == "/" else MARKED_GAP
+            apart = gap > max(limit, least) or gap < -_MAX_OVERLAP or self._page.differ_in_height(last, index)
             if apart or marks[index] == UNNAMED:
                 numbers.append([])
             numbers[-1].append(index)

@@ -61,6 +61,10 @@ class _Part(NamedTuple):
     def middle(self) -> float:
         return (self.top + self.bottom) / 2
 
+    @property
+    def filled(self) -> float:
+        return self.area / (self.width * self.height)
+
 
 def find_marks(
     lines: Sequence[Sequence[int]], digits: Sequence[Digit], around: Sequence[Surroundings]
@@ -138,15 +142,8 @@ def _gap(left: Box, right: Box) -> float:
 
 
 def _name(parts: list[_Part]) -> str:
-    if len(parts) == 2:
-        low, high = sorted(parts, key=lambda part: -part.middle)
-        if (
-            _is_dot(low)
-            and _is_dot(high)
-            and abs(low.x - high.x) < 0.2
-            and 0.25 < low.middle - high.middle < 0.8
-        ):
-            return ":"
+    if len(parts) == 2 and _is_colon(*parts):
+        return ":"
     if len(parts) == 1:
         (part,) = parts
         for name, matches in (("-", _is_minus), (".", _is_point), (",", _is_comma), ("/", _is_slash)):
@@ -155,22 +152,28 @@ def _name(parts: list[_Part]) -> str:
     return UNNAMED if any(part.area >= _LEAST_UNNAMED for part in parts) else ""
 
 
-def _is_dot(part: _Part) -> bool:
-    round_enough = max(part.width, part.height) <= 2 * min(part.width, part.height)
-    filled = part.area >= 0.55 * part.width * part.height
-    return round_enough and filled and max(part.width, part.height) <= 0.32
+def _is_colon(one: _Part, other: _Part) -> bool:
+    apart, lower = abs(one.middle - other.middle), max(one.middle, other.middle)
+    dots = all(
+        max(part.width, part.height) <= 0.42 and part.width <= 2 * part.height and part.filled >= 0.55
+        for part in (one, other)
+    )
+    return dots and abs(one.x - other.x) < 0.3 and 0.25 < apart < 0.8 and lower > 0.55
 
 
 def _is_point(part: _Part) -> bool:
-    return _is_dot(part) and part.middle > 0.75 and part.bottom < 1.15 and part.height < 1.35 * part.width
+    short, long = sorted((part.width, part.height))
+    dot = long <= min(0.36, 2 * short) and part.filled >= 0.55
+    return dot and part.middle > 0.75 and part.bottom < 1.15 and part.height < 1.35 * part.width
 
 
 def _is_comma(part: _Part) -> bool:
-    return 0.6 < part.top < 1.1 and part.bottom > 1.05 and 0.12 <= part.height <= 0.6 and part.width <= 0.4
+    low = 0.5 < part.top < 1.15 and part.bottom > 1.05
+    return low and 0.12 <= part.height <= 0.7 and part.width <= 0.42
 
 
 def _is_minus(part: _Part) -> bool:
-    flat = part.height <= 0.3 and part.width > 1.6 * part.height
+    flat = part.width > 1.6 * part.height and part.height <= (0.4 if part.spread <= 0.062 else 0.3)
     return flat and 0.2 <= part.width <= 1.0 and 0.25 < part.middle < 0.8
 
 
@@ -216,7 +219,7 @@ def _parts(around: Surroundings, box: Box, previous: Box | None) -> list[_Part]:
             continue
         rows, columns = np.nonzero(labels[y : y + height, x : x + width] == label)
         lean, spread = _direction(columns, rows)
-        if height > 0.8 * high and abs(lean) < 12:
+        if height > 0.8 * high and abs(lean) < 12 and spread <= 0.1 * high:
             continue  # the line between two boxes of a form
         if int(faint[y + rows[0], x + columns[0]]) in strokes:
             continue  # the end of a stroke that is faint in between

@@ -139,6 +139,20 @@ def test_an_unnamed_mark_ends_a_number():
     assert Reading("", in_order([*digits[:2], marked, point])).lines == ("01 · 2.3",)
 
 
+@pytest.mark.parametrize(
+    ("mark", "gap", "line"),
+    [
+        (".", 1.4, "4.2"),
+        ("/", 2.3, "4/2"),
+        ("-", 1.8, "4 -2"),  # a sign
+        ("", 1.4, "4 2"),
+    ],
+)
+def test_marks_widen_the_gaps_of_a_number(mark, gap, line):
+    four, two = Digit(4, 0.9, Box(0, 0, 36, 60)), Digit(2, 0.9, Box(round(36 + 60 * gap), 0, 36, 60))
+    assert Reading("", in_order([four, replace(two, before=mark)])).lines == (line,)
+
+
 def test_digits_know_their_line_and_number():
     digits = [Digit(v, 0.9, Box(*map(round, box))) for v, *box in page_of(["25 8", "3"], space=1.5)]
     ordered = in_order(digits[::-1])

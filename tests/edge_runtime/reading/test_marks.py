@@ -25,6 +25,11 @@ MARKS = {
     "+": ([[(0.1, 0.5), (0.6, 0.5)], [(0.35, 0.25), (0.35, 0.75)]], 0.7),
     "|": ([[(0.1, -0.3), (0.1, 1.3)]], 0.15),
     "~": ([[(0.1, 0.99), (0.11, 0.99)]], 0.1),  # a speck
+    "l": ([[(0.2, 0.64), (0.22, 0.9), (0.08, 1.15)]], 0.35),  # a long comma
+    "s": ([[(0.25, 0.15), (0.25, 0.35)], [(0.1, 0.7), (0.09, 0.9)]], 0.35),  # two dashes, as a colon
+    "m": ([[(0.1, 0.65), (0.8, 0.4)]], 0.9),  # a rising minus
+    "t": ([[(0.1, 0.5), (0.8, 0.5)], [(0.45, 0.05), (0.45, 0.97)]], 0.95),  # a plus as tall as digits
+    "=": ([[(0.1, 0.38), (0.55, 0.38)], [(0.1, 0.62), (0.55, 0.62)]], 0.7),
 }
 
 
@@ -86,6 +91,11 @@ def test_named_marks_belong_to_the_number(text, style):
     ("text", "line"),
     [
         pytest.param("12+50", "12 · 50", id="a mark without a name"),
+        pytest.param("12t50", "12 · 50", id="a tall one"),
+        pytest.param("12=50", "12 · 50", id="two strokes"),
+        pytest.param("12l50", "12,50", id="long comma"),
+        pytest.param("12m50", "12-50", id="rising minus"),
+        pytest.param("12s50", "12:50", id="colon of two strokes"),
         pytest.param("12|50", "1250", id="the line between two boxes"),
         pytest.param("12~50", "1250", id="speck"),
         pytest.param("+5", "5", id="only a minus counts before a number"),
