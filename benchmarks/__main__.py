@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, cpus, pages, record, robustness, speed, writers
+from benchmarks import accuracy, compare, cpus, marks, pages, record, robustness, speed, writers
 from benchmarks.errors import BenchmarkError
 from benchmarks.live import attack, cost, drops, load, steadiness
 from benchmarks.mnist import load_test_set
@@ -119,6 +119,12 @@ def _add_tile_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     _add_model(hands)
     hands.add_argument("--json", action="store_true", help="print the figures as JSON")
     hands.set_defaults(run=_writers)
+
+    marked = add("marks", help="measure which marks between digits, such as the point of 12.50, are seen")
+    _add_data(marked)
+    _add_model(marked)
+    marked.add_argument("--json", action="store_true", help="print the figures as JSON")
+    marked.set_defaults(run=_marks)
 
 
 def _add_image_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -275,6 +281,12 @@ def _robustness(options: argparse.Namespace) -> int:
 def _writers(options: argparse.Namespace) -> int:
     figures = writers.measure(options.data, options.model)
     print(json.dumps(figures, indent=2) if options.json else writers.format_page(figures))
+    return 0
+
+
+def _marks(options: argparse.Namespace) -> int:
+    figures = marks.measure(options.data, options.model)
+    print(json.dumps(figures, indent=2) if options.json else marks.format_page(figures))
     return 0
 
 
