@@ -173,6 +173,7 @@ def _is_comma(part: _Part) -> bool:
 
 
 def _is_minus(part: _Part) -> bool:
+    # A single stroke that is thick or rises may be higher than two that run together, as in an equals sign.
     flat = part.width > 1.6 * part.height and part.height <= (0.4 if part.spread <= 0.062 else 0.3)
     return flat and 0.2 <= part.width <= 1.0 and 0.25 < part.middle < 0.8
 
