@@ -32,8 +32,9 @@ _DESCRIPTORS = 1024  # open files that the server may have
 _SERVER = f"""
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, ({_DESCRIPTORS}, {_DESCRIPTORS}))
-from edge_runtime.cli import main
-sys.exit(main(["serve", "127.0.0.1:0"]))
+from edge_runtime.cli.process import run
+sys.argv[1:] = ["serve", "127.0.0.1:0"]
+run()
 """
 
 _READ = b"POST /read HTTP/1.1\r\nHost: localhost\r\n"
