@@ -7,7 +7,7 @@ COPY edge_runtime edge_runtime
 RUN python -m venv /opt/edge-digits
 ENV PATH=/opt/edge-digits/bin:$PATH
 # opencv-python needs system libraries that the image does not have.
-RUN pip install '.[web]' \
+RUN pip install '.[heic,pdf,web]' \
     && pip uninstall --yes opencv-python opencv-python-headless \
     && pip install opencv-python-headless
 
