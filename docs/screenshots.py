@@ -71,13 +71,16 @@ def show_live(
 
 
 def photograph_page(url: str, folder: Path) -> list[np.ndarray]:
-    """The page on a desktop in the light colour scheme, and on a phone in the dark one."""
+    """The live page on a desktop in the light colour scheme, and an example on a phone in the dark one."""
     images = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for (width, height), scheme in ((DESKTOP, "light"), (PHONE, "dark")):
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
             page.goto(url)
+            if scheme == "dark":
+                page.click("#tab-image")
+                page.click(".example")
             page.wait_for_timeout(2500)
             path = folder / f"{width}.png"
             page.screenshot(path=path)

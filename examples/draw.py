@@ -1,4 +1,4 @@
-"""Draws the example images in this folder: `python examples/draw.py`.
+"""Draws the example images in this folder, and small copies for the web page: `python examples/draw.py`.
 
 The images are simulated, not photographs, and the same on every run.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FOLDER = Path(__file__).parent
+PAGE = FOLDER.parent / "edge_runtime" / "web" / "page"
 
 sys.path.insert(0, str(FOLDER.parent))  # `train` is in the checkout, but not in the installed package
 
@@ -28,12 +29,17 @@ TEXTS = {
     "blank-page.jpg": [],
 }
 
+ON_PAGE = ("phone-number.jpg", "sums.jpg", "whiteboard.jpg")  # every copy is part of the wheel
+
 
 def main() -> None:
-    """Draw all images and write them into this folder."""
+    """Draw all images and write them into this folder; those of the page into the package as well."""
     for index, (name, lines) in enumerate(TEXTS.items()):
         image = DRAWERS[name](lines, np.random.default_rng(100 + index))
         cv2.imwrite(str(FOLDER / name), image, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        if name in ON_PAGE:
+            small = cv2.resize(image, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+            cv2.imwrite(str(PAGE / f"example-{name}"), small, [cv2.IMWRITE_JPEG_QUALITY, 70])
         print(f"{name}: {' / '.join(lines) or 'no digits'}, {image.shape[1]}x{image.shape[0]}")
 
 

@@ -1,6 +1,9 @@
-"""PDF files made by hand: pages with a JPEG each, as scanners write them."""
+"""PDF files made by hand, pages with a JPEG each as scanners write them; and HEIC files."""
 
 from __future__ import annotations
+
+import io
+from typing import Any
 
 import cv2
 import numpy as np
@@ -47,3 +50,16 @@ def assemble(objects: list[bytes], trailer: str = "") -> bytes:
     return bytes(
         data + f"trailer<</Size {len(objects) + 1}/Root 1 0 R{trailer}>>\nstartxref\n{start}\n%%EOF".encode()
     )
+
+
+def heic(*images: NDArray[np.uint8], **options: Any) -> bytes:
+    """A HEIC file of images, grey or RGB or RGBA `uint8 (H, W, C)`."""
+    import pillow_heif
+
+    file = pillow_heif.HeifFile()
+    for image in images:
+        mode = {2: "L", 3: {3: "RGB", 4: "RGBA"}[image.shape[-1]] if image.ndim == 3 else ""}[image.ndim]
+        file.add_frombytes(mode, image.shape[1::-1], np.ascontiguousarray(image).tobytes())
+    buffer = io.BytesIO()
+    file.save(buffer, quality=90, **options)
+    return buffer.getvalue()

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,13 @@ from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError, OutputError, SourceError
 
 if TYPE_CHECKING:
+    from edge_runtime.cli.live_window import LiveWindow
+    from edge_runtime.cli.recorder import Recorder
+    from edge_runtime.live.loop import Live
+    from edge_runtime.live.sources.base import Frames
     from edge_runtime.live.view import View
     from edge_runtime.outputs.events import EventFile
+    from edge_runtime.web.server import Server
 
 
 def camera(options: argparse.Namespace) -> int:
@@ -24,10 +30,8 @@ def camera(options: argparse.Namespace) -> int:
     import cv2
 
     from edge_runtime.cli.recorder import Recorder
-    from edge_runtime.cli.serve import models_to_switch, start_server
+    from edge_runtime.cli.serve import start_server
     from edge_runtime.live.loop import Live
-    from edge_runtime.live.sources import open_frames
-    from edge_runtime.live.sources.base import CaptureRequest
     from edge_runtime.reading.switch import SwitchableReader
 
     if options.raw and options.record is None:
@@ -42,42 +46,69 @@ def camera(options: argparse.Namespace) -> int:
             sinks.append(lambda view: events.write(view.events))
         if options.record:
             recorder.start(options.record)
-        window = None
+        window = server = None
         if not options.no_window and options.serve is None:
-            from edge_runtime.cli.live_window import LiveWindow
-
-            window = stack.enter_context(LiveWindow(recorder, models_to_switch(options.model)))
-        request = CaptureRequest(options.size, options.fps)
-        paced = window is not None or options.serve is not None  # a person watches
-        frames = stack.enter_context(open_frames(options.source, request, paced=paced))
+            window = stack.enter_context(_open_window(recorder, options.model))
+        watched = window is not None or options.serve is not None
+        frames = stack.enter_context(_open_source(options, paced=watched))
         recorder.every_frame = not frames.live
         live = Live(frames, SwitchableReader(options.model, threads=options.threads), print_message)
         if options.serve is not None:
-            sinks.append(start_server(stack, live.reader, options.serve, live=True).publish)
+            server = start_server(stack, live.reader, options.serve, live=True)
+            sinks.append(server.publish)
         if options.json:
             sinks.append(print_json)
         elif options.no_window:
             sinks.append(EventPrinter(live=frames.live).print)
         print_message(f"{frames.name}: {frames.capture_format}")
-        started, count, failed = time.perf_counter(), 0, False
+        started, waited, failed = time.perf_counter(), 0.0, False
+        view = None
         try:
             with stop_on_signals(live.stop):
                 for view in live.views():
-                    count = view.frame + 1
                     for sink in sinks:
                         sink(view)
                     if window and not window.show(view, live):
                         break
+                if view and server and frames.ended:
+                    recorder.stop()
+                    waited = _keep_serving(live, server, view)
             if events:
                 events.check()
         except OutputError as error:
             print_message(str(error))
             failed = True
-        if not count and frames.ended:
+        if view is None and frames.ended:
             raise SourceError(f"{frames.name} contains no images")
-        seconds = time.perf_counter() - started
+        count, seconds = view.frame + 1 if view else 0, time.perf_counter() - started - waited
     print_message(f"{count} frame{'' if count == 1 else 's'} in {seconds:.1f} s")
     return 1 if failed or recorder.failed or (frames.ended and frames.problem) else 0
+
+
+def _open_source(options: argparse.Namespace, *, paced: bool) -> Frames:
+    from edge_runtime.live.sources import open_frames
+    from edge_runtime.live.sources.base import CaptureRequest
+
+    request = CaptureRequest(options.size, options.fps)
+    return open_frames(options.source, request, paced=paced, loop=options.loop)
+
+
+def _open_window(recorder: Recorder, model: str) -> LiveWindow:
+    from edge_runtime.cli.live_window import LiveWindow
+    from edge_runtime.cli.serve import models_to_switch
+
+    return LiveWindow(recorder, models_to_switch(model))
+
+
+def _keep_serving(live: Live, server: Server, last: View) -> float:
+    """Show the last view of a source that has ended until `live` is stopped; return the seconds waited."""
+    from edge_runtime.cli.serve import wait_for
+
+    started = time.perf_counter()
+    server.publish(replace(last, ended=True, events=()))
+    print_message(f"{last.source} has ended; the page stays up until Ctrl-C")
+    wait_for(live.stopping)
+    return time.perf_counter() - started
 
 
 def _open_events(path: Path) -> EventFile:

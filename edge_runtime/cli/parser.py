@@ -162,6 +162,7 @@ def _add_camera(commands: Commands) -> None:
         help="request N frames per second from the camera; a folder plays at N images per second "
         "(default: 10)",
     )
+    camera.add_argument("--loop", action="store_true", help="start a video or folder again at its end")
     camera.add_argument(
         "--no-window",
         action="store_true",
@@ -172,7 +173,8 @@ def _add_camera(commands: Commands) -> None:
         nargs="?",
         const=_ADDRESS,
         metavar="HOST:PORT",
-        help=f"instead of opening a window, serve a web page and an HTTP API (default: {_ADDRESS})",
+        help=f"instead of opening a window, serve a web page and an HTTP API (default: {_ADDRESS}); "
+        "the page stays up when a video or folder ends",
     )
     _add_json(camera, "print one line of JSON per event")
     camera.add_argument(

@@ -29,9 +29,14 @@ def serve(options: argparse.Namespace) -> int:
         reader = SwitchableReader(options.model, threads=options.threads)
         start_server(stack, reader, options.address, live=False)
         with stop_on_signals(stopped.set):
-            while not stopped.wait(_SIGNAL_CHECK):
-                pass
+            wait_for(stopped)
     return 0
+
+
+def wait_for(stopped: threading.Event) -> None:
+    """Wait for an event that a signal sets."""
+    while not stopped.wait(_SIGNAL_CHECK):
+        pass
 
 
 def start_server(

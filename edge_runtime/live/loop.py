@@ -51,14 +51,14 @@ class Live:
     """Reads a source frame by frame, in the thread that iterates over `views`.
 
     Any thread may set `paused`, switch the model of `reader`, or call `stop`. `log` is called with one line
-    of text whenever the source reports a problem or is back.
+    of text whenever the source reports a problem or is back. `stopping` is set by `stop`.
     """
 
     def __init__(self, frames: Frames, reader: SwitchableReader, log: Callable[[str], None]) -> None:
         self.paused = False
         self.reader = reader
         self._frames, self._log = frames, log
-        self._stopping = threading.Event()
+        self.stopping = threading.Event()
         self._tracker = Tracker(reader.reader.classifier.info.rejection_threshold)
         self._number_tracker = NumberTracker()
         self._all_confirmed = True
@@ -73,7 +73,7 @@ class Live:
 
     def stop(self) -> None:
         """End `views` after the current view."""
-        self._stopping.set()
+        self.stopping.set()
 
     def views(self) -> Iterator[View]:
         """Yield a view for every frame, and the last view again every 0.1 s while no frame comes.
@@ -82,7 +82,7 @@ class Live:
         """
         view: View | None = None
         draw_seconds = 0.0
-        while not self._stopping.is_set():
+        while not self.stopping.is_set():
             paused = self.paused and view is not None  # a pause needs a view to show
             frame = self._next_frame(paused)
             events = self._watch_source(frame)

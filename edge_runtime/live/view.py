@@ -35,6 +35,7 @@ class View:
     fresh: bool = True  # whether this frame was read; if not, the reading is that of an earlier frame
     problem: str = ""  # why no new frames come, or ""
     paused: bool = False
+    ended: bool = False  # whether this is the last frame of a video or folder, which stays on the page
     model: str = "int8"  # name of the active model
     source: str = ""  # name of the source in messages, such as "camera 0"
     capture_format: str = ""  # what the source delivers: "640x480 at 30 fps (requested 1280x720)"

@@ -180,7 +180,14 @@ class Intake:
                 self._jobs.remove(job)
 
     def read(
-        self, data: bytes, *, tiles: bool, rotate: str, min_confidence: float, page: int | None = None
+        self,
+        data: bytes,
+        *,
+        tiles: bool,
+        image: bool,
+        rotate: str,
+        min_confidence: float,
+        page: int | None = None,
     ) -> dict[str, Any]:
         """Decode and read an image file's bytes; returns a `ReadResult` as JSON. Raises `RequestError`.
 
@@ -211,7 +218,8 @@ class Intake:
         if self._live:
             time.sleep(limits.READ_PAUSE * seconds)
         height, width = grey.shape
-        return responses.read_result(reading, (width, height), seconds, tiles=tiles, pages=len(document))
+        result = responses.read_result(reading, (width, height), seconds, tiles=tiles, pages=len(document))
+        return result | {"image": responses.to_jpeg(grey)} if image else result
 
 
 async def _watch_pace(upload: _Upload, message: str) -> None:

@@ -17,11 +17,13 @@ MIN_BODY_RATE = 2**14  # bytes/s; the slowest mobile networks are faster
 PACE_INTERVAL = 5  # s over which the rate is measured: a connection may stall for a moment
 MAX_QUEUED = 2  # images waiting for the reading thread: about half a second of work on a small device
 READ_PAUSE = 0.5  # pause after a reading, as a share of its time; it leaves the CPU to the camera
+RETURNED_SIDE = 2048  # px, longer side of an image that is sent back: about 1 MB at most
+RETURNED_QUALITY = 85  # JPEG quality
 THREAD_SWITCH_INTERVAL = 0.0005  # s; Python's default of 5 ms would delay the camera's thread
 
 # Clients --------------------------------------------------------------------------------------------------
 REQUESTS_PER_SECOND = 50.0  # per client address; drawing on the pad sends about 8
-MAX_BURST = 100.0  # requests that a client may send at once after a pause; loading the page takes about 15
+MAX_BURST = 100.0  # requests that a client may send at once after a pause; loading the page takes about 25
 MAX_TRACKED_CLIENTS = 1024  # addresses whose rate is remembered; the least recent is dropped first
 MIN_TOKEN_LENGTH = 12  # characters; impossible to guess at `REQUESTS_PER_SECOND`
 COOKIE_SECONDS = 30 * 86_400

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.results import Digit, Number, Reading
+from edge_runtime.web import limits
 
 
 @dataclass
@@ -61,6 +64,8 @@ class ReadResult:
     `ms` is the time that decoding and reading took. `turn` is 0, 90, 180 or 270: the degrees by which the
     image was turned clockwise before it was read. Boxes and size are those of the image as it was sent.
     `pages` is how many pages the file has; the frames of an animation count if one of them was asked for.
+    `image` is that image in grey, reduced to 2048 px if it is larger, a JPEG in base64, present only with
+    `image=1`.
     """
 
     lines: list[str]
@@ -72,6 +77,7 @@ class ReadResult:
     status: str
     turn: int
     pages: int
+    image: str | None = None
 
 
 @dataclass
@@ -83,7 +89,7 @@ class ModelName:
 
 @dataclass
 class SourceHealth:
-    """The camera or video: `state` is "starting", "running", "paused" or "lost"."""
+    """The camera or video: `state` is "starting", "running", "paused", "ended" or "lost"."""
 
     state: str
     name: str
@@ -128,6 +134,16 @@ def read_result(
         "turn": reading.turn,
         "pages": pages,
     }
+
+
+def to_jpeg(image: NDArray[np.uint8]) -> str:
+    """Return an image, uint8 `(H, W)`, as a JPEG in base64; a larger one is reduced to `RETURNED_SIDE`."""
+    scale = limits.RETURNED_SIDE / max(image.shape)
+    if scale < 1:
+        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, limits.RETURNED_QUALITY]
+    return base64.b64encode(cv2.imencode(".jpg", image, quality)[1].tobytes()).decode()
 
 
 def _number_result(number: Number) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def _body(media_type: str, schema: dict[str, str]) -> dict[str, Any]:
 async def read(
     request: Request,
     tiles: bool = False,
+    image: bool = False,
     rotate: Rotate = "auto",
     min_confidence: Probability = 0.0,
     page: Annotated[int | None, Query(ge=1, le=10**9)] = None,
@@ -110,7 +111,8 @@ async def read(
     """Read the digits in an image. The body is the image file, of any kind that the command reads.
 
     With `page=2`, the second page or frame of a file is read, otherwise the first. With `tiles=1` each digit
-    includes the classifier's input, a 28x28 PNG in base64. `rotate` turns the image clockwise by so many
+    includes the classifier's input, a 28x28 PNG in base64. With `image=1` the result includes the image in
+    grey, a JPEG in base64: browsers cannot show every file. `rotate` turns the image clockwise by so many
     degrees before it is read; `auto` does so if it certainly reads better then. Digits whose confidence is
     below `min_confidence` are rejected.
     """
@@ -123,7 +125,15 @@ async def read(
         )
     intake = _services(request).intake
     async with intake.body(request, limits.MAX_BODY_BYTES, "send a smaller image") as data:
-        job = partial(intake.read, data, tiles=tiles, rotate=rotate, min_confidence=min_confidence, page=page)
+        job = partial(
+            intake.read,
+            data,
+            tiles=tiles,
+            image=image,
+            rotate=rotate,
+            min_confidence=min_confidence,
+            page=page,
+        )
         return JSONResponse(await intake.run(request, job))
 
 

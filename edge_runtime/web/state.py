@@ -47,7 +47,7 @@ class DeviceState:
         return self._view.rate if self._view else 0.0
 
     def source_up(self) -> float:
-        """Return 1 while the source delivers frames or is paused, otherwise 0."""
+        """Return 1 while the source delivers frames, is paused or has ended, otherwise 0."""
         return float(self._live and self.health().ok)
 
     def stream_part(self) -> bytes:
@@ -84,7 +84,7 @@ class DeviceState:
             source = SourceHealth(state, "", "", "")
         else:
             lost = view.problem or silence > limits.SOURCE_TIMEOUT
-            state = "paused" if view.paused else "lost" if lost else "running"
+            state = "ended" if view.ended else "paused" if view.paused else "lost" if lost else "running"
             source = SourceHealth(state, view.source, view.capture_format, view.problem)
         return Health(state != "lost", self._readers.model, source, round(silence, 3) if view else None)
 
@@ -113,6 +113,7 @@ class DeviceState:
                 ],
                 "problem": view.problem,
                 "paused": view.paused,
+                "ended": view.ended,
                 "source": view.source,
                 "capture_format": view.capture_format,
             }

@@ -12,6 +12,7 @@ from edge_runtime.images import suffixes
 from edge_runtime.live.sources import devices, network, servers
 from edge_runtime.live.sources.base import CaptureRequest, Frames
 from edge_runtime.live.sources.files import FolderFrames, VideoFrames
+from edge_runtime.live.sources.looped import LoopedFrames
 from edge_runtime.live.sources.reconnecting import LiveFrames
 
 _VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")  # other URLs are streams
@@ -19,14 +20,26 @@ _ANIMATED = {".apng", ".gif", ".png"}  # images that may have many frames
 _MAX_CAMERA_DIGITS = 4  # longer numbers overflow in OpenCV
 
 
-def open_frames(source: str, request: CaptureRequest | None = None, *, paced: bool = False) -> Frames:
+def open_frames(
+    source: str, request: CaptureRequest | None = None, *, paced: bool = False, loop: bool = False
+) -> Frames:
     """Open a camera (number, device path, `picamera`), a stream's or image's URL, a video, or a folder.
 
-    Frames of videos and folders are returned as fast as they are read, or at their frame rate if `paced`.
-    Raises `SourceError` when the source cannot be opened or does not support the `request`, and
-    `MissingDependencyError` when Picamera2 is not installed.
+    Frames of videos and folders are returned as fast as they are read, or at their frame rate if `paced`;
+    with `loop`, they start again at their end. Raises `SourceError` when the source cannot be opened, has no
+    end to loop at or does not support the `request`, and `MissingDependencyError` when Picamera2 is not
+    installed.
     """
-    request = request or CaptureRequest()
+    if not loop:
+        return _open(source, request or CaptureRequest(), paced=paced)
+    frames = LoopedFrames(lambda: _open(source, request or CaptureRequest(), paced=paced))
+    if frames.live:
+        frames.close()
+        raise SourceError(f"{frames.name} has no end; leave out --loop")
+    return frames
+
+
+def _open(source: str, request: CaptureRequest, *, paced: bool) -> Frames:
     if source == devices.PICAMERA:
         return LiveFrames(source, lambda: devices.PiCamera(request), request)
     if source.isdecimal() or _is_device(source):

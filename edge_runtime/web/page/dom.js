@@ -2,7 +2,7 @@
 
 export const $ = (id) => document.getElementById(id);
 export const colour = (name) => getComputedStyle(document.body).getPropertyValue(`--${name}`).trim();
-export const percent = (share) => `${Math.min(99, Math.floor(share * 100))}%`;
+export const percent = (share) => `${Math.min(99, Math.floor(share * 100 + 1e-9))}%`;
 export const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 export function make(tag, text = "", kind = "") {
@@ -32,15 +32,15 @@ export function fitCanvas(canvas) {
   return context;
 }
 
-// Notices: one per cause; the newest is shown.
+// Notices: one per cause; the newest is shown. With `only`, that text alone is replaced.
 const notices = new Map();
 
-export function notice(cause, text) {
+export function notice(cause, text, only = notices.get(cause)) {
+  if (only !== notices.get(cause)) return;
   notices.delete(cause);
   if (text) notices.set(cause, text);
-  const shown = [...notices.values()].pop() || "";
-  setText($("notice"), shown);
-  $("notice").hidden = !shown;
+  // The element is always there: screen readers only follow those that exist before their text does.
+  setText($("notice"), [...notices.values()].pop() || "");
 }
 
 export const hasNotice = (cause) => notices.has(cause);

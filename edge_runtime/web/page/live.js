@@ -3,6 +3,7 @@
 import { addPoint } from "./charts.js";
 import { $, hasNotice, make, notice, pause, percent, setShape, setText } from "./dom.js";
 import { showModel } from "./models.js";
+import { lengthToFit } from "./reading.js";
 import { LIVE, isOpen, onOpen } from "./tabs.js";
 
 const SILENCE_LIMIT = 5000; // ms; the device sends an event every second, and a broken network reports nothing
@@ -57,6 +58,7 @@ function show(state) {
   if (!LIVE || !("frame" in state)) return;
   notice("source", state.problem && `${state.source || "The source"}: ${state.problem}`);
   if (state.problem) setState("lost", "No signal");
+  else if (state.ended) setState("paused", "Ended");
   else if (state.paused) setState("paused", "Paused");
   else setState("live", "Live");
   $("source").textContent = [state.source, state.capture_format].filter(Boolean).join(" · ");
@@ -119,7 +121,7 @@ function showNumbers(numbers) {
     setText(text, number.text);
     bar.firstChild.style.transform = `scaleX(${number.confidence})`;
     entry.classList.toggle("unconfirmed", !number.confirmed);
-    entry.style.setProperty("--length", Math.max(number.text.length, 2));
+    entry.style.setProperty("--length", lengthToFit([number.text]));
     entry.title = `${percent(number.confidence)} confidence`;
   });
 }

@@ -33,3 +33,9 @@ for (const tab of tabs) {
   });
 }
 if (!LIVE) $("tab-live").remove();
+
+// Strokes need a pointer; files do not.
+$("no-pointer").addEventListener("click", () => {
+  open("image");
+  $("choose").focus();
+});

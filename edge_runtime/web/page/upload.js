@@ -1,90 +1,70 @@
-// Images that are chosen, photographed, dropped or pasted.
+// Where images come from: chosen files and folders, photographs, examples, drag and drop, and the clipboard.
 
-import { $, fitCanvas, make, setShape } from "./dom.js";
-import { drawBoxes, readImage, showResult } from "./reading.js";
-import { isOpen, onOpen, open } from "./tabs.js";
+import { $, notice } from "./dom.js";
+import { MAX_IMAGES, add } from "./images.js";
+import { open } from "./tabs.js";
 
-const MAX_SIDE = 2048; // px; larger images are scaled down before they are sent
-const MAX_FILE = 2e6; // bytes; larger files are compressed again before they are sent
+const SUFFIXES = /\.(a?png|avif|bmp|dib|gif|hdr|hei[cf]|hif|jfif|jif|jpe?g?|pjpe?g?|p[abfgnp]m|pdf|pic|ras|sr|tiff?|webp)$/i; // those of the command
 
-let bitmap = null;
-let blob = null;
-let reading = null;
-let version = 0; // counts the images; results for older ones are discarded
-
-async function take(file) {
-  if (!file) return;
-  const mine = ++version;
+export function take(files) {
   open("image");
-  $("file").textContent = file.name || "Image from the clipboard";
-  const [decoded, toSend] = await prepare(file);
-  if (mine !== version) return;
-  [bitmap, blob, reading] = [decoded, toSend, null];
-  repaint();
-  await update();
+  add(files);
 }
 
-// Returns the image to show, null if this browser cannot decode it (the device may), and the bytes to send.
-async function prepare(file) {
-  try {
-    const image = await createImageBitmap(file, { imageOrientation: "from-image" });
-    const large = Math.max(image.width, image.height) > MAX_SIDE || file.size > MAX_FILE;
-    return [image, large ? await reduce(image) : file];
-  } catch {
-    return [null, file];
-  }
+// Of a folder, only images are read; of files that somebody has chosen, all.
+function takeFolder(files) {
+  const found = files.filter(({ name, type }) => !name.startsWith(".") && (SUFFIXES.test(name) || type.startsWith("image/")));
+  found.sort((one, other) => one.webkitRelativePath.localeCompare(other.webkitRelativePath, undefined, { numeric: true }));
+  if (found.length) take(found);
+  else notice("images", "There are no images in this folder.");
 }
 
-function reduce(image) {
-  const scale = Math.min(1, MAX_SIDE / Math.max(image.width, image.height));
-  const canvas = make("canvas");
-  canvas.width = Math.round(image.width * scale);
-  canvas.height = Math.round(image.height * scale);
-  const context = canvas.getContext("2d");
-  context.fillStyle = "#fff"; // JPEG has no transparency
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(image, 0, 0, canvas.width, canvas.height);
-  return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
-}
-
-// Reads the current image, again if need be.
-export async function update() {
-  if (!blob) return;
-  const [mine, rotate] = [version, $("rotate").value];
-  if (!reading) showResult($("image-result"), null, "Reading …");
-  const result = await readImage(blob, rotate);
-  if (mine !== version || rotate !== $("rotate").value) return;
-  reading = result;
-  repaint();
-  showResult($("image-result"), reading);
-}
-
-export function repaint() {
-  const canvas = $("preview");
-  $("drop").hidden = blob !== null;
-  canvas.hidden = blob === null;
-  if (!blob) return;
-  const size = bitmap || reading;
-  if (size && size.width) setShape(canvas, size.width, size.height);
-  const context = fitCanvas(canvas);
-  const { clientWidth: width, clientHeight: height } = canvas;
-  context.clearRect(0, 0, width, height);
-  if (!size || !size.width) return;
-  const scale = Math.min(width / size.width, height / size.height);
-  const [left, top] = [(width - size.width * scale) / 2, (height - size.height * scale) / 2];
-  if (bitmap) context.drawImage(bitmap, left, top, size.width * scale, size.height * scale);
-  if (reading && reading.digits) {
-    drawBoxes(context, reading.digits, (scale * size.width) / reading.width, left, top);
-  }
-}
-
-for (const input of [$("choose"), $("photo")]) {
+for (const input of [$("choose"), $("photo"), $("folder")]) {
   input.addEventListener("change", () => {
-    take(input.files[0]);
+    const files = [...input.files];
+    if (input === $("folder")) takeFolder(files);
+    else if (files.length) take(files);
     input.value = ""; // so that the same file can be chosen again
   });
 }
-$("rotate").addEventListener("change", update);
+
+for (const button of document.querySelectorAll(".example")) {
+  button.addEventListener("click", async () => {
+    const path = new URL(button.firstElementChild.src).pathname;
+    const blob = await (await fetch(path)).blob();
+    take([new File([blob], path.slice(1), { type: blob.type })]);
+  });
+}
+
+// Drag and drop, and the clipboard -------------------------------------------------------------------------
+
+// Adds the files of a dropped file or folder to `files`; what is in folders must look like an image.
+async function collect(entry, files, inFolder = false) {
+  if (files.length > MAX_IMAGES) return;
+  if (entry.isFile) {
+    const file = await new Promise((done, fail) => entry.file(done, fail));
+    if (!inFolder || (SUFFIXES.test(file.name) && !file.name.startsWith("."))) files.push(file);
+    return;
+  }
+  const reader = entry.createReader();
+  for (let some; (some = await new Promise((done, fail) => reader.readEntries(done, fail))).length; ) {
+    some.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
+    for (const each of some) await collect(each, files, true);
+  }
+}
+
+async function takeDropped(items) {
+  // Entries must be asked for at once: later the browser has forgotten them.
+  const dropped = [...items].map((item) => (item.webkitGetAsEntry && item.webkitGetAsEntry()) || item.getAsFile());
+  const files = [];
+  for (const each of dropped) {
+    if (each instanceof File) files.push(each);
+    else if (each) await collect(each, files);
+  }
+  if (files.length) take(files);
+  else notice("images", "There are no images in what was dropped.");
+}
+
 const holdsFile = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
 document.addEventListener("dragover", (event) => {
   if (!holdsFile(event)) return;
@@ -98,13 +78,8 @@ document.addEventListener("drop", (event) => {
   if (!holdsFile(event)) return;
   event.preventDefault();
   $("dropping").hidden = true;
-  take(event.dataTransfer.files[0]);
+  takeDropped(event.dataTransfer.items);
 });
 document.addEventListener("paste", (event) => {
-  if (event.clipboardData.files.length) take(event.clipboardData.files[0]);
+  if (event.clipboardData.files.length) take([...event.clipboardData.files]);
 });
-
-onOpen(() => {
-  if (isOpen("image")) repaint();
-});
-showResult($("image-result"), null, "Results appear here");

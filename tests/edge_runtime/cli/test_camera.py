@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+from urllib.request import urlopen
 
 import cv2
+import numpy as np
 import pytest
 
 from edge_runtime import ModelError
+from edge_runtime.live.sources import open_frames
 from tests import drawing
 from tests.processes import COMMAND, started
 
@@ -102,6 +107,66 @@ def read_frames(path):
         frames.append(read[1])
     capture.release()
     return frames
+
+
+# Looping, and the page at the end
+
+
+def test_a_folder_starts_again_at_its_end(image_file):
+    folder = image_file("pages/1.png", "42").parent
+    with open_frames(str(folder), loop=True) as frames:
+        read = [frame for frame in (frames.next(1) for _ in range(10)) if frame]
+    assert [frame.number for frame in read] == list(range(len(read)))
+    assert len(read) >= 3
+
+
+def test_a_video_that_is_looped_goes_on_in_number_and_time(video):
+    with open_frames(str(video), loop=True) as frames:
+        read = [frame for frame in (frames.next(1) for _ in range(130)) if frame]
+    assert [frame.number for frame in read] == list(range(len(read)))
+    assert len(read) > 125
+    steps = np.diff([frame.seconds for frame in read])
+    assert steps.min() > 0.02 and steps.max() < 0.05
+    assert cv2.absdiff(read[0].image, read[60].image).max() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps open files from being removed")
+def test_a_loop_ends_when_its_video_is_gone(video, tmp_path):
+    path = tmp_path / "video.avi"
+    shutil.copy(video, path)
+    with open_frames(str(path), loop=True) as frames:
+        assert frames.next(1)
+        path.unlink()
+        while not frames.ended:
+            frames.next(1)
+        assert "no such video" in frames.problem
+
+
+@pytest.mark.parametrize("content", [None, b"x"], ids=["empty", "nothing readable"])
+def test_a_folder_without_images_ends_although_it_is_looped(run, tmp_path, content):
+    if content:
+        (tmp_path / "1.png").write_bytes(content)
+    code, _, errors = run("camera", tmp_path, "--no-window", "--loop")
+    assert code == 2
+    assert "contains no images" in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_the_page_stays_up_when_a_video_ends(video):
+    pytest.importorskip("fastapi", reason="serving needs the extra web")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with started(*COMMAND, "camera", video, "--serve", "127.0.0.1:0", **pipes) as process:
+        url = process.stderr.readline().split("serving at ")[1].strip()
+        while not (line := process.stderr.readline()).endswith("the page stays up until Ctrl-C\n"):
+            assert line
+        with urlopen(f"{url}health") as response:
+            assert json.load(response)["source"]["state"] == "ended"
+        with urlopen(f"{url}snapshot.jpg") as response:
+            assert response.read(2) == b"\xff\xd8"
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate()
+    assert process.returncode == 0
+    assert errors.splitlines()[-1].startswith("edge-digits: 60 frames in ")
 
 
 # Errors

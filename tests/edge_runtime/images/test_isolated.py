@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 
@@ -38,19 +37,6 @@ def scan(tmp_path):
 
 def found(readings):
     return [(reading.source, reading.text, reading.status) for reading in readings]
-
-
-def heic(*images, **options):
-    """A HEIC file of images, grey or RGB or RGBA `uint8 (H, W, C)`."""
-    import pillow_heif
-
-    file = pillow_heif.HeifFile()
-    for image in images:
-        mode = {2: "L", 3: {3: "RGB", 4: "RGBA"}[image.shape[-1]] if image.ndim == 3 else ""}[image.ndim]
-        file.add_frombytes(mode, image.shape[1::-1], np.ascontiguousarray(image).tobytes())
-    buffer = io.BytesIO()
-    file.save(buffer, quality=90, **options)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -142,7 +128,7 @@ def test_heic_photos_are_read(channels, tmp_path, reader):
     if channels:
         page = np.dstack([page] * 3 + [np.full_like(page, 255)] * (channels - 3))
     path = tmp_path / "photo.heic"
-    path.write_bytes(heic(page))
+    path.write_bytes(documents.heic(page))
     reading = reader.read(path)
     assert found([reading]) == found(reader.read_many([path])) == [(str(path), "407", "ok")]
     assert (reading.height, reading.width) == page.shape[:2]
@@ -151,19 +137,19 @@ def test_heic_photos_are_read(channels, tmp_path, reader):
 def test_colours_of_a_heic_are_in_the_order_of_opencv():
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = 255
-    colour = open_document(heic(red)).decode(0, colour=True)
+    colour = open_document(documents.heic(red)).decode(0, colour=True)
     assert (colour[32, 32] > (-1, -1, 200)).all() and colour[32, 32, 0] < 60
 
 
 def test_the_images_of_a_heic_are_pages():
     images = [drawing.page(text) for text in ("12", "345")]
-    document = open_document(heic(*images, primary_index=1))
+    document = open_document(documents.heic(*images, primary_index=1))
     assert [document.decode(index).shape for index in range(2)] == [image.shape for image in images[::-1]]
 
 
 def test_large_heic_photos_are_not_decoded():
     with pytest.raises(ImageError, match="over the limit of 0 megapixels for this kind of image"):
-        open_document(heic(drawing.page("1")), Limits(pixels=10_000)).decode(0)
+        open_document(documents.heic(drawing.page("1")), Limits(pixels=10_000)).decode(0)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import threading
 from urllib.parse import urlsplit
@@ -9,11 +10,13 @@ from urllib.parse import urlsplit
 import cv2
 import pytest
 
+from edge_runtime.images import suffixes
 from edge_runtime.live.events import TrackedNumber
 from edge_runtime.live.view import View
+from edge_runtime.results import DIGIT_COLUMNS
 from edge_runtime.web.guard import TOKEN_VARIABLE
 from edge_runtime.web.server import Server
-from tests import drawing
+from tests import documents, drawing, image_files
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +26,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 if not CHROMIUM:
     pytest.skip("no Chromium is installed", allow_module_level=True)
+
+needs_pdf = pytest.mark.skipif(not suffixes.is_available("pdf"), reason="needs the extra pdf")
+needs_heic = pytest.mark.skipif(not suffixes.is_available("heic"), reason="needs the extra heic")
 
 # Strokes of digits, in units of their height: x to the right, y down.
 STROKES = {
@@ -49,7 +55,8 @@ STROKES = {
 
 QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
 
 SCREENS = {
@@ -201,7 +208,7 @@ def test_problems_of_the_source_are_shown_while_they_last(live, visit, camera):
     wait(page, "document.querySelector('#notice').textContent.includes('unplugged')")
     assert page.locator("#state").inner_text() == "No signal"
     camera.problem = ""
-    wait(page, "document.querySelector('#notice').hidden")
+    wait(page, "document.querySelector('#notice').textContent === ''")
 
 
 @pytest.mark.parametrize("visit", ["desktop"], indirect=True)
@@ -281,11 +288,300 @@ def test_turned_images_are_read_and_turned_by_hand(still, visit, tmp_path):
     page.set_input_files("#choose", tmp_path / "turned.png")
     read(page, "image-result", ["4753", "2745"])
     assert "8 digits, turned by 180°, " in page.locator("#image-result .time").inner_text()
-    page.select_option("#rotate", "0")
-    wait(page, "!document.querySelector('#image-result').innerText.includes('turned')")
-    page.select_option("#rotate", "180")
+    for turn in (270, 0, 90, 180):
+        page.click("#rotate")
+        wait(page, "document.querySelector('#progress').textContent === '1 image read'")
+        time = page.locator("#image-result .time")
+        assert (f"turned by {turn}°" in time.inner_text()) if turn and time.count() else True
     read(page, "image-result", ["4753", "2745"])
     assert fits(page)
+
+
+def choose(page, *files):
+    """Choose files on the image panel, and wait until all are read."""
+    page.click("#tab-image")
+    page.set_input_files("#choose", files)
+    read_all(page, len(files))
+
+
+def read_all(page, count):
+    wait(page, f"document.querySelector('#progress').textContent === '{count} image{'s' * (count > 1)} read'")
+
+
+def entries(page):
+    """The text and the description of each image in the list."""
+    return [tuple(entry.inner_text().split("\n")) for entry in page.locator(".image").all()]
+
+
+def test_many_images_are_read_listed_copied_and_exported(still, visit, image_file):
+    texts = ["408 1356", "29", "4285"]
+    page = visit(still.url)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    choose(page, *[image_file(f"{index}.png", text) for index, text in enumerate(texts)])
+    assert entries(page) == [
+        ("408 1356", "0.png · 7 digits"), ("29", "1.png · 2 digits"), ("4285", "2.png · 4 digits"),
+    ]  # fmt: skip
+    read(page, "image-result", ["408", "1356"])
+    page.click(".image >> nth=2")
+    read(page, "image-result", ["4285"])
+    page.click("#copy")
+    wait(page, "document.querySelector('#copied').textContent === 'Copied'")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines() == ["0.png\t408 1356", "1.png\t29", "2.png\t4285"]
+    with page.expect_download() as download:
+        page.click("#save")
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    assert [(row["source"], row["digit"]) for row in rows] == [
+        (f"{index}.png", digit) for index, text in enumerate(texts) for digit in text.replace(" ", "")
+    ]
+    assert list(rows[0]) == list(DIGIT_COLUMNS)
+    assert [(row["line"], row["number"], row["index"]) for row in rows[:4]] == [
+        ("0", "0", "0"), ("0", "0", "1"), ("0", "0", "2"), ("1", "1", "0"),
+    ]  # fmt: skip
+    assert {row["status"] for row in rows} == {"ok"}
+    assert all(0 < int(row["x"]) < int(row["image_width"]) for row in rows)
+    page.click("[aria-label='Remove 1.png']")
+    assert len(entries(page)) == 2
+    page.click("#remove-all")
+    wait(page, "!document.querySelector('#drop').hidden && document.querySelector('#list').hidden")
+    assert fits(page)
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_boxes_in_the_csv_file_are_those_of_the_file_that_was_chosen(still, visit, image_file, readers):
+    path = image_file("=large.png", "29", height=1400)  # reduced before it is sent
+    page = visit(still.url)
+    choose(page, path)
+    with page.expect_download() as download:
+        page.click("#save")
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    image = cv2.imread(str(path))
+    assert {(row["source"], row["image_height"], row["image_width"]) for row in rows} == {
+        ("'=large.png", *map(str, image.shape[:2]))
+    }
+    for row, digit in zip(rows, readers.reader.read(image).digits, strict=True):
+        assert int(row["x"]) == pytest.approx(digit.box.x, abs=40)
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_reading_many_images_is_stopped_and_continued(still, visit, image_file):
+    page = visit(still.url)
+    held = []
+
+    def hold_the_second(route):
+        held.append(route)
+        if len(held) != 2:
+            route.continue_()
+
+    page.route("**/read?*", hold_the_second)
+    page.click("#tab-image")
+    page.set_input_files("#choose", [image_file(f"{index}.png", "29") for index in range(3)])
+    wait(page, "document.querySelector('#progress').textContent === '1 of 3 images read'")
+    page.click("#stop")
+    wait(page, "document.querySelector('#stop').textContent === 'Continue'")
+    assert [detail.split(" · ")[1] for *_, detail in entries(page)] == ["2 digits", "not read", "not read"]
+    page.click("#stop")
+    read_all(page, 3)
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_a_folder_is_read_without_what_is_no_image(still, visit, image_file):
+    image_file("scans/2.png", "29")
+    image_file("scans/10.png", "42")
+    folder = image_file("scans/sub/1.png", "7").parent.parent
+    (folder / "note.txt").write_text("hello")
+    (folder / ".hidden.png").write_text("hello")
+    page = visit(still.url)
+    page.click("#tab-image")
+    page.set_input_files("#folder", folder)
+    read_all(page, 3)
+    assert entries(page) == [
+        ("29", "scans/2.png · 2 digits"), ("42", "scans/10.png · 2 digits"),
+        ("7", "scans/sub/1.png · 1 digit"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_a_minimum_confidence_hides_digits(still, visit, image_file):
+    page = visit(still.url)
+    choose(page, image_file("page.png", "408 1356"))
+    page.locator("#threshold").fill("99")
+    shown = [line.inner_text() for line in page.locator("#image-result .lines b").all()]
+    assert shown != ["408", "1356"]
+    tiles = page.locator("#image-result .tiles b").all_inner_texts()
+    assert "".join(shown) == "".join(tiles) and "?" in tiles
+    assert entries(page)[0][0] == " ".join(shown)
+    page.locator("#threshold").fill("0")
+    read(page, "image-result", ["408", "1356"])
+
+
+def test_a_number_never_wraps_inside(still, visit, image_file):
+    page = visit(still.url)
+    digit = {
+        "value": 1,
+        "confidence": 0.9,
+        "x": 0,
+        "y": 0,
+        "width": 9,
+        "height": 9,
+        "line": 0,
+        "status": "ok",
+    }
+    result = {"width": 99, "height": 99, "ms": 1, "status": "ok", "turn": 0}
+    lines = ["0172 945 386", "1234567890123456789012", "3.14 · 2718 28182845904523536", "7"]
+
+    def answer(route):
+        line = lines[len(answered)]
+        answered.append(line)
+        digits = [digit for character in line if character.isdigit()]
+        route.fulfill(json={**result, "lines": [line], "digits": digits})
+
+    answered = []
+    page.route("**/read?*", answer)
+    choose(page, *[image_file(f"{index}.png", "7") for index in range(len(lines))])
+    for index, line in enumerate(lines):
+        page.locator(".image").nth(index).click()
+        read(page, "image-result", [line])
+        parts = page.eval_on_selector_all(
+            ".lines span", "spans => spans.map((span) => span.getClientRects().length)"
+        )
+        assert parts == [1] * len(line.split())
+        assert page.eval_on_selector(".lines", "lines => lines.scrollWidth <= lines.clientWidth")
+        assert fits(page)
+
+
+@pytest.mark.parametrize("visit", ["phone"], indirect=True)
+def test_a_digit_is_zoomed_to(still, visit, image_file):
+    page = visit(still.url)
+    choose(page, image_file("page.png", "408 1356"))
+    whole = page.locator("#preview").screenshot()
+    page.click("#image-result .tiles button >> nth=4")
+    assert page.locator("#zoom-text").inner_text().startswith("3, 9")
+    assert page.locator("#zoom-tile").evaluate("image => image.naturalWidth") == 28
+    assert page.locator(".tiles [aria-pressed=true]").count() == 1
+    assert page.locator("#preview").screenshot() != whole
+    page.keyboard.press("Escape")
+    assert page.locator("#preview").screenshot() == whole
+    box = page.locator("#preview").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)  # beside all digits
+    assert page.locator("#zoom").is_hidden()
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_examples_are_read(still, visit):
+    page = visit(still.url)
+    page.click("#tab-image")
+    page.click(".example >> nth=0")
+    read(page, "image-result", ["2718", "3141"])
+    page.click("#remove-all")
+    page.click(".example >> nth=2")
+    read(page, "image-result", ["408", "1356", "92", "7"])
+    page.click("#remove-all")
+    page.click(".example >> nth=1")
+    read(page, "image-result", ["0172 945 386"])
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "encode"),
+    [
+        pytest.param("fax.tiff", image_files.tiff_pages, id="TIFF"),
+        pytest.param("form.pdf", documents.pdf, id="PDF", marks=needs_pdf),
+    ],
+)
+def test_files_that_the_browser_cannot_show_come_back_drawn_page_by_page(
+    still, visit, tmp_path, image_file, name, encode
+):
+    path = tmp_path / name
+    path.write_bytes(encode(*map(drawing.page, ("4285", "29", "7"))))
+    page = visit(still.url)
+    page.click("#tab-image")
+    page.set_input_files("#choose", [path, image_file("last.png", "42")])
+    read_all(page, 4)
+    assert entries(page) == [
+        ("4285", f"{name}#1 · 4 digits"), ("29", f"{name}#2 · 2 digits"), ("7", f"{name}#3 · 1 digit"),
+        ("42", "last.png · 2 digits"),
+    ]  # fmt: skip
+    assert "first page" not in page.locator("#image-result").inner_text()
+    page.click(".image >> nth=1")
+    read(page, "image-result", ["29"])
+    wait(page, "document.querySelector('#images canvas').width > 40")
+    middle = (
+        "canvas => [...canvas.getContext('2d').getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data]"
+    )
+    assert page.locator("#preview").evaluate(middle)[3] == 255
+    for _ in range(4):
+        page.click("#rotate")  # reads the page again; its other pages are not added a second time
+        read_all(page, 4)
+    read(page, "image-result", ["29"])
+    assert len(entries(page)) == 4
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+@needs_heic
+def test_heic_photos_are_read_and_drawn(still, visit, tmp_path):
+    path = tmp_path / "photo.heic"
+    path.write_bytes(documents.heic(drawing.page("4285")))
+    page = visit(still.url)
+    choose(page, path)
+    read(page, "image-result", ["4285"])
+    wait(page, "document.querySelector('#images canvas').width > 40")
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_the_browsers_camera_takes_a_picture(still, visit):
+    page = visit(still.url)
+    page.click("#tab-image")
+    page.click("#camera")
+    wait(page, "document.querySelector('#video').videoWidth > 0")
+    page.click("#shoot")
+    read_all(page, 1)
+    assert page.locator("#viewfinder").is_hidden()
+    assert page.locator("#file").inner_text().startswith("camera-")
+    page.click("#camera")
+    wait(page, "!document.querySelector('#viewfinder').hidden")
+    page.click("#tab-draw")
+    assert page.evaluate("document.querySelector('#video').srcObject") is None
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_a_page_without_encryption_says_why_it_has_no_camera(still, visit):
+    page = visit(still.url)
+    page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
+    page.click("#tab-image")
+    page.click("#camera")
+    text = page.locator("#notice").inner_text()
+    assert "only over HTTPS or on localhost" in text
+    assert f"ssh -L {still.port}:127.0.0.1:{still.port} " in text
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_a_switch_by_somebody_else_is_announced(still, visit, readers):
+    page = visit(still.url)
+    wait(page, "document.querySelector('[value=int8]').checked")
+    readers.switch("float")
+    wait(
+        page,
+        "document.querySelector('#notice').textContent.startsWith('Somebody else has switched')",
+    )
+    page.click("text=INT8")
+    wait(page, "document.querySelector('#notice').textContent.includes('INT8, for everybody')")
+    page.click("#about-models summary")
+    assert "everybody who uses it" in page.locator("#about-models p").inner_text()
+    assert fits(page)
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_results_are_announced_and_the_pad_leads_to_images_by_keyboard(still, visit):
+    page = visit(still.url)
+    assert page.locator("#spoken").get_attribute("role") == "status"  # before there is anything to say
+    assert page.get_by_role("img", name="Drawing pad").count() == 1
+    draw(page, "7")
+    read(page, "draw-result", ["7"])
+    assert page.locator("#spoken").inner_text() == "7"
+    page.focus("#no-pointer")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "choose"
 
 
 @pytest.mark.parametrize("visit", ["desktop"], indirect=True)
@@ -336,7 +632,7 @@ def test_the_page_reconnects_to_a_restarted_device(visit, readers):
     wait(page, "document.querySelector('#notice').textContent.includes('lost')")
     with Server(readers, f"127.0.0.1:{first.port}", live=False) as second:
         second.start()
-        wait(page, "document.querySelector('#notice').hidden")
+        wait(page, "document.querySelector('#notice').textContent === ''")
         page.problems.clear()  # the browser logs that the server is gone
         page.goto("about:blank")
 

@@ -91,6 +91,23 @@ def test_turned_images_are_read_and_their_boxes_refer_to_them_as_sent(still, rea
         assert "parameter rotate: Input should be 'auto', '0', '90', '180' or '270'" in response.json["error"]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "height", "side"), [(".png", 90, 0), (".tiff", 90, 0), (".png", 800, 2048)]
+)
+def test_the_image_is_sent_back_on_request(still, suffix, height, side):
+    page = drawing.page("408", height=height)
+    data = encode(suffix, page)
+    result = request(still, "/read?image=1", "POST", data).json
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(result["image"]), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert (result["height"], result["width"]) == page.shape
+    if side:
+        size = (side, round(side * page.shape[0] / page.shape[1]))
+        page = cv2.resize(page, size, interpolation=cv2.INTER_AREA)
+    assert image.shape == page.shape
+    assert np.abs(image.astype(int) - page).mean() < 3
+    assert "image" not in request(still, "/read", "POST", data).json
+
+
 def test_an_image_without_digits_is_not_an_error(still):
     response = request(still, "/read", "POST", encode(".png", np.full((200, 200), 220, np.uint8)))
     result = response.json
@@ -279,7 +296,7 @@ def test_openapi_describes_every_route_and_status(live):
 
 def test_openapi_describes_the_json(live, page):
     schemas = request(live, "/openapi.json").json["components"]["schemas"]
-    result = request(live, "/read?tiles=1", "POST", page).json
+    result = request(live, "/read?tiles=1&image=1", "POST", page).json
     health = request(live, "/health").json
     for name, example in {
         "ReadResult": result,
@@ -295,4 +312,4 @@ def test_openapi_describes_the_json(live, page):
 def test_results_are_described_by_their_classes():
     """The JSON is built by hand, for speed: it must have the fields of the classes that describe it."""
     fields = {field.name for field in dataclasses.fields(responses.ReadResult)}
-    assert set(responses.read_result(Reading(""), (1, 1), 0.0, tiles=False)) == fields
+    assert set(responses.read_result(Reading(""), (1, 1), 0.0, tiles=False)) == fields - {"image"}

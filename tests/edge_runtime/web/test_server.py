@@ -107,6 +107,7 @@ def test_events_describe_the_view(live):
         "numbers": [{"id": 5, "text": "42", "confidence": 0.988, "confirmed": True}],
         "problem": "unplugged",
         "paused": False,
+        "ended": False,
         "source": "camera 0",
         "capture_format": "640x480 at 30 fps",
     }
@@ -143,6 +144,7 @@ def test_an_unchanged_image_is_sent_again(readers, monkeypatch):
     [
         pytest.param({}, 200, "running", id="running"),
         pytest.param({"paused": True}, 200, "paused", id="paused"),
+        pytest.param({"ended": True, "problem": "damaged"}, 200, "ended", id="ended"),
         pytest.param({"problem": "unplugged"}, 503, "lost", id="lost"),
     ],
 )
