@@ -65,6 +65,24 @@ def test_newest_record_measures_the_released_models():
     assert all(scores[entry.name] == entry.accuracy for entry in classifiers)
 
 
+def test_model_card_has_the_figures_of_the_released_models():
+    card = (ROOT / "docs" / "model-card.md").read_text(encoding="utf-8")
+    for result in record.read(record.newest()).of_kind("accuracy"):
+        if name := {"int8": "INT8", "float": "float"}.get(result["contender"]):
+            assert (
+                f"| {name} | {result['accuracy']:.2%} | {result['mistakes']} | {result['rejected']} "
+                f"| {result['calibration_error']:.4f} | {result['bytes'] / 1000:.1f} kB |"
+            ).replace("%", " %") in card
+    parameters = {f"{entry.parameters:,} parameters" for entry in manifest.entries()}
+    assert all(text in card for text in parameters)
+    (score,) = (
+        entry.accuracy
+        for entry in manifest.entries()
+        if (entry.task, entry.name) == (manifest.DETECTOR, "int8")
+    )
+    assert f"The detector's validation F1 is {score:.3f} (INT8)" in card
+
+
 def examples():
     texts = runpy.run_path(str(ROOT / "examples" / "draw.py"))["TEXTS"]
     return [pytest.param(name, lines, id=name) for name, lines in texts.items()]
