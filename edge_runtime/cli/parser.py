@@ -50,7 +50,7 @@ def _add_command(commands: Commands, name: str, module: str, summary: str) -> ar
     return command
 
 
-def _add_model(command: argparse.ArgumentParser) -> None:
+def _add_model(command: argparse.ArgumentParser, threads: int | None = 1) -> None:
     command.add_argument(
         "--model",
         default="int8",
@@ -60,9 +60,9 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--threads",
         type=arguments.whole_number,
-        default=1,
+        default=threads,
         metavar="N",
-        help="number of CPU cores to use (default: 1)",
+        help=f"number of CPU cores to use (default: {threads or 'all of them for many images'})",
     )
 
 
@@ -73,7 +73,7 @@ def _add_json(command: argparse.ArgumentParser, text: str) -> None:
 def _add_read(commands: Commands) -> None:
     read = _add_command(commands, "read", "read", "read digits in images and folders")
     read.epilog = "alias: edge-digits classify"
-    _add_model(read)
+    _add_model(read, threads=None)
     read.add_argument(
         "sources",
         nargs="+",

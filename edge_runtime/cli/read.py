@@ -28,13 +28,14 @@ def read(options: argparse.Namespace) -> int:
     import cv2
 
     from edge_runtime.reading.reader import DigitReader
+    from edge_runtime.reading.turn import AUTO
 
     _check_options(options)
-    # The reader's threads read images in parallel; OpenCV's own threads would compete with them.
+    # Images are read in parallel; OpenCV's own threads would compete with that.
     cv2.setNumThreads(1)
     reader = DigitReader(
         options.model,
-        threads=options.threads,
+        threads=options.threads or AUTO,
         rotate=options.rotate,
         min_confidence=options.min_confidence,
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_runtime.images.pages import PageOf, Pages
     from edge_runtime.outputs.table_file import TableFile
 
 
@@ -26,6 +26,7 @@ class Sources:
         self._options, self._table = options, table
         self.skipped = self.more_pages = 0
         self.not_images: Counter[str] = Counter()
+        self._guard = threading.Lock()  # of the counts: workers ask for pages from threads
 
     def __iter__(self) -> Iterator[str | None]:
         """Yield paths. None means that the next one on standard input has not been written yet."""
@@ -39,7 +40,8 @@ class Sources:
             if path is None or not self._table.contains(path):
                 yield path
             elif path != last:
-                self.skipped += 1
+                with self._guard:
+                    self.skipped += 1
 
     def count(self) -> int | None:
         """How many images there are, without those pages; None if they come through standard input."""
@@ -52,14 +54,19 @@ class Sources:
         if "-" not in self._options.sources:
             yield from (path for path in self._expand(Counter()) if path)
 
-    def choose(self, pages: Pages) -> Iterator[PageOf]:
-        """The pages of a file that are to be read: those that the resumed table does not contain."""
-        self.more_pages += len(pages) - 1
-        for page in pages:
-            if self._table and self._table.contains(page.source):
-                self.skipped += not self._table.is_last(page.source)
-            else:
-                yield page
+    def choose(self, names: list[str]) -> list[int]:
+        """The indices of those pages of a file that the resumed table does not contain.
+
+        It may be called from any thread.
+        """
+        found = [bool(self._table and self._table.contains(name)) for name in names]
+        with self._guard:
+            self.more_pages += len(names) - 1
+            self.skipped += sum(
+                done and not (self._table and self._table.is_last(name))
+                for name, done in zip(names, found, strict=True)
+            )
+        return [index for index, done in enumerate(found) if not done]
 
     def _path_of_last(self, table: TableFile) -> str | None:
         """The path of the last image of a resumed table, if its rows may be incomplete.

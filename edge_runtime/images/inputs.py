@@ -35,6 +35,14 @@ def name_of(image: object) -> str:
     return os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ""
 
 
+def local_path(image: object) -> str | None:
+    """The path of an input that is one, and no address; None for any other input."""
+    if not isinstance(image, (str, os.PathLike)) or isinstance(image, files.Received):
+        return None
+    path = str(os.fsdecode(image))  # not a subclass, such as numpy's
+    return None if "://" in path and paths.is_remote(path) else path
+
+
 def is_pillow(image: object) -> bool:
     """Whether an object is an image of Pillow, which is not loaded for it."""
     pillow = sys.modules.get("PIL.Image")

@@ -7,11 +7,9 @@ process, memory is limited, one that takes too long is killed, and the others go
 from __future__ import annotations
 
 import atexit
-import contextlib
 import itertools
 import json
 import os
-import subprocess
 import sys
 import threading
 import weakref
@@ -21,17 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images import decode, kinds, suffixes
+from edge_runtime.images import child, decode, kinds, suffixes
 from edge_runtime.images.document import Document
 from edge_runtime.images.limits import MAX_HEIC_PIXELS, MAX_RENDERED_PIXELS, Limits
 
 _PIXELS = {"pdf": MAX_RENDERED_PIXELS, "heic": MAX_HEIC_PIXELS}
 _MOST_PROCESSES = 4
-# The packages of this process, wherever they come from.
-_PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from edge_runtime.images.decoder_process import main; main()"
-)
 
 
 def kind_of(data: bytes) -> str | None:
@@ -52,13 +45,7 @@ class _Process:
             raise ImageError("PDF and HEIC files need the Python program, and sys.executable is empty")
         self.owner, self.lock = os.getpid(), threading.Lock()
         self.closed: list[int] = []  # files that are no longer needed
-        self._popen = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        self._popen = child.start("edge_runtime.images.decoder_process")
 
     @property
     def alive(self) -> bool:
@@ -98,12 +85,7 @@ class _Process:
 
     def end(self) -> None:
         """Kill the process."""
-        self._popen.kill()
-        self._popen.wait()
-        for stream in (self._popen.stdin, self._popen.stdout):
-            with contextlib.suppress(OSError):
-                if stream:
-                    stream.close()
+        child.end(self._popen)
 
 
 _processes: list[_Process] = []

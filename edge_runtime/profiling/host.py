@@ -13,6 +13,8 @@ from typing import Any
 
 import cv2
 
+from edge_runtime.reading.cores import cores as cores  # also for the users of this module
+
 
 def versions(names: tuple[str, ...] = ()) -> dict[str, str | None]:
     """Versions of Python, this package, its large dependencies and `names`; None if not installed."""
@@ -60,11 +62,6 @@ def facts() -> dict[str, Any]:
         "cores": cores(),
         "memory_mb": int(memory.group(1)) // 1024 if memory else None,
     }
-
-
-def cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def state() -> dict[str, Any]:

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from edge_runtime.reading.pipeline import Page
 
     Prepare: TypeAlias = Callable[[Any], Page | Pages | None]
-    Choose: TypeAlias = Callable[[Pages], Iterable[PageOf]]
+
+Choose: TypeAlias = Callable[[list[str]], Iterable[int]]  # names of pages to the indices of some
 
 AHEAD = 4  # images per thread that are prepared ahead of time
 
 
 def prepare_ahead(
-    images: Iterable[Any], prepare: Prepare, choose: Choose, threads: int
+    images: Iterable[Any], prepare: Prepare, choose: Choose | None, threads: int
 ) -> Iterator[Page | None]:
-    """Yield what `prepare` makes of each image; of a file with several pages, of those that `choose` returns.
+    """Yield what `prepare` makes of each image; of a file with several pages, of those that are to be read.
+
+    Given the names of the pages, `choose` returns the indices of these; without it, all are read.
 
     `prepare` is called from `threads` threads. A None among the images stays None and asks for everything
     before it at once.
@@ -36,24 +39,24 @@ def prepare_ahead(
         yield from _in_threads(images, prepare, choose, pool, AHEAD * threads)
 
 
-def _one_by_one(images: Iterable[Any], prepare: Prepare, choose: Choose) -> Iterator[Page | None]:
+def _one_by_one(images: Iterable[Any], prepare: Prepare, choose: Choose | None) -> Iterator[Page | None]:
     for image in images:
         found = prepare(image)
         if isinstance(found, Pages):
-            yield from _one_by_one(choose(found), prepare, choose)
+            yield from _one_by_one(_chosen(found, choose), prepare, choose)
         else:
             yield found
 
 
 def _in_threads(
-    images: Iterable[Any], prepare: Prepare, choose: Choose, pool: Executor, most: int
+    images: Iterable[Any], prepare: Prepare, choose: Choose | None, pool: Executor, most: int
 ) -> Iterator[Page | None]:
     ahead: deque[Future[Page | Pages | None]] = deque()
 
     def settle() -> Iterator[Page | None]:
         found = ahead.popleft().result()
         if isinstance(found, Pages):
-            yield from _in_threads(choose(found), prepare, choose, pool, most)
+            yield from _in_threads(_chosen(found, choose), prepare, choose, pool, most)
         else:
             yield found
 
@@ -68,3 +71,7 @@ def _in_threads(
 
 def _has_pages(future: Future[Page | Pages | None]) -> bool:
     return future.done() and not future.exception() and isinstance(future.result(), Pages)
+
+
+def _chosen(pages: Pages, choose: Choose | None) -> Iterable[PageOf]:
+    return pages if choose is None else map(pages.__getitem__, choose([page.source for page in pages]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,9 @@ from edge_runtime.images import inputs
 from edge_runtime.images.files import Received
 from edge_runtime.images.pages import PageOf, Pages
 from edge_runtime.models import manifest
-from edge_runtime.reading.ahead import prepare_ahead
+from edge_runtime.reading import workers
+from edge_runtime.reading.ahead import Choose, prepare_ahead
+from edge_runtime.reading.cores import cores, cores_for_workers
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.orientation import turn_upright
 from edge_runtime.reading.pipeline import Page, Pipeline, to_reading
@@ -36,8 +39,9 @@ class DigitReader:
     """Reads handwritten digits in images.
 
     `model` is the name of a released model ("int8" or "float") or the path of an exported .onnx file, which
-    is used with the released INT8 detector; `threads`, 1 to 1024, is the number of cores to use. `rotate` is
-    the number of degrees by which images are turned clockwise before they are read: 0, 90, 180 or 270, or
+    is used with the released INT8 detector. `threads`, 1 to 1024, is the number of cores to use; "auto" uses
+    one for a single image, and all of them for many files, as far as the memory suffices. `rotate` is the
+    number of degrees by which images are turned clockwise before they are read: 0, 90, 180 or 270, or
     "auto", which turns only those that certainly read better then. Digits are rejected whose confidence is
     below `min_confidence`, 0..1, or below the model's own threshold. Raises `ModelError` when a model cannot
     be loaded, and `ArgumentError` for any other `threads`, `rotate` or `min_confidence`.
@@ -50,17 +54,20 @@ class DigitReader:
         self,
         model: str | Path = manifest.DEFAULT,
         *,
-        threads: int = 1,
+        threads: int | str = AUTO,
         rotate: int | str = AUTO,
         min_confidence: float = 0.0,
     ) -> None:
         self.min_confidence = parse_confidence(min_confidence)
         self._turn = parse(rotate)
-        self.classifier = Classifier(model, threads=threads)
+        is_auto = isinstance(threads, str) and threads == AUTO
+        per_image: Any = 1 if is_auto else threads
+        self.classifier = Classifier(model, threads=per_image)
         is_file = Path(model).suffix == ".onnx"
-        self.detector = Detector(manifest.DEFAULT if is_file else model, threads=threads)
+        self.detector = Detector(manifest.DEFAULT if is_file else model, threads=per_image)
         self._pipeline = Pipeline(self.classifier, self.detector)
-        self._threads = threads
+        self._threads: int | None = None if is_auto else per_image
+        self._model = str(self.classifier.path.absolute()) if is_file else str(model)
 
     @property
     def rotate(self) -> int | str:
@@ -93,9 +100,10 @@ class DigitReader:
         with `frames`, an animation gives one per frame. `images` may also be a single path or file.
 
         An image that cannot be read gives a `Reading` with an "error: ..." status, and the rest is read. So
-        does anything that is no image, such as None. Small images are classified together, several threads
-        decode and search images side by side, and memory does not grow with the number of images or pages:
-        readings hold no arrays, so use `annotate` to draw on these. Raises `ImageError` when `images` is a
+        does anything that is no image, such as None. Small images are classified together, many files are
+        read side by side in processes of their own, other inputs in `threads` threads, and memory does not
+        grow with the number of images or pages: readings hold no arrays, so use `annotate` to draw on these.
+        Raises `ImageError` when `images` is a
         single array, or cannot be iterated over.
         """
         images = inputs.expand(inputs.check_many(images))
@@ -109,17 +117,37 @@ class DigitReader:
         images: Iterable[Image | None],
         *,
         frames: bool = False,
-        choose: Callable[[Pages], Iterable[PageOf]] | None = None,
+        choose: Choose | None = None,
     ) -> Iterator[list[Reading]]:
         """Read as `read_many` does, but yield the readings in the batches in which they are finished.
 
         A None among the images yields what is finished so far: use it when the next image will take a while.
-        Folders and globs are not expanded. `choose` returns those of the pages of a file that are to be read.
+        Folders and globs are not expanded. `choose` takes the names of the pages of a file and returns the
+        indices of those that are to be read; it may be called from any thread.
         """
+        images = iter(images)
+        first = next(images, None)
+        images = itertools.chain([first], images)
+        threads = self._threads or 1
+        count = min(threads, cores()) if self._threads else cores_for_workers()
+        if count > 1 and workers.are_possible():
+            if workers.path_for_workers(first):  # files are for the workers, threads for all else
+                threads = 1
+            here = partial(self._read_here, frames=frames, choose=choose, threads=threads)
+            arguments = (self._model, self.rotate, self.min_confidence)
+            with workers.Workers(count, arguments, frames=frames, choose=choose) as crew:
+                yield from crew.read(images, here)
+        else:
+            yield from self._read_here(images, frames=frames, choose=choose, threads=threads)
+
+    def _read_here(
+        self, images: Iterable[Any], *, frames: bool, choose: Choose | None, threads: int
+    ) -> Iterator[list[Reading]]:
+        """Read images in this process, in `threads` threads."""
         pages: list[Page] = []
         waiting, deadline = 0, time.monotonic() + _MAX_WAIT
         prepare = partial(self._open_or_prepare, frames=frames)
-        for page in prepare_ahead(images, prepare, choose or iter, self._threads):
+        for page in prepare_ahead(images, prepare, choose, threads):
             if page is not None:
                 pages.append(page)
                 waiting += 1 + len(page.tiles)

@@ -6,11 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import cv2
 import pytest
 
 from edge_runtime import __version__
+from edge_runtime.reading import cores
+from tests import drawing
 from tests.processes import COMMAND, started
 
 # Replaces the command. A daemon thread may run on, as one does that captures from a driver that hangs.
@@ -118,6 +122,62 @@ def test_no_file_takes_the_place_of_a_closed_standard_stream(tmp_path, closed):
     assert (tmp_path / "results").read_text() == "True \n"
     assert (output == "") == (">&-" in closed.replace("2>&-", ""))
     assert ("from a library" in errors) == ("2>&-" not in closed)
+
+
+# The command with workers that read all images but the first.
+WITH_WORKERS = """
+from edge_runtime.cli import process
+from edge_runtime.reading import workers
+
+def start_and_wait(self, start=workers.Workers._start):
+    start(self)
+    self._ready.wait()
+
+workers._PATIENCE = -1
+workers.Workers._start = start_and_wait
+process.run()
+"""
+
+
+@pytest.mark.skipif(cores.cores() == 1 or sys.platform != "linux", reason="needs two cores and /proc")
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_workers_end_with_the_command_and_nothing_is_lost(tmp_path, monkeypatch, number, code):
+    """The signal goes to the command, or from the terminal to the whole process group."""
+    monkeypatch.chdir(tmp_path)
+    Path("scans").mkdir()
+    page = cv2.imencode(".png", drawing.page("31 4"))[1].tobytes()
+    names = [f"scans/{index:03}.png" for index in range(60)]
+    for name in names:
+        Path(name).write_bytes(page)
+    command = (sys.executable, "-c", WITH_WORKERS, "read", "-", "--out", "r.csv", "--threads", "2")
+    options = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+    with started(*command, **options) as process:
+        process.stdin.write("".join(f"{name}\n" for name in names))
+        process.stdin.flush()  # and stays open, so only the signal can end the process
+        while not (Path("r.csv").exists() and names[5] in Path("r.csv").read_text()):
+            assert process.poll() is None
+            time.sleep(0.01)
+        found = workers_of(process)
+        os.killpg(process.pid, number)
+        assert "Traceback" not in process.stderr.read()
+        assert process.wait() == code
+    assert len(found) == 2
+    while any(Path(f"/proc/{child}/fd/0").exists() for child in found):  # not so for a zombie
+        time.sleep(0.01)
+    assert run(*COMMAND, "read", "scans", "--out", "r.csv", "--resume")[0] == 0
+    rows = Path("r.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [each for name in names for each in [name] * 3]
+
+
+def workers_of(process):
+    """The processes that a process has started in any of its threads."""
+    return [
+        child
+        for path in Path(f"/proc/{process.pid}/task").glob("*/children")
+        for child in path.read_text().split()
+    ]
 
 
 @posix
