@@ -40,7 +40,7 @@ def test_the_wheel_contains_the_runtime_and_its_models(wheel):
     names = set(wheel.namelist())
     tops = {name.split("/")[0] for name in names}
     assert tops == {"edge_runtime", next(top for top in tops if top.endswith(".dist-info"))}
-    suffixes = {".css", ".html", ".js", ".json", ".onnx", ".py", ".svg", ".typed"}
+    suffixes = {".css", ".html", ".jpg", ".js", ".json", ".onnx", ".py", ".svg", ".typed"}
     shipped = {name for name in names if name.startswith("edge_runtime/")}
     assert {Path(name).suffix for name in shipped} <= suffixes
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "edge_runtime").rglob("*.*")}

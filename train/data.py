@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images import decode, paths
+from edge_runtime.images import decode, files
 from edge_runtime.reading.crop import whole_tile
 
 DEFAULT_ROOT = Path("data")
@@ -86,7 +86,7 @@ def load_folder(root: Path) -> Digits:
     for label in range(10):
         for path in sorted(file for file in (root / str(label)).glob("*") if file.is_file()):
             try:
-                tile = whole_tile(decode.decode(paths.read_file(path)))
+                tile = whole_tile(decode.decode(files.read_file(path)))
             except ImageError as error:
                 raise DataError(f"{path}: {error}; remove it, or leave out --digits") from error
             if tile is None:
