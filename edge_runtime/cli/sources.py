@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge_runtime.outputs.table_file import TableFile
+
+_COUNTING = 0.5  # s for which images are counted before the first is read
 
 
 class Sources:
@@ -44,10 +47,18 @@ class Sources:
                     self.skipped += 1
 
     def count(self) -> int | None:
-        """How many images there are, without those pages; None if they come through standard input."""
+        """How many images there are, without those pages.
+
+        None if they come through standard input, or if there are too many to count them first.
+        """
         if "-" in self._options.sources:
             return None
-        return sum(1 for _ in Sources(self._options, self._table))
+        deadline, count = time.monotonic() + _COUNTING, 0
+        for _ in Sources(self._options, self._table):
+            count += 1
+            if count % 1000 == 0 and time.monotonic() > deadline:
+                return None
+        return count
 
     def names(self) -> Iterator[str]:
         """What the arguments name, as far as it is known beforehand: nothing of standard input."""
@@ -82,7 +93,11 @@ class Sources:
         file, page = (path, None) if os.path.lexists(path) else paths.split_page(path)
         if "-" in self._options.sources:
             return path if paths.is_remote(path) or os.path.exists(file) else None
+        name = os.path.normcase(os.path.split(file)[1])
         for each in self._expand(Counter()):
+            # Comparing the names alone is faster, and there may be millions.
+            if each and name not in paths.escape_source(os.path.normcase(each)):
+                continue
             if each and table.is_last(each):
                 return each
             if each and page and table.is_last(f"{each}#{page}"):

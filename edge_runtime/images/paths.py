@@ -28,6 +28,7 @@ _LEAVINGS = {
 
 _LONGEST_KIND = 6  # characters of a suffix that is counted by itself
 _MOST_KINDS = 5  # that are listed
+_MOST_SORTED = 100_000  # files of one folder that are listed before the first of them is read
 
 
 def expand(
@@ -40,6 +41,7 @@ def expand(
 ) -> Iterator[str | None]:
     """Expand files, folders and globs to the paths of images, sorted within each folder.
 
+    A folder of more than 100,000 files is sorted in parts, in the order in which the system lists them.
     Folders are searched to any depth if `recursive`, each only once even if links form a cycle. Hidden files
     and folders, the leavings of other programs, folders of annotated copies, and the folder `skip` are left
     out unless an argument names them. Other files that are no images are counted in `skipped`, by suffix. A
@@ -122,30 +124,53 @@ def _walk(folder: str, recursive: bool, skip: Path | None, skipped: Counter[str]
     readable = suffixes.readable()
     seen: set[tuple[int, int]] = set()
     unreadable: list[str] = []
-
-    def remember(error: OSError) -> None:
-        unreadable.append(str(error.filename))
-
-    for parent, folders, files in os.walk(folder, followlinks=True, onerror=remember):
+    pending = [folder]  # the next one last
+    while pending:
+        parent = pending.pop()
+        folders: list[str] = []
+        prefix = os.path.join(parent, "")
         try:
             status = os.stat(parent)
-        except OSError as error:  # deleted since it was listed
-            remember(error)
-            continue
-        # Without a call for each file: there may be a million.
-        images = [name for name in files if name[name.rfind(".") :].lower() in readable and name[0] != "."]
-        others = set(files).difference(images) if len(images) < len(files) else ()
-        left_out = (skip and is_under(parent, skip)) or (parent != folder and ANNOTATED_MARK in others)
-        if left_out or (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        skipped.update(_kind(name) for name in others if not _is_leaving(name))
-        prefix = os.path.join(parent, "")
-        for name in sorted(images):
-            yield prefix + name
-        folders[:] = sorted(name for name in folders if not _is_leaving(name)) if recursive else []
+            is_copies = parent != folder and os.path.exists(prefix + ANNOTATED_MARK)
+            if is_copies or (skip and is_under(parent, skip)) or (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            for files in _files(parent, folders):
+                # Without a call for each file: there may be millions.
+                images = [
+                    name for name in files if name[name.rfind(".") :].lower() in readable and name[0] != "."
+                ]
+                others = set(files).difference(images) if len(images) < len(files) else ()
+                skipped.update(_kind(name) for name in others if not _is_leaving(name))
+                for name in sorted(images):
+                    yield prefix + name
+        except OSError as error:  # also if it is deleted meanwhile
+            unreadable.append(str(error.filename or parent))
+        if recursive:
+            pending += sorted((prefix + name for name in folders if not _is_leaving(name)), reverse=True)
     yield from unreadable
+
+
+def _files(parent: str, folders: list[str]) -> Iterator[list[str]]:
+    """Yield the names of the files in a folder, `_MOST_SORTED` at a time, and append those of folders."""
+    names: list[str] = []
+    with os.scandir(parent) as entries:
+        for entry in entries:
+            if _is_folder(entry):
+                folders.append(entry.name)
+                continue
+            names.append(entry.name)
+            if len(names) == _MOST_SORTED:
+                yield names
+                names = []
+    yield names
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that cannot be followed
+        return False
 
 
 def _kind(name: str) -> str:

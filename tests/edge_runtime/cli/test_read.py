@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Box, Digit, DigitReader, Reading
-from edge_runtime.cli import main
+from edge_runtime.cli import build_parser, main
 from edge_runtime.images import suffixes
 from edge_runtime.outputs.rows import DIGIT
 from edge_runtime.results import INCOMPLETE
@@ -426,6 +426,18 @@ def test_progress_is_shown_on_a_terminal(run, scans, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     run("read", "scans")  # the table is on the terminal itself
     assert [(bar.total, bar.count) for bar in bars] == [(2, 2)]
+
+
+def test_many_images_are_not_counted_before_the_first_is_read(scans, monkeypatch):
+    from edge_runtime.cli import sources
+
+    options = build_parser().parse_args(["read", "scans"])
+    assert sources.Sources(options, None).count() == 3
+    for index in range(1000):
+        (scans / f"{index}.png").touch()
+    assert sources.Sources(options, None).count() == 1003
+    monkeypatch.setattr(sources, "_COUNTING", -1.0)
+    assert sources.Sources(options, None).count() is None
 
 
 def test_paths_are_read_from_standard_input(run, scans, monkeypatch):

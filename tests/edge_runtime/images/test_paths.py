@@ -208,3 +208,38 @@ def test_names_of_pages_are_recognised(name, expected):
 )
 def test_addresses_are_recognised(name, expected):
     assert paths.is_remote(name) is expected
+
+
+def test_large_folders_are_sorted_in_parts(tmp_path, monkeypatch):
+    """The first image of ten million must not wait for the last to be listed."""
+    names = [f"{index:03}.png" for index in range(25)]
+    for name in (*names, "notes.txt"):
+        (tmp_path / name).touch()
+    listed = 0
+
+    class Entries:
+        def __init__(self, entries):
+            self.entries = entries
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.entries.close()
+
+        def __iter__(self):
+            nonlocal listed
+            for entry in self.entries:
+                listed += 1
+                yield entry
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: Entries(scandir(path)))
+    monkeypatch.setattr(paths, "_MOST_SORTED", 10)
+    skipped = Counter()
+    found = paths.expand([str(tmp_path)], skipped=skipped)
+    first = next(found)
+    assert listed == 10
+    every = [first, *found]
+    assert sorted(every) == [str(tmp_path / name) for name in names]
+    assert skipped == {"txt": 1}
