@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, cpus, marks, pages, record, robustness, speed, writers
+from benchmarks import accuracy, compare, cpus, folder, marks, pages, record, robustness, speed, writers
 from benchmarks.errors import BenchmarkError
 from benchmarks.live import attack, cost, drops, load, steadiness
 from benchmarks.mnist import load_test_set
@@ -158,6 +158,23 @@ def _add_image_measurements(add: Callable[..., argparse.ArgumentParser]) -> None
     _add_out(drawn, "benchmarks/results/pages/TIME.jsonl")
     drawn.set_defaults(run=_pages)
 
+    files = add("folder", help="time the reading of many files against decoding them; write a record")
+    files.add_argument(
+        "--rounds", type=whole_number, default=7, metavar="N", help="rounds of each comparison (default: 7)"
+    )
+    files.add_argument(
+        "--kills", type=_count, default=100, metavar="N", help="times to kill and resume a run (default: 100)"
+    )
+    files.add_argument(
+        "--many",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="also measure the memory of reading N small files, such as 1000000 (default: not)",
+    )
+    _add_out(files, "benchmarks/results/folder/TIME.jsonl")
+    files.set_defaults(run=_folder)
+
 
 def _add_record_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     difference = add(
@@ -192,6 +209,12 @@ def _add_model(command: argparse.ArgumentParser) -> None:
 
 def _add_out(command: argparse.ArgumentParser, default: str) -> None:
     command.add_argument("--out", type=Path, metavar="FILE", help=f"record to write (default: {default})")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
 
 
 def _frames(text: str) -> int:
@@ -244,7 +267,7 @@ def _timed_path(folder: Path) -> Path:
 
 def _reported(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Pass results on; on a terminal, report the progress."""
-    names = ("contender", "cpu", "batch", "images", "disturbance", "negatives", "video", "page")
+    names = ("contender", "cpu", "batch", "images", "disturbance", "negatives", "video", "page", "files")
     for result in results:
         if sys.stderr.isatty():
             name = next((result[key] for key in names if key in result), "")
@@ -269,6 +292,13 @@ def _pages(options: argparse.Namespace) -> int:
     results = pages.measure(options.seconds, options.model)
     done = record.write(options.out or _timed_path(record.PAGES), _reported(results))
     print(f"{done.path}: {len(done.of_kind('drawn page'))} pages")
+    return _write_report(done)
+
+
+def _folder(options: argparse.Namespace) -> int:
+    results = folder.measure(options.rounds, options.kills, options.many)
+    done = record.write(options.out or _timed_path(record.FILES), _reported(results))
+    print(f"{done.path}: {len(done.results)} results")
     return _write_report(done)
 
 

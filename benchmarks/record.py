@@ -19,6 +19,7 @@ from edge_runtime.profiling import host
 FOLDER = Path(__file__).parent / "results"
 LIVE = FOLDER / "live"  # records of `python -m benchmarks live`
 PAGES = FOLDER / "pages"  # records of `python -m benchmarks pages`
+FILES = FOLDER / "folder"  # records of `python -m benchmarks folder`
 
 # Old names of keys and values and what they are called now, so that committed records stay comparable.
 _RENAMED = {
