@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 # The packages of this process, wherever they come from.
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {} import main; main()"
@@ -17,6 +20,8 @@ def start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
     The main module of this process is not run again, whatever it is. Ctrl-C does not reach the child: it is
     for the process that started it, and the child ends when its standard input does.
     """
+    import subprocess  # takes 3 ms, and few runs start a process
+
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM.format(module), json.dumps(sys.path), *arguments],
         stdin=subprocess.PIPE,

@@ -13,14 +13,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from subprocess import Popen
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge_runtime.images import child, inputs
 from edge_runtime.reading import messages
 from edge_runtime.reading.ahead import Choose
 from edge_runtime.reading.messages import receive, send
 from edge_runtime.results import Reading
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 Here: TypeAlias = Callable[[Iterable[Any]], Iterator[list[Reading]]]
 
