@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from edge_runtime.images.paths import escape_source, split_page
+from edge_runtime.outputs.fingerprints import Fingerprints
 from edge_runtime.outputs.identity import identity
 from edge_runtime.outputs.rows import kind_of
 
@@ -19,7 +20,7 @@ class Contents:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.superseded = False
-        self._read: set[str] = set()
+        self._read = Fingerprints()  # there may be millions
         self._failed: dict[str, str] = {}  # images with no other row, and the status of their latest
 
     def add(self, source: str, status: str) -> None:
