@@ -12,7 +12,19 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmarks import accuracy, compare, cpus, folder, marks, pages, record, robustness, speed, writers
+from benchmarks import (
+    accuracy,
+    compare,
+    cpus,
+    folder,
+    marks,
+    pages,
+    record,
+    robustness,
+    scenarios,
+    speed,
+    writers,
+)
 from benchmarks.errors import BenchmarkError
 from benchmarks.live import attack, cost, drops, load, steadiness
 from benchmarks.mnist import load_test_set
@@ -60,7 +72,18 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     run = add("run", help="measure accuracy and speed on this machine; write a record")
     _add_data(run)
     run.add_argument(
-        "--seconds", type=seconds, default=3.0, metavar="S", help="time per latency measurement (default: 3)"
+        "--seconds",
+        type=seconds,
+        default=10.0,
+        metavar="S",
+        help="time per contender in SingleStream and MultiStream; Offline takes a third (default: 10)",
+    )
+    run.add_argument(
+        "--minutes",
+        type=float,
+        default=0.0,
+        metavar="M",
+        help="minutes that each precision also reads without a pause: heat and throttling (default: 0)",
     )
     run.add_argument(
         "--repeats",
@@ -226,10 +249,14 @@ def _frames(text: str) -> int:
 def _run(options: argparse.Namespace) -> int:
     load_test_set(options.data)  # fails now, not after minutes
     results = chain(
-        accuracy.measure(options.data),
+        accuracy.mnist(options.data),
+        accuracy.drawn_tiles(),
+        accuracy.drawn_pages(),
         cpus.measure(),
-        speed.latency(options.seconds),
-        speed.page(options.seconds),
+        scenarios.single(options.seconds, _show_share),
+        scenarios.offline(options.seconds / 3, _show_share),
+        scenarios.multi(options.seconds),
+        scenarios.sustained(60 * options.minutes, _show_share),
         speed.processes(options.repeats),
         speed.folder(options.data, options.repeats),
         # Drawing negatives needs packages that are rarely installed on a device.
@@ -273,6 +300,12 @@ def _reported(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             name = next((result[key] for key in names if key in result), "")
             print(f"{result['kind']} {name}", file=sys.stderr)
         yield result
+
+
+def _show_share(share: float) -> None:
+    """On a terminal, show which share of a measurement is done."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{share:.0%}\r", end="", file=sys.stderr, flush=True)
 
 
 def _photos(options: argparse.Namespace) -> int:

@@ -1,62 +1,113 @@
-"""Accuracy of the released classifiers on the MNIST test set, through the public reader."""
+"""Accuracy of the contenders, through the functions that are timed: on MNIST and on drawn digits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import torch_network
+from benchmarks.contenders import PRECISIONS, Contender, classifiers, readers
 from benchmarks.mnist import load_test_set
+from benchmarks.pages import PAGES, count_found
 from edge_runtime import DigitReader
 from edge_runtime.contract import BACKGROUND
 from edge_runtime.models import manifest
+from edge_runtime.reading.tile import make_tile
+from train.synthetic import strokes
+
+DRAWN = 1000  # tiles
 
 _BINS = 15
+_CALL = 64  # tiles per call
+_SEED = 5
 
 
-def measure(data: Path) -> Iterator[dict[str, Any]]:
-    """Yield one result per contender: accuracy, mistakes by digit, calibration, rejections, agreement."""
+def mnist(data: Path) -> Iterator[dict[str, Any]]:
+    """Yield one result per classifier: accuracy by argmax on the test set, mistakes by digit, agreement.
+
+    Of the released ones also calibration, and what `read` makes of the same images: right, rejected, wrong.
+    """
     tiles, labels = load_test_set(data)
     entries = {entry.name: entry for entry in manifest.entries() if entry.task == manifest.CLASSIFIER}
-    float_values: NDArray[np.int64] | None = None
-    for name in ("float", "int8"):
-        batch = DigitReader(name).read_tiles(tiles)
-        if float_values is None:
-            float_values = batch.values
+    for result in _classify(classifiers(1), tiles, labels):
+        name = result["contender"]
+        if name in PRECISIONS:
+            result |= _decisions(DigitReader(name), tiles, labels)
+            result["bytes"] = entries[name].bytes
+        yield {"kind": "accuracy", **result}
+
+
+def drawn_tiles() -> Iterator[dict[str, Any]]:
+    """Yield one result per classifier on `DRAWN` drawn digits, which need no data set."""
+    generator = np.random.default_rng(_SEED)
+    labels = np.arange(DRAWN, dtype=np.int64) % BACKGROUND
+    tiles = np.stack([_draw(int(label), generator) for label in labels])
+    for result in _classify(classifiers(1), tiles, labels):
+        yield {"kind": "drawn accuracy", "data": "drawn tiles", **result}
+
+
+def _draw(value: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """A tile of a digit in an unsteady hand, with a pen and a slant of its own."""
+    pen = float(generator.uniform(4, 14))
+    ink = strokes.draw_digit(value, generator, height=72, pen=pen, variation=1.4)
+    ink = cv2.copyMakeBorder(ink, 12, 12, 12, 12, cv2.BORDER_CONSTANT)
+    return make_tile(np.asarray(ink, np.uint8))
+
+
+def drawn_pages() -> Iterator[dict[str, Any]]:
+    """Yield one result per precision: the share of the digits on drawn pages that the whole reading finds."""
+    pages = [draw() for draw in PAGES]
+    total = sum(len(page.digits) for page in pages)
+    for contender in readers():
+        found = sum(count_found(page, contender.run(page.image)) for page in pages)
         yield {
-            "kind": "accuracy",
-            "contender": name,
-            **_score(batch.values, labels),
-            "rejected": int(batch.rejected.sum()),
-            "wrong_and_accepted": int(((batch.values != labels) & ~batch.rejected).sum()),
-            "calibration_error": round(_calibration_error(batch.confidences, batch.values == labels), 5),
-            "agreement_with_float": round(float((batch.values == float_values).mean()), 5),
-            "bytes": entries[name].bytes,
-            "sha256": entries[name].sha256,
+            "kind": "drawn accuracy",
+            "data": "drawn pages",
+            "contender": contender.name,
+            "hashes": contender.hashes,
+            "images": total,
+            "accuracy": round(found / total, 5),
+            "mistakes": total - found,
         }
-    if torch_network.available():
-        run = torch_network.load(threads=1)
-        logits = np.concatenate([run(batch) for batch in np.array_split(tiles, 20)])
-        values = logits[:, :BACKGROUND].argmax(axis=1)
+
+
+def _classify(
+    contenders: Sequence[Contender], tiles: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> Iterator[dict[str, Any]]:
+    float_values: NDArray[np.int64] | None = None
+    for contender in contenders:
+        parts = [contender.run(tiles[start : start + _CALL]) for start in range(0, len(tiles), _CALL)]
+        values = np.concatenate(parts)[:, :BACKGROUND].argmax(axis=1)
+        float_values = values if float_values is None else float_values
+        wrong = values != labels
         yield {
-            "kind": "accuracy",
-            "contender": "torch",
-            **_score(values, labels),
+            "contender": contender.name,
+            "hashes": contender.hashes,
+            "images": len(labels),
+            "accuracy": round(1 - float(wrong.mean()), 5),
+            "mistakes": int(wrong.sum()),
+            "mistakes_by_digit": np.bincount(labels[wrong], minlength=10).tolist(),
+            "wrong": np.flatnonzero(wrong).tolist(),
             "agreement_with_float": round(float((values == float_values).mean()), 5),
         }
 
 
-def _score(values: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, Any]:
-    wrong = values != labels
+def _decisions(reader: DigitReader, tiles: NDArray[np.uint8], labels: NDArray[np.int64]) -> dict[str, Any]:
+    batch = reader.read_tiles(tiles)
+    read = {"right": 0, "rejected": 0, "wrong": 0}
+    for reading, label in zip(reader.read_many(list(tiles)), labels.tolist(), strict=True):
+        values = [digit.value for digit in reading.digits]
+        accepted = [value for value in values if value is not None]
+        read["right" if accepted == [label] == values else "wrong" if accepted else "rejected"] += 1
     return {
-        "images": len(labels),
-        "accuracy": round(1 - float(wrong.mean()), 5),
-        "mistakes": int(wrong.sum()),
-        "mistakes_by_digit": np.bincount(labels[wrong], minlength=10).tolist(),
+        "rejected": int(batch.rejected.sum()),
+        "wrong_and_accepted": int(((batch.values != labels) & ~batch.rejected).sum()),
+        "read": read,
+        "calibration_error": round(_calibration_error(batch.confidences, batch.values == labels), 5),
     }
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import DigitReader
+from edge_runtime.profiling.timing import alternate
 from edge_runtime.results import Box, Reading
 from train.synthetic import glyphs, paper, strokes
 
 _SEED = 11
-_LEAST_ROUNDS = 5
 
 _PRINT = ("NAME", "DATE", "PLACE", "SURNAME", "STREET", "BANK")  # labels of the dense page's rows
 
@@ -40,8 +40,7 @@ def threshold_and_label(grey: NDArray[np.uint8]) -> int:
 def measure(seconds: float, model: str) -> Iterator[dict[str, Any]]:
     """Yield for every page the CPU time of reading it on one core, and its ratio to `threshold_and_label`.
 
-    The two alternate for `seconds` per page, and five rounds at least; the ratio is the median of the rounds'
-    ratios.
+    The two take turns for `seconds` per page; the ratio is the median of the rounds' ratios.
     """
     reader = DigitReader(model)
     threads = cv2.getNumThreads()
@@ -54,39 +53,34 @@ def measure(seconds: float, model: str) -> Iterator[dict[str, Any]]:
 
 
 def _measure_page(reader: DigitReader, page: DrawnPage, seconds: float) -> dict[str, Any]:
-    threshold_and_label(page.image)
-    readings = [reader.read(page.image)]  # warm-up
-    times: list[tuple[float, float]] = []
-    end = time.monotonic() + seconds
+    readings: list[Reading] = []
+    contenders: dict[str, Callable[[NDArray[np.uint8]], object]] = {
+        "read": lambda image: readings.append(reader.read(image)),
+        "reference": threshold_and_label,
+    }
     # CPU time, because a busy machine lets each contender wait by chance.
-    while len(times) < _LEAST_ROUNDS or time.monotonic() < end:
-        start = time.process_time()
-        readings.append(reader.read(page.image))
-        middle = time.process_time()
-        threshold_and_label(page.image)
-        times.append((middle - start, time.process_time() - middle))
-    read, reference = np.array(times).T
+    trial = alternate(contenders, seconds / 2, [page.image], clock=time.process_time_ns)
+    read, reference = trial.medians("read"), trial.medians("reference")
     low, ratio, high = np.percentile(read / reference, (25, 50, 75))
-    stages = readings[0].seconds
     return {
         "page": page.name,
         "size": f"{page.image.shape[1]}x{page.image.shape[0]}",
         "digits": len(page.digits),
-        "found": _count_found(page, readings[0]),
-        "rounds": len(times),
-        "read_ms": round(1000 * float(np.median(read)), 3),
-        "reference_ms": round(1000 * float(np.median(reference)), 3),
+        "found": count_found(page, readings[0]),
+        "rounds": len(read),
+        "read_ms": round(float(np.median(read)) / 1e6, 3),
+        "reference_ms": round(float(np.median(reference)) / 1e6, 3),
         "ratio_to_reference": round(float(ratio), 3),
         "ratio_quartiles": [round(float(low), 3), round(float(high), 3)],
         "ms": {
-            stage: round(1000 * float(np.median([each.seconds[stage] for each in readings[1:]])), 3)
-            for stage in stages
+            stage: round(1000 * float(np.median([each.seconds[stage] for each in readings])), 3)
+            for stage in readings[0].seconds
         },
     }
 
 
-def _count_found(page: DrawnPage, reading: Reading) -> int:
-    """Number of drawn digits that were read: a digit of the same value is centred in their box."""
+def count_found(page: DrawnPage, reading: Reading) -> int:
+    """The number of drawn digits that were read: a digit of the same value is centred in their box."""
     centres = [
         (digit.value, digit.box.x + digit.box.width / 2, digit.box.y + digit.box.height / 2)
         for digit in reading.digits

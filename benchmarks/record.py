@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
-from edge_runtime.models import manifest
 from edge_runtime.profiling import host
 
 FOLDER = Path(__file__).parent / "results"
@@ -89,9 +87,26 @@ def read(path: Path) -> Record:
 
 
 def _with_new_names(result: dict[str, Any]) -> dict[str, Any]:
+    if result["kind"] == "latency":
+        return _as_offline(result)
     return {
         _RENAMED.get(key, key): _RENAMED.get(value, value) if isinstance(value, str) else value
         for key, value in result.items()
+    }
+
+
+def _as_offline(latency: dict[str, Any]) -> dict[str, Any]:
+    """A result of the old kind "latency" as one of today: its rates are those of the median call."""
+    ratios = {name: value for name, value in latency["ratio_to_float"].items() if name != "float"}
+    return {
+        "kind": "offline",
+        "subject": "classifier",
+        "threads": latency["threads"],
+        "batch": latency["batch"],
+        "per_second": {
+            name: round(latency["batch"] * 1e6 / times["p50"], 1) for name, times in latency["us"].items()
+        },
+        "ratio": {name: {"value": value, "low": value, "high": value} for name, value in ratios.items()},
     }
 
 
@@ -106,11 +121,6 @@ def newest(folder: Path = FOLDER) -> Path:
 def _conditions() -> dict[str, Any]:
     return {
         "kind": "conditions",
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "versions": host.versions(("torch", "onnx")),
-        "host": host.facts(),
-        "before": host.state(),
-        "models": {entry.file: entry.sha256 for entry in manifest.entries()},
-        "runs": sorted({entry.run_id for entry in manifest.entries()}),
+        **host.conditions(("torch", "onnx")),
         "session": "as in the runtime: no spinning, all graph optimisations, threads as given in each result",
     }

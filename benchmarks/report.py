@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bounds import invalid
 from benchmarks.cpus import EMULATOR
 from benchmarks.errors import BenchmarkError
 from benchmarks.folder_report import files_table, folder_page
 from benchmarks.live.report import live_page, live_summary
 from benchmarks.markdown import conditions, table
 from benchmarks.record import Record
+from benchmarks.scenarios import CAMERA_FPS
+from edge_runtime.profiling.comparison import describe
+from edge_runtime.profiling.timing import QUANTILES, calls_for, shown
 
 
 def write_report(record: Record) -> list[Path]:
@@ -60,23 +64,32 @@ def _is_folder(record: Record) -> bool:
 def summary(record: Record) -> str:
     """The main figures of a record of `python -m benchmarks run` as a Markdown table."""
     accuracy = {result["contender"]: result for result in record.of_kind("accuracy")}
-    single = {result["batch"]: result for result in record.of_kind("latency") if result["threads"] == 1}
+    batches = {r["batch"]: r for r in record.of_kind("offline") if r["threads"] == 1}
+    # Old records do not compare whole readings.
+    pages = [r for r in record.of_kind("single stream") if r["subject"] == "reading"][:1]
     process = {result["contender"]: result for result in record.of_kind("process")}
     labels = {"int8": "INT8", "float": "float ONNX", "torch": "PyTorch eager"}
     rows = [
         (
-            label,
-            f"{accuracy[name]['accuracy']:.2%}",
-            f"{accuracy[name]['bytes'] / 1000:.0f} kB" if "bytes" in accuracy[name] else "-",
-            *(f"{single[batch]['ratio_to_float'][name]:.2f}" for batch in (1, 64)),
-            f"{process[name]['ratio_to_imports']:.2f}",
-            f"{process[name]['peak_mb']:.0f} MB",
+            labels.get(name, name),
+            f"{result['accuracy']:.2%}",
+            f"{result['bytes'] / 1000:.0f} kB" if "bytes" in result else "-",
+            *(_ratio(each, name) for each in (batches[1], batches[64], *pages)),
+            f"{process[name]['ratio_to_imports']:.2f}" if name in process else "-",
+            f"{process[name]['peak_mb']:.0f} MB" if name in process else "-",
         )
-        for name, label in labels.items()
-        if name in accuracy
+        for name, result in sorted(accuracy.items(), key=lambda item: item[0] != "int8")
     ]
-    head = ("", "MNIST test set", "size", "time, batch 1", "time, batch 64", "cold start", "peak memory")
+    times = ("time, batch 1", "time, batch 64", *["time, one page"] * len(pages))
+    head = ("", "MNIST test set", "size", *times, "cold start", "peak memory")
     return table(head, rows)
+
+
+def _ratio(result: dict[str, Any], name: str) -> str:
+    """The time of a contender relative to float's."""
+    if name in result["ratio"]:
+        return f"{result['ratio'][name]['value']:.2f}"
+    return "1.00" if name == "float" else "-"
 
 
 def _run_page(record: Record, plot: str) -> str:
@@ -85,22 +98,35 @@ def _run_page(record: Record, plot: str) -> str:
         "Made by `python -m benchmarks run` and `report`; all figures are from the record of the same name. "
         "Times depend on the machine and on its other work: compare ratios.",
         conditions(record),
+        *(f"**{line}.**" for line in invalid(record)),
         f"![Latency and accuracy]({plot})",
         "## Accuracy on the MNIST test set",
         _accuracy_table(record),
+        "`read` makes of the same images: "
+        + "; ".join(
+            f"{r['contender']} " + ", ".join(f"{count} {what}" for what, count in r["read"].items())
+            for r in record.of_kind("accuracy")
+            if "read" in r
+        )
+        + ".",
+        "## Accuracy on what the project draws",
+        _drawn_accuracy_table(record),
         "## INT8 on emulated CPUs, against this one",
         _cpu_table(record),
-        "## Latency of one call, microseconds",
-        _latency_table(record),
+        "## SingleStream: one call after another, microseconds",
+        "Noise is how far float differs from itself; ratios have 95 % intervals. A percentile is shown if at "
+        "least one call lies beyond it with a probability of 95 %: after "
+        f"{calls_for('p99')} calls for p99, and {calls_for('p999')} for p99.9.",
+        _single_table(record),
+        "## Offline: images per second of the classifiers",
+        _offline_table(record),
+        f"## MultiStream: cameras of {CAMERA_FPS} frames per second, 640x480, that one core holds",
+        _multi_table(record),
+        _sustained_table(record),
         "## Cold start: a process from its start to the first result",
         _process_table(record),
         "## A folder of MNIST images as PNG files, on one core, without start-up",
         _folder_table(record),
-        "## A page of ten digits, milliseconds",
-        "Medians of each stage, of the whole reading, and of the reference: one pass of "
-        "`cv2.adaptiveThreshold` and `cv2.connectedComponentsWithStats` over the same page, which alternates "
-        "with the reading.",
-        _page_table(record),
         robustness_page(record.results, "int8"),
     ]
     return "\n\n".join(parts) + "\n"
@@ -125,6 +151,16 @@ def _accuracy_table(record: Record) -> str:
     )
 
 
+def _drawn_accuracy_table(record: Record) -> str:
+    return table(
+        ("data", "model", "digits", "right"),
+        (
+            (r["data"], r["contender"], r["images"], f"{r['accuracy']:.2%}")
+            for r in record.of_kind("drawn accuracy")
+        ),
+    )
+
+
 def _cpu_table(record: Record) -> str:
     results = record.of_kind("cpu")
     if not results:
@@ -145,20 +181,60 @@ def _cpu_table(record: Record) -> str:
     )
 
 
-def _latency_table(record: Record) -> str:
+def _single_table(record: Record) -> str:
     return table(
-        ("threads", "batch", "model", "p50", "p90", "p99", "calls", "p50 relative to float"),
+        ("what", "model", "p50", "p90", "p99", "p99.9", "calls", "relative to float", "noise"),
         (
             (
-                r["threads"],
-                r["batch"],
+                f"{r['subject']}, {r.get('size', 'one tile')}",
                 name,
-                *(f"{timing[quantile]:.1f}" for quantile in ("p50", "p90", "p99")),
-                timing["count"],
-                f"{r['ratio_to_float'][name]:.2f}",
+                *(shown(times, quantile) for quantile in QUANTILES),
+                times["count"],
+                describe(r, name),
+                f"{r['noise']:.1%}",
             )
-            for r in record.of_kind("latency")
-            for name, timing in r["us"].items()
+            for r in record.of_kind("single stream")
+            for name, times in r["us"].items()
+        ),
+    )
+
+
+def _offline_table(record: Record) -> str:
+    return table(
+        ("threads", "batch", "model", "images per second", "time relative to float"),
+        (
+            (r["threads"], r["batch"], name, f"{rate:.0f}", _ratio(r, name))
+            for r in record.of_kind("offline")
+            for name, rate in r["per_second"].items()
+        ),
+    )
+
+
+def _multi_table(record: Record) -> str:
+    return table(
+        ("model", "cameras", "p99 with one more, ms", "bound, ms"),
+        (
+            (r["contender"], r["cameras"], r["tried"][-1]["p99_ms"], r["bound_ms"])
+            for r in record.of_kind("multi stream")
+        ),
+    )
+
+
+def _sustained_table(record: Record) -> str:
+    results = record.of_kind("sustained")
+    if not results:
+        return "Sustained was not measured (`--minutes`)."
+    return "## Sustained\n\n" + table(
+        ("model", "minutes", "last fifth relative to the first", "temperature at the end", "throttle flags"),
+        (
+            (
+                r["contender"],
+                f"{r['seconds'] / 60:.1f}",
+                f"{r['drift']:.2f}",
+                r["windows"][-1]["celsius"] or "unknown",
+                r["windows"][-1]["throttled"] or "unknown",
+            )
+            for r in results
         ),
     )
 
@@ -185,23 +261,6 @@ def _folder_table(record: Record) -> str:
                 r["peak_mb"]["read"],
             )
             for r in record.of_kind("folder")
-        ),
-    )
-
-
-def _page_table(record: Record) -> str:
-    results = record.of_kind("page")
-    return table(
-        ("size", *results[0]["ms"], "whole reading", "reference", "reading relative to reference"),
-        (
-            (
-                r["size"],
-                *(f"{ms:.2f}" for ms in r["ms"].values()),
-                f"{r['read_ms']:.2f}",
-                f"{r['reference_ms']:.2f}",
-                f"{r['ratio_to_reference']:.2f}",
-            )
-            for r in results
         ),
     )
 
@@ -295,16 +354,16 @@ def robustness_page(results: Iterable[dict[str, Any]], model: str) -> str:
 
 
 def _draw_plot(record: Record, path: Path) -> None:
-    """Draw latency by batch size on one thread, and accuracy against size."""
+    """Draw the time of an image by batch size on one thread, and accuracy against size."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     latency, trade_off = figure.subplots(1, 2)
-    single = [r for r in record.of_kind("latency") if r["threads"] == 1]
+    single = [r for r in record.of_kind("offline") if r["threads"] == 1]
     batches = [r["batch"] for r in single]
-    for name in single[0]["us"]:
-        latency.plot(batches, [r["us"][name]["p50"] / r["batch"] for r in single], marker="o", label=name)
-    latency.set(title="Latency, one thread", xlabel="batch", ylabel="us per image (p50)")
+    for name in single[0]["per_second"]:
+        latency.plot(batches, [1e6 / r["per_second"][name] for r in single], marker="o", label=name)
+    latency.set(title="Offline, one thread", xlabel="batch", ylabel="us per image (mean)")
     latency.set(xscale="log", yscale="log")
     latency.set_xticks(batches, [str(batch) for batch in batches], minor=False)
     latency.minorticks_off()

@@ -1,4 +1,4 @@
-"""Speed of the released models: single calls, whole processes, a page, and a folder of small images."""
+"""Speed of whole processes: from their start to the first result, and of a folder of small images."""
 
 from __future__ import annotations
 
@@ -6,61 +6,19 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks import torch_network
 from benchmarks.mnist import load_test_set
-from benchmarks.pages import threshold_and_label
-from edge_runtime import DigitReader
-from edge_runtime.profiling import host, timing, workloads
+from edge_runtime.profiling import workloads
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
-
-BATCHES = (1, 8, 64, 256)  # tiles per call
-
-
-def latency(seconds: float) -> Iterator[dict[str, Any]]:
-    """Time the classifiers alone, PyTorch eager, float and INT8 alternating, for `seconds` per figure."""
-
-    def contenders(threads: int) -> Mapping[str, Callable[[Any], object]]:
-        torch = {"torch": torch_network.load(threads)} if torch_network.available() else {}
-        return {**workloads.open_models(("float", "int8"), threads), **torch}
-
-    threads = sorted({1, host.cores()})
-    for record in workloads.latencies(contenders, seconds, tuple(threads), BATCHES):
-        yield {"kind": "latency", **record}
-
-
-def page(seconds: float) -> Iterator[dict[str, Any]]:
-    """Time the reading of a page by stage, and against thresholding and labelling it once with OpenCV."""
-    reader = DigitReader("int8")
-    cv2.setNumThreads(1)
-    for width, height in ((640, 480), (1280, 960)):
-        image = workloads.sample_page(width, height)
-        timings = timing.alternate(
-            {"read": partial(reader.read, image), "reference": partial(_threshold_and_label, image)}, seconds
-        )
-        read, reference = timings["read"].p50, timings["reference"].p50
-        yield {
-            "kind": "page",
-            "model": "int8",
-            "size": f"{width}x{height}",
-            "ms": workloads.frame_stages(seconds, "int8", (width, height)),
-            "read_ms": round(read / 1000, 3),
-            "reference_ms": round(reference / 1000, 3),
-            "ratio_to_reference": round(read / reference, 3),
-        }
-
-
-def _threshold_and_label(image: NDArray[np.uint8]) -> int:
-    return threshold_and_label(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8))
 
 
 def processes(repeats: int) -> Iterator[dict[str, Any]]:

@@ -9,8 +9,6 @@ from typing import Any
 from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError, ModelError
 
-_MIN_AGREEMENT = 0.95  # of INT8 with float; with integer kernels that saturate, it is lower
-
 
 def doctor(options: argparse.Namespace) -> int:
     """Check the installation; returns 1 if there is a problem."""
@@ -54,7 +52,7 @@ def _check_models(report: dict[str, Any]) -> list[str]:
             return problems
         agreement = workloads.agreement("int8")
         report["INT8 agrees with float"] = f"{agreement:.1%} of drawn tiles"
-        if agreement < _MIN_AGREEMENT:
+        if agreement < workloads.MIN_AGREEMENT:
             problems.append("INT8 and float disagree on this CPU; use --model float and please report it")
     except EdgeDigitsError as error:
         problems.append(str(error))

@@ -208,23 +208,38 @@ def _add_serve(commands: Commands) -> None:
 
 
 def _add_profile(commands: Commands) -> None:
-    summary = "compare the speed of INT8 and float on this machine"
+    summary = "measure INT8 and float on this machine, and say which one to use"
     profile = _add_command(commands, "profile", "profile", summary)
+    profile.add_argument(
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="your own images: an image, a folder or a glob in quotes; up to 25 of them are read, besides a "
+        "drawn page",
+    )
+    profile.add_argument(
+        "--size",
+        type=arguments.size,
+        default=(640, 480),
+        metavar="WxH",
+        help="size of the drawn page and of the camera frame in pixels (default: 640x480)",
+    )
     profile.add_argument(
         "--model",
         default="int8",
         metavar="NAME",
-        help="model to read the sample page with: int8 (default), float, or the path of an exported .onnx "
-        "file, whose speed is then compared as well",
+        help="model to read camera frames with: int8 (default), float, or the path of an exported .onnx "
+        "file, which is then compared as well",
     )
     profile.add_argument(
         "--seconds",
         type=arguments.seconds,
-        default=1.0,
+        default=10.0,
         metavar="S",
-        help="duration of each measurement (default: 1)",
+        help="time for each model to read the page, and the images (default: 10); all other measurements are "
+        "shorter",
     )
-    _add_json(profile, "print the measurements as JSON instead of tables")
+    _add_json(profile, "print the measurements as JSON, for a record of this machine, instead of tables")
 
 
 def _add_models(commands: Commands) -> None:

@@ -5,102 +5,138 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.cli.terminal import print_message
+from edge_runtime.errors import EdgeDigitsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_runtime.profiling.readings import ReadImages
+    from edge_runtime.reading.reader import DigitReader
+    from edge_runtime.results import Reading
 
 _BATCHES = (1, 8, 64)
+_MOST_IMAGES = 25
 
 
 def profile(options: argparse.Namespace) -> int:
     """Measure the models and print a report."""
-    from edge_runtime.models import manifest
-    from edge_runtime.profiling import host, workloads
+    import cv2
 
+    from edge_runtime.cli import profile_report
+    from edge_runtime.models import manifest
+    from edge_runtime.profiling import host, readings, workloads
+    from edge_runtime.reading.reader import DigitReader
+
+    cv2.setNumThreads(1)  # as in `read`
     names = ["float", "int8"]
     if options.model not in names:
         names.append(str(manifest.find(options.model)))
-    record: dict[str, Any] = {"versions": host.versions(), "host": host.facts()}
-    record["before"] = host.state()
-    _print_step("comparing the models ...")
-    record["agreement"] = workloads.agreement("int8")
-    _print_step("timing the networks ...")
-    threads = (1,) if host.cores() == 1 else (1, host.cores())
-    record["latency"] = list(
-        workloads.latencies(
-            lambda count: workloads.open_models(names, count), options.seconds, threads, _BATCHES
-        )
-    )
-    _print_step("timing a page ...")
-    record["frame_ms"] = workloads.frame_stages(options.seconds, options.model)
-    _print_step("starting processes ...")
-    repeats = max(3, round(5 * options.seconds))
-    record["cold_start"] = workloads.cold_starts(repeats, workloads.cold_programs(names))
+    readers = {name: DigitReader(name) for name in names}
+    images = _read_images(readers, options)
+    record: dict[str, Any] = {"kind": "profile", **host.conditions()}
+    width, height = options.size
+    page = readings.read_all(readers, [workloads.sample_page(width, height)])
+    if page.unreadable:
+        raise EdgeDigitsError(f"a page of {width}x{height} px: {page.unreadable[0]}; choose another --size")
+    record["reading"] = [
+        {"input": f"a drawn page, {width}x{height}", **_measure(readers, page, options, "a page")}
+    ]
+    if images:
+        record["reading"] += [
+            {"input": "own images", "left_out": len(images.unreadable), **_measure(readers, images, options)}
+        ]
+    _measure_parts(record, names, options)
     record["after"] = host.state()
     _print_step("")
-    print(json.dumps(record) if options.json else render(record, options.model))
-    return 0
+    print(json.dumps(record) if options.json else profile_report.render(record, options.model))
+    for line in images.unreadable if images else ():
+        print_message(line)
+    return 1 if images and images.unreadable else 0
+
+
+def _measure_parts(record: dict[str, Any], names: list[str], options: argparse.Namespace) -> None:
+    """Measure what a reading consists of, in less time, and the start of a process."""
+    from edge_runtime.profiling import host, workloads
+
+    seconds = options.seconds / 10
+    _print_step("comparing the models")
+    record["agreement"] = workloads.agreement("int8")
+    _print_step("timing a camera frame")
+    record["frame_ms"] = workloads.frame_stages(seconds, options.model, options.size, _tracker(options))
+    _print_step("timing the networks")
+    threads = (1,) if host.cores() == 1 else (1, host.cores())
+    record["latency"] = list(
+        workloads.latencies(lambda count: workloads.open_models(names, count), seconds, threads, _BATCHES)
+    )
+    _print_step("starting processes")
+    repeats = max(3, round(seconds * 5))
+    record["cold_start"] = workloads.cold_starts(repeats, workloads.cold_programs(names))
+
+
+def _read_images(readers: dict[str, DigitReader], options: argparse.Namespace) -> ReadImages | None:
+    """Read the user's images, or as many of them, evenly spread, as can be timed; None if there are none."""
+    from edge_runtime.images import inputs
+    from edge_runtime.profiling import readings
+
+    if not options.sources:
+        return None
+    paths = [path for path in inputs.expand_paths(options.sources) if path]
+    if not paths:
+        raise EdgeDigitsError(
+            f"no images in {', '.join(options.sources)}; name images, or a folder with some"
+        )
+    step = max(1.0, len(paths) / _MOST_IMAGES)
+    chosen: list[str | NDArray[np.uint8]] = [
+        paths[int(index * step)] for index in range(min(len(paths), _MOST_IMAGES))
+    ]
+    read = readings.read_all(readers, chosen, _progress("reading the images"))
+    if not read.images:
+        _print_step("")
+        raise EdgeDigitsError(f"none of the images can be read; the first: {read.unreadable[0]}")
+    return read
+
+
+def _measure(
+    readers: dict[str, DigitReader], images: ReadImages, options: argparse.Namespace, what: str = "the images"
+) -> dict[str, Any]:
+    from edge_runtime.profiling import readings
+
+    return readings.measure(readers, images, options.seconds, _progress(f"timing {what}"))
+
+
+def _tracker(options: argparse.Namespace) -> Callable[[Reading], object]:
+    """What follows the digits from frame to frame, as `camera` does, at 30 frames per second."""
+    from edge_runtime.live.numbers import NumberTracker
+    from edge_runtime.live.tracker import Tracker
+
+    tracker, numbers, frames = Tracker(0.5), NumberTracker(), iter(range(sys.maxsize))
+
+    def track(reading: Reading) -> None:
+        seconds = next(frames) / 30
+        numbers.update(tracker.update(reading.digits, seconds, options.size), seconds)
+
+    return track
+
+
+def _progress(step: str) -> Callable[[float], object]:
+    """A function that shows the share of a step that is done, in whole percent."""
+    shown = -1
+
+    def show(share: float) -> None:
+        nonlocal shown
+        if int(100 * share) != shown:
+            shown = int(100 * share)
+            _print_step(f"{step}: {shown} %")
+
+    return show
 
 
 def _print_step(step: str) -> None:
     """Replace the progress line, if standard error is a terminal."""
     if sys.stderr is not None and sys.stderr.isatty():
         print(f"\r\033[K{step}", end="", file=sys.stderr, flush=True)
-
-
-def render(record: dict[str, Any], model: str) -> str:
-    """Render the measurements as text; `model` is the one that the page was read with."""
-    host, networks = record["host"], record["latency"][0]
-    width = max(8, *(len(_short(name)) for name in networks["us"]))
-    lines = [
-        f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags']) or 'no known integer instructions'}",
-        "  ".join(f"{name} {version}" for name, version in record["versions"].items()),
-        "",
-        *_latency_lines(record, width),
-        "",
-        f"one 640x480 frame with ten digits, {_short(model)}, median ms per stage:",
-        "  " + "   ".join(f"{name} {value:.2f}" for name, value in record["frame_ms"].items()),
-        "",
-        "cold start, from starting a process to its first result:",
-    ]
-    for name, cold in record["cold_start"].items():
-        label = "imports only" if name == "imports" else _short(name)
-        peak = "" if cold["peak_mb"] is None else f", peak memory {cold['peak_mb']:.0f} MB"
-        lines.append(f"  {label:<{max(width, 14)}} {cold['ms']:.0f} ms{peak}")
-    return "\n".join([*lines, "", *_conclusions(record)])
-
-
-def _latency_lines(record: dict[str, Any], width: int) -> list[str]:
-    percentiles = " ".join(f"{name + ' us':>9}" for name in ("p50", "p90", "p99"))
-    lines = [f"threads  batch  {'model':<{width}} {percentiles}  {'calls':>7}  vs float"]
-    for entry in record["latency"]:
-        for name, timing in entry["us"].items():
-            lines.append(
-                f"{entry['threads']:>7}  {entry['batch']:>5}  {_short(name):<{width}} {timing['p50']:>9.1f} "
-                f"{timing['p90']:>9.1f} {timing['p99']:>9.1f}  {timing['count']:>7}  "
-                f"{entry['ratio_to_float'][name]:.2f}x"
-            )
-    return lines
-
-
-def _conclusions(record: dict[str, Any]) -> list[str]:
-    ratios = record["latency"][0]["ratio_to_float"]
-    faster, advice = (
-        ("INT8", "it is the default") if ratios["int8"] < 1 else ("float", "use it with --model float")
-    )
-    lines = [
-        f"{faster} is faster on this machine; {advice}. INT8 takes {ratios['int8']:.2f}x the time of float "
-        "(batch 1, one thread, p50)."
-    ]
-    for name, ratio in ratios.items():
-        if name not in ("float", "int8"):
-            lines.append(f"{_short(name)} takes {ratio:.2f}x the time of float.")
-    lines.append(f"INT8 and float agree on {record['agreement']:.1%} of drawn tiles on this CPU.")
-    throttled = record["after"]["throttled"]
-    if throttled not in (None, "0x0"):
-        lines.append(f"The board throttled (flags {throttled}); check its cooling and its power supply.")
-    return lines
-
-
-def _short(model: str) -> str:
-    """The name of a model, or the end of its path, which is enough to tell runs apart."""
-    return "/".join(Path(model).parts[-3:])

@@ -7,12 +7,14 @@ import platform
 import re
 import shutil
 import subprocess
+from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import cv2
 
+from edge_runtime.models import manifest
 from edge_runtime.reading.cores import cores as cores  # also for the users of this module
 
 
@@ -26,6 +28,18 @@ def versions(names: tuple[str, ...] = ()) -> dict[str, str | None]:
             found[name] = None
     # OpenCV is distributed in packages of many names, by pip and by the system: ask the module.
     return {**found, "opencv": cv2.__version__}
+
+
+def conditions(names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What a measurement depends on: its time, machine, models, and versions (of `names` as well)."""
+    return {
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": versions(names),
+        "host": facts(),
+        "before": state(),
+        "models": {entry.file: entry.sha256 for entry in manifest.entries()},
+        "runs": sorted({entry.run_id for entry in manifest.entries()}),
+    }
 
 
 def opencv_build() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What is timed: the networks on sample tiles, the stages of a page, and whole processes."""
+"""What is timed: the networks on sample tiles, the stages of a camera frame, and whole processes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 import cv2
@@ -15,10 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.images import annotate
-from edge_runtime.profiling.timing import alternate
+from edge_runtime.profiling.comparison import single_stream
 from edge_runtime.reading import tile
 from edge_runtime.reading.networks import Classifier
 from edge_runtime.reading.reader import DigitReader
+from edge_runtime.results import Reading
+
+MIN_AGREEMENT = 0.95  # of INT8 with float; with integer kernels that saturate, it is lower
 
 
 def sample_page(width: int = 640, height: int = 480) -> NDArray[np.uint8]:
@@ -82,35 +83,45 @@ def latencies(
 ) -> Iterator[dict[str, Any]]:
     """Time classifiers for `seconds` each: one record per number of threads and batch size.
 
-    `contenders` opens the classifiers for a number of threads; one of them must be called "float". A record
-    holds the `Timing` of every contender, in microseconds per call, and its ratio to the p50 of "float".
+    `contenders` opens the classifiers for a number of threads; one of them must be called "float". Each
+    record is one of `single_stream`, in microseconds per call of a whole batch.
     """
     for count in threads:
         networks = contenders(count)
         for batch in batches:
-            tiles = sample_tiles(batch)
-            timings = alternate({name: partial(call, tiles) for name, call in networks.items()}, seconds)
-            base = timings["float"].p50
+            timed = single_stream(networks, seconds, [sample_tiles(batch)])
             yield {
+                "kind": "single stream",
+                "subject": "classifier",
+                "input": f"{batch} drawn tile{'s' * (batch > 1)}",
                 "threads": count,
                 "batch": batch,
-                "us": {name: asdict(timing) for name, timing in timings.items()},
-                "ratio_to_float": {name: round(timing.p50 / base, 3) for name, timing in timings.items()},
+                **timed,
             }
 
 
-def frame_stages(seconds: float, model: str, size: tuple[int, int] = (640, 480)) -> dict[str, float]:
-    """Median milliseconds of every stage of reading a page of ten digits, and of drawing the result.
+def frame_stages(
+    seconds: float,
+    model: str,
+    size: tuple[int, int] = (640, 480),
+    track: Callable[[Reading], object] | None = None,
+) -> dict[str, float]:
+    """Median milliseconds of every stage of a camera frame: reading ten digits, tracking and drawing them.
 
-    `size` is (width, height) in pixels. The page is read as often as `seconds` allow, and at least once.
+    `size` is (width, height) in pixels, and `track` what follows the digits of a reading. The frame is read
+    as often as `seconds` allow, and at least once.
     """
-    reader, page = DigitReader(model), sample_page(*size)
+    reader, page = DigitReader(model, rotate=0), sample_page(*size)
     stages: dict[str, list[float]] = {}
     end = time.monotonic() + seconds
     while time.monotonic() < end or not stages:
         reading = reader.read(page)
         taken = dict(reading.seconds)
         start = time.perf_counter()
+        if track:
+            track(reading)
+            taken["track"] = time.perf_counter() - start
+            start = time.perf_counter()
         annotate.annotate(page, reading.digits)
         taken["draw"] = time.perf_counter() - start
         for name, value in taken.items():

@@ -6,10 +6,10 @@ import os
 import matplotlib.image
 import pytest
 
-from benchmarks import compare, cpus, record, robustness, speed
+from benchmarks import accuracy, bounds, compare, contenders, cpus, pages, record, robustness, scenarios
 from benchmarks.__main__ import main
 from benchmarks.errors import BenchmarkError
-from edge_runtime.profiling import host
+from edge_runtime.profiling import host, timing
 
 pytestmark = pytest.mark.slow
 
@@ -18,12 +18,17 @@ pytestmark = pytest.mark.slow
 def small(mnist_root, tmp_path_factory):
     """The path of a record of a short run."""
     path = tmp_path_factory.mktemp("records") / "small.jsonl"
-    options = ["--data", mnist_root, "--seconds", 0.02, "--repeats", 1, "--out", path]
+    options = ["--data", mnist_root, "--seconds", 0.02, "--minutes", 0.001, "--repeats", 1]
+    options += ["--out", path]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(robustness, "NEGATIVES", 10)
         patch.setattr(robustness, "IMAGES", 50)
         patch.setattr(cpus, "EMULATOR", "not-installed")
-        patch.setattr(speed, "BATCHES", (1, 64))
+        patch.setattr(scenarios, "BATCHES", (1, 64))
+        patch.setattr(scenarios, "SIZES", ((640, 480),))
+        patch.setattr(accuracy, "DRAWN", 100)
+        patch.setattr(accuracy, "PAGES", pages.PAGES[:1])
+        patch.setattr(timing, "WARM_UP_CALLS", 2)
         patch.setattr(host, "cores", lambda: 1)
         assert main(["run", *map(str, options)]) == 0
     return path
@@ -42,22 +47,41 @@ def altered(path, folder, change):
 def test_records_are_complete(small):
     made = record.read(small)
     assert {"versions", "host", "before", "models", "started"} <= made.conditions.keys()
-    assert {result["contender"] for result in made.of_kind("accuracy")} == {"float", "int8", "torch"}
-    for result in made.of_kind("accuracy"):
-        assert result["images"] == 300
+    drawn = made.of_kind("drawn accuracy")
+    mnist = made.of_kind("accuracy")
+    assert [(result["contender"], result["images"]) for result in mnist] == [
+        *(("float", 300), ("int8", 300), ("torch", 300))
+    ]
+    assert {(result["data"], result["contender"], result["images"]) for result in drawn} == {
+        *(("drawn tiles", name, 100) for name in ("float", "int8", "torch")),
+        *(("drawn pages", name, 10) for name in ("float", "int8")),
+    }
+    for result in (*mnist, *drawn):
         assert result["accuracy"] > 0.9
-        assert sum(result["mistakes_by_digit"]) == result["mistakes"]
-        assert result["agreement_with_float"] > 0.98
-    assert [(result["threads"], result["batch"]) for result in made.of_kind("latency")] == [(1, 1), (1, 64)]
-    for result in made.of_kind("latency"):
-        assert set(result["us"]) == {"float", "int8", "torch"}
-        assert all(timing["count"] > 0 for timing in result["us"].values())
+        assert result["mistakes"] == round((1 - result["accuracy"]) * result["images"])
+        if "wrong" in result:
+            assert sum(result["mistakes_by_digit"]) == len(result["wrong"]) == result["mistakes"]
+            assert result["agreement_with_float"] > 0.98
+        if "read" in result:
+            assert sum(result["read"].values()) == 300
+    single = made.of_kind("single stream")
+    assert [result["subject"] for result in single] == ["classifier", "detector", "reading"]
+    assert [set(result["us"]) for result in single] == [
+        {"float", "int8", "torch"},
+        {"float", "int8"},
+        {"float", "int8", "reference"},
+    ]
+    for result in single:
+        assert result["noise"] >= 0.01
+        for name, times in result["us"].items():
+            assert sum(result["histogram"][name]["counts"]) == times["count"] > 0
+    assert [(result["threads"], result["batch"]) for result in made.of_kind("offline")] == [(1, 1), (1, 64)]
+    assert all(rate > 0 for result in made.of_kind("offline") for rate in result["per_second"].values())
+    for kind in ("multi stream", "sustained"):
+        assert [result["contender"] for result in made.of_kind(kind)] == ["float", "int8"]
     processes = {result["contender"] for result in made.of_kind("process")}
     assert processes == {"imports", "float", "int8", "torch", "read one image"}
     assert [result["images"] for result in made.of_kind("folder")] == [30, 300]
-    for result in made.of_kind("page"):
-        assert set(result["ms"]) == {"preprocess", "detect", "crop", "classify", "draw"}
-        assert all(ms > 0 for ms in result["ms"].values())
     assert len(made.of_kind("robustness")) == 1 + len(robustness.DISTURBANCES)
     assert made.of_kind("rejection")[-1]["negatives"] == "all negatives"
 
@@ -75,7 +99,7 @@ def test_report_is_a_page_and_a_plot(small, capsys):
     scores = {result["contender"]: result for result in record.read(small).of_kind("accuracy")}
     for name in ("int8", "float", "torch"):
         assert f"| {name} | {scores[name]['accuracy']:.2%} | {scores[name]['mistakes']} |" in page
-    for text in ("p50 relative to float", "read one image", "640x480", "JPEG (quality)", "all negatives"):
+    for text in ("one call after another", "read one image", "640x480", "JPEG (quality)", "all negatives"):
         assert text in page
     assert "INT8" in output  # the table for the README
     assert min(matplotlib.image.imread(small.with_suffix(".png")).shape[:2]) > 200
@@ -125,7 +149,7 @@ def test_a_missing_model_is_a_regression(small, tmp_path):
 
 def test_different_results_on_another_cpu_are_a_regression(small, tmp_path):
     def add(line):
-        if line["kind"] == "page":
+        if line["kind"] == "sustained":
             line.update(kind="cpu", cpu="Haswell", input="noise", same_decision=0.99)
 
     after = record.read(altered(small, tmp_path, add))
@@ -134,20 +158,118 @@ def test_different_results_on_another_cpu_are_a_regression(small, tmp_path):
     )
 
 
-def test_changed_ratios_are_listed(small, tmp_path):
+def test_ratios_that_moved_beyond_noise_are_listed(small, tmp_path):
     def slow_down(line):
-        if line["kind"] == "latency":
-            line["ratio_to_float"]["int8"] *= 1.5
+        if line["kind"] == "single stream" and line["subject"] == "detector":
+            line["noise"] = 0.1
+            for end in ("value", "low", "high"):
+                line["ratio"]["int8"][end] *= 10
 
-    lines = compare.differences(record.read(small), record.read(altered(small, tmp_path, slow_down)))
-    assert len(lines) == len(record.read(small).of_kind("latency"))
-    assert all(line.startswith("latency / float, int8, batch") for line in lines)
+    (line,) = compare.differences(record.read(small), record.read(altered(small, tmp_path, slow_down)))
+    assert line.startswith("detector / float, int8, 640x480: ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "moved"),
+    [
+        pytest.param((0.7, 0.68, 0.72, 0.02), (0.8, 0.78, 0.82, 0.02), True, id="moved"),
+        pytest.param((0.7, 0.68, 0.72, 0.02), (0.8, 0.71, 0.9, 0.02), False, id="intervals overlap"),
+        pytest.param((0.7, 0.68, 0.72, 0.02), (0.8, 0.78, 0.82, 0.2), False, id="within noise"),
+        pytest.param((0.995, 0.995, 0.995, 0), (0.994, 0.994, 0.994, 0), True, id="exact"),
+        pytest.param((0.7, 0.7, 0.7, 0.05), (0.73, 0.73, 0.73, 0.05), False, id="old record"),
+    ],
+)
+def test_figures_move_if_noise_cannot_explain_it(old, new, moved):
+    one, other = compare.Figure(*old), compare.Figure(*new)
+    assert one.moved_to(other) == other.moved_to(one) == moved
+
+
+def test_changed_images_are_counted(small, tmp_path):
+    def change(line):
+        if line["kind"] == "accuracy" and line["contender"] == "int8":
+            line["wrong"] = [*line["wrong"], 299, 298]
+            line["mistakes"] += 2
+            line["accuracy"] -= 2 / 300
+
+    lines = compare.differences(record.read(small), record.read(altered(small, tmp_path, change)))
+    assert len(lines) == 1
+    assert ", +2 mistakes of 300 (0 now right, 2 now wrong; McNemar p = 0.5)" in lines[0]
+
+
+@pytest.mark.parametrize(("gained", "lost", "p"), [(0, 0, 1), (1, 1, 1), (0, 6, 0.03125), (10, 1, 0.01172)])
+def test_mcnemar(gained, lost, p):
+    assert compare.mcnemar(gained, lost) == compare.mcnemar(lost, gained) == pytest.approx(p, abs=1e-5)
+
+
+def test_speed_counts_only_with_the_accuracy_of_the_same_weights(small, tmp_path):
+    assert bounds.invalid(record.read(small)) == []
+
+    def forget(line):
+        if line.get("contender") == "torch" and "hashes" in line:
+            line["hashes"] = ["of other weights"]
+
+    (line,) = bounds.invalid(record.read(altered(small, tmp_path, forget)))
+    assert line == "torch: invalid speed, the record has no accuracy of the same weights"
+
+    def lose(line):
+        if line["kind"] == "accuracy" and line["contender"] == "int8":
+            line["accuracy"] = 0.99
+
+    worse = altered(small, tmp_path, lose)
+    (line,) = bounds.invalid(record.read(worse))
+    assert line == "int8: invalid speed, its accuracy is 99.00% on MNIST, below 99.50%"
+    assert main(["report", str(worse)]) == 0
+    assert f"**{line}.**" in worse.with_suffix(".md").read_text()
+
+
+class Camera:
+    """A fake clock, and a reading that takes a while of its time."""
+
+    def __init__(self, *milliseconds):
+        self.now, self.times, self.calls = 0.0, milliseconds, 0
+
+    def read(self, image):
+        self.now += self.times[self.calls % len(self.times)] / 1000
+        self.calls += 1
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "cameras"),
+    [
+        pytest.param((12,), 2, id="two at 30 fps"),
+        pytest.param((8,), 4, id="four"),
+        pytest.param((40,), 0, id="none"),
+        pytest.param((5, 5, 5, 5, 5, 5, 5, 5, 5, 40), 0, id="too late too often"),
+    ],
+)
+def test_cameras_are_added_until_one_is_too_many(milliseconds, cameras):
+    camera = Camera(*milliseconds)
+    contender = contenders.Contender("a", camera.read, ("hash",))
+    result = scenarios.multi_stream(contender, None, 5, clock=lambda: camera.now, sleep=camera.sleep)
+    assert result["cameras"] == cameras
+    assert [tried["cameras"] for tried in result["tried"]] == list(range(1, cameras + 2))
+    assert [tried["p99_ms"] > result["bound_ms"] for tried in result["tried"]] == [False] * cameras + [True]
+    assert result["models"] == {"a": ("hash",)}
+
+
+def test_drift_is_measured_over_minutes():
+    camera = Camera(*(10 + step / 50 for step in range(1000)))  # ever slower
+    contender = contenders.Contender("a", camera.read)
+    shares = []
+    result = scenarios.endurance(contender, None, 15, shares.append, clock=lambda: camera.now)
+    assert len(result["windows"]) == len(shares) == 30
+    assert sum(window["count"] for window in result["windows"]) == camera.calls
+    assert result["drift"] == pytest.approx(1.95, abs=0.1)
+    assert shares[-1] == 1
 
 
 def test_older_records_are_comparable(small):
     old, new = (compare.figures(record.read(p)) for p in (record.FOLDER / "20261120-1236.jsonl", small))
     common = old.keys() & new.keys()
-    for start, count in (("accuracy", 3), ("latency", 6), ("cold start", 5), ("reading a page", 2)):
+    for start, count in (("accuracy", 3), ("latency", 4), ("cold start", 5), ("reading a page", 1)):
         assert sum(name.startswith(start) for name in common) == count, start
     assert {"AUROC, all negatives", "mean accuracy, crossing lines (count)"} <= common
 
