@@ -23,7 +23,7 @@ def start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
     import subprocess  # takes 3 ms, and few runs start a process
 
     return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM.format(module), json.dumps(sys.path), *arguments],
+        [sys.executable, "-c", _PROGRAM.format(module), json.dumps(list(map(str, sys.path))), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
