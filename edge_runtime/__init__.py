@@ -21,6 +21,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _MODULES = {
     "ArgumentError": "errors",
+    "BatchReader": "scale.batches",
     "Box": "digits",
     "Classifier": "reading.networks",
     "Digit": "digits",
@@ -36,10 +37,13 @@ _MODULES = {
     "TileReadings": "results",
     "annotate": "images.annotate",
     "crop_tile": "reading.crop",
+    "read_frames": "scale.batches",
+    "spark_schema": "scale.batches",
 }
 
 __all__ = [
     "ArgumentError",
+    "BatchReader",
     "Box",
     "Classifier",
     "Digit",
@@ -56,6 +60,8 @@ __all__ = [
     "__version__",
     "annotate",
     "crop_tile",
+    "read_frames",
+    "spark_schema",
 ]
 
 

@@ -26,7 +26,19 @@ PACKAGES = {
 }
 # The rooms of edge_runtime, from top to bottom: each imports only from itself and from those below. Readings
 # draw themselves, so the module `results` is a floor of its own, above `images`.
-ROOMS = ("cli", "web", "window", "outputs", "live", "profiling", "reading", "results", "images", "models")
+ROOMS = (
+    "cli",
+    "web",
+    "window",
+    "scale",
+    "outputs",
+    "live",
+    "profiling",
+    "reading",
+    "results",
+    "images",
+    "models",
+)
 FLOORS = (*ROOMS, "")
 # Modules, not rooms: the lowest floor, "".
 BASE = {"boxes", "contract", "digits", "errors", "nms", "whole_file"}
@@ -34,7 +46,7 @@ BASE = {"boxes", "contract", "digits", "errors", "nms", "whole_file"}
 RUNTIME_PACKAGES = {"cv2", "numpy", "onnxruntime", "tqdm"}
 # Loaded by the functions that need them.
 OPTIONAL_PACKAGES = {
-    *("aiohttp", "av", "fsspec", "pandas", "picamera2", "pillow_heif", "pyarrow", "pypdfium2"),
+    *("aiohttp", "av", "fsspec", "pandas", "picamera2", "pillow_heif", "pyarrow", "pypdfium2", "ray"),
 }
 WEB_PACKAGES = {"fastapi", "h11", "prometheus_client", "starlette", "uvicorn"}  # the extra web
 TRAINING_PACKAGES = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "PIL", "skimage"}
@@ -199,16 +211,22 @@ def test_the_runtime_needs_three_large_packages_and_a_tiny_one():
         pytest.param({"onnxruntime"}, {"edge_runtime.reading.networks"}, id="onnxruntime"),
         pytest.param({"picamera2"}, {"edge_runtime.live.sources.devices"}, id="picamera2"),
         pytest.param({"av"}, {"edge_runtime.outputs.recording"}, id="av"),
-        pytest.param({"pandas"}, {"edge_runtime.results"}, id="pandas"),
+        pytest.param({"pandas"}, {"edge_runtime.results", "edge_runtime.scale.batches"}, id="pandas"),
         pytest.param(
             {"pypdfium2", "pillow_heif"}, {"edge_runtime.images.decoder_process"}, id="pypdfium2, pillow_heif"
         ),
         pytest.param({"fsspec", "aiohttp"}, {"edge_runtime.images.remote"}, id="fsspec, aiohttp"),
-        pytest.param({"pyarrow"}, {"edge_runtime.outputs.parquet_file"}, id="pyarrow"),
+        pytest.param({"ray"}, {"edge_runtime.scale.ray_engine"}, id="ray"),
     ],
 )
 def test_only_one_module_uses_a_package(packages, users):
     assert {name for name in RUNTIME if packages & {each.top for each in IMPORTS[name]}} == users
+
+
+def test_only_parquet_and_scale_use_pyarrow():
+    users = {name for name in RUNTIME if "pyarrow" in {each.top for each in IMPORTS[name]}}
+    others = {name for name in users if name.split(".")[1] != "scale"}
+    assert others == {"edge_runtime.outputs.parquet_file"}
 
 
 def test_only_the_web_part_uses_the_web_packages():

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interrupted(options: argparse.Namespace, interrupt: KeyboardInterrupt) -> int:
-    resumable = options.command == "read" and options.out
+    resumable = options.command in ("read", "scale") and options.out
     print_message("interrupted; continue with --resume" if resumable else "interrupted")
     return exit_code(interrupt)
 

@@ -14,6 +14,13 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def images(text: str) -> int:
+    """A number of images, 1 to a million."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1000000")
+    return int(text)
+
+
 def probability(text: str) -> float:
     """A probability, 0 to 1."""
     try:

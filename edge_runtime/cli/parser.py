@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"edge-digits {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_read(commands)
+    _add_scale(commands)
     _add_camera(commands)
     _add_cameras(commands)
     _add_serve(commands)
@@ -50,19 +51,22 @@ def _add_command(commands: Commands, name: str, module: str, summary: str) -> ar
     return command
 
 
-def _add_model(command: argparse.ArgumentParser, threads: int | None = 1) -> None:
+def _add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--model",
         default="int8",
         metavar="NAME",
         help="int8 (default), float, or the path of an exported .onnx file",
     )
+
+
+def _add_threads(command: argparse.ArgumentParser, default: int | None = 1) -> None:
     command.add_argument(
         "--threads",
         type=arguments.whole_number,
-        default=threads,
+        default=default,
         metavar="N",
-        help=f"number of CPU cores to use (default: {threads or 'all of them for many images'})",
+        help=f"number of CPU cores to use (default: {default or 'all of them for many images'})",
     )
 
 
@@ -73,7 +77,8 @@ def _add_json(command: argparse.ArgumentParser, text: str) -> None:
 def _add_read(commands: Commands) -> None:
     read = _add_command(commands, "read", "read", "read digits in images and folders")
     read.epilog = "alias: edge-digits classify"
-    _add_model(read, threads=None)
+    _add_model(read)
+    _add_threads(read, None)
     read.add_argument(
         "sources",
         nargs="+",
@@ -121,6 +126,53 @@ def _add_read(commands: Commands) -> None:
     commands.add_parser("classify", parents=[read], add_help=False, description=read.description)
 
 
+def _add_scale(commands: Commands) -> None:
+    summary = "read folders and object stores on all cores of a machine or a Ray cluster"
+    scale = _add_command(commands, "scale", "scale", summary)
+    scale.epilog = (
+        "Needs pip install 'edge-digits[ray]'. If a Ray cluster runs on this machine, or RAY_ADDRESS names "
+        "one, its machines read."
+    )
+    _add_model(scale)
+    scale.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="image, folder, glob in quotes, or folder of an object store such as s3://bucket/scans",
+    )
+    scale.add_argument(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="write Parquet files to DIR, a folder or the address of one in an object store",
+    )
+    scale.add_argument(
+        "--rows",
+        choices=("digit", "number", "image"),
+        default="digit",
+        metavar="UNIT",
+        help="one row per digit (default), number or image",
+    )
+    scale.add_argument(
+        "--partition",
+        type=arguments.images,
+        default=1000,
+        metavar="N",
+        help="images per file of DIR, each of which one core reads (default: 1000)",
+    )
+    scale.add_argument(
+        "--frames", action="store_true", help="read every frame of animated GIF, WebP and PNG files"
+    )
+    existing = scale.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--resume", action="store_true", help="continue the run in DIR: read the files that it lacks"
+    )
+    existing.add_argument("--overwrite", action="store_true", help="replace the results in DIR")
+    _add_reading(scale)
+    scale.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
+    scale.add_argument("--quiet", action="store_true", help="print errors only: no progress, no summary")
+
+
 def _add_reading(read: argparse.ArgumentParser) -> None:
     """Add the options that decide how an image is read."""
     read.add_argument(
@@ -144,6 +196,7 @@ def _add_camera(commands: Commands) -> None:
     summary = "read digits live from a camera, a stream or a video"
     camera = _add_command(commands, "camera", "camera", summary)
     _add_model(camera)
+    _add_threads(camera)
     camera.add_argument(
         "source",
         nargs="?",
@@ -198,6 +251,7 @@ def _add_cameras(commands: Commands) -> None:
 def _add_serve(commands: Commands) -> None:
     serve = _add_command(commands, "serve", "serve", "serve a web page and an HTTP API that read images")
     _add_model(serve)
+    _add_threads(serve)
     serve.add_argument(
         "address",
         nargs="?",

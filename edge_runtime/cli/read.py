@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edge_runtime.cli.sources import Sources
 from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError, ImageError, OutputError
-from edge_runtime.results import INCOMPLETE
+from edge_runtime.outputs.counts import Counts
 
 if TYPE_CHECKING:
     from edge_runtime.outputs.annotated import AnnotatedImages
@@ -86,7 +86,7 @@ def _print_summary(
     results = table.rows_path if table else None
     copies = options.annotate if counts.annotated else None
     places = [f"results in {results}"] * bool(results) + [f"annotated images in {copies}"] * bool(copies)
-    print_message("; ".join([*counts.summary(sources.skipped), *places]))
+    print_message("; ".join([*counts.lines(sources.skipped), *places]))
     if skipped := paths.describe_skipped(sources.not_images):
         print_message(skipped)
 
@@ -171,54 +171,25 @@ def _with_progress(
             bar.update(len(batch))
 
 
-class _Counts:
+class _Counts(Counts):
     """Counts for the summary and the exit code, and the time that reading takes."""
 
     def __init__(self) -> None:
-        self.images = self.digits = self.rejected = self.empty = self.incomplete = self.unreadable = 0
-        self.annotated = self.not_annotated = self.first_only = 0
+        super().__init__()
+        self.annotated = self.not_annotated = 0
         self._started = time.perf_counter()
-
-    def add(self, batch: list[Reading]) -> None:
-        for reading in batch:
-            self.unreadable += reading.failed
-            self.first_only += reading.first_only
-            self.empty += not reading.failed and not reading.digits
-            self.incomplete += reading.status.startswith(INCOMPLETE)
-            self.rejected += sum(digit.value is None for digit in reading.digits)
-            self.digits += sum(digit.value is not None for digit in reading.digits)
-        self.images += len(batch)
 
     def add_annotated(self, saved: bool) -> None:
         self.annotated += saved
         self.not_annotated += not saved
 
-    def summary(self, skipped: int) -> list[str]:
+    def lines(self, skipped: int) -> list[str]:
         """What was read, and in which time; `skipped` images were read before."""
-        seconds = time.perf_counter() - self._started
-        read = [_plural(self.images, "image"), _plural(self.digits, "digit")]
-        for count, label in (
-            (self.rejected, "rejected"),
-            (self.empty, "without digits"),
-            (self.incomplete, "incomplete"),
-            (self.unreadable, "unreadable"),
-            (self.first_only, "read only on the first of several pages or frames"),
+        return self.summary(
+            time.perf_counter() - self._started,
             (self.not_annotated, "not annotated"),
             (skipped, "skipped as already read"),
-        ):
-            if count:
-                read.append(f"{count} {label}")
-        speed = f", {_short(self.images / seconds)} images per second" if self.images else ""
-        return [", ".join(read), f"{_short(seconds)} s{speed}"]
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _short(number: float) -> str:
-    """A positive number with three significant digits, or all of them before the point."""
-    return f"{number:.3g}" if number < 100 else f"{number:.0f}"
+        )
 
 
 def _printer(options: argparse.Namespace, sources: Sources) -> Callable[[list[Reading]], None] | None:

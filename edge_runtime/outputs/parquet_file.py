@@ -17,8 +17,8 @@ from edge_runtime.whole_file import whole_file
 if TYPE_CHECKING:
     import pyarrow
 
-_ROW_GROUP = 50_000  # rows in memory at a time
-_RECORD = b"edge-digits"  # key of the run record in the metadata of the file
+ROW_GROUP = 50_000  # rows in memory at a time
+RECORD = b"edge-digits"  # key of the run record in the metadata of the file
 
 
 class ParquetFile(TableFile):
@@ -50,16 +50,16 @@ class ParquetFile(TableFile):
             try:
                 finished = pyarrow.parquet.ParquetFile(self._real)
                 schema = finished.schema_arrow
-                rows = next((rows for rows in ALL if schema.equals(_schema(rows))), None)
+                rows = next((rows for rows in ALL if schema.equals(schema_of(rows))), None)
                 if rows is None:
                     raise ValueError("it has other columns")
-                recorded = (schema.metadata or {}).get(_RECORD)
+                recorded = (schema.metadata or {}).get(RECORD)
                 record = RunRecord.parse(recorded) if recorded is not None else None
                 if finished.metadata.num_rows:
                     self._check_continues(rows, record)
                 with whole_file(self._journal) as partial:
                     with partial.open("w", encoding="utf-8") as lines:
-                        for batch in finished.iter_batches(_ROW_GROUP):
+                        for batch in finished.iter_batches(ROW_GROUP):
                             lines.writelines(map(_as_line, batch.to_pylist()))
                     if record is None:
                         self._meta.unlink(missing_ok=True)
@@ -80,21 +80,17 @@ class ParquetFile(TableFile):
 
     def _convert(self) -> None:
         import pyarrow
-        import pyarrow.json
         import pyarrow.parquet
 
-        schema = _schema(self.format.rows)
-        as_in_schema = pyarrow.json.ParseOptions(explicit_schema=schema)
+        schema = schema_of(self.format.rows)
         if self._record:
-            schema = schema.with_metadata({_RECORD: self._record.as_json()})
+            schema = schema.with_metadata({RECORD: self._record.as_json()})
         try:
             with whole_file(self._real) as partial, self._reader() as journal:
                 rows = iter(self._contents.current(self.format.read(journal)))
                 with pyarrow.parquet.ParquetWriter(partial, schema) as writer:
-                    while lines := b"".join(islice(rows, _ROW_GROUP)):
-                        in_one_block = pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines))
-                        source = pyarrow.BufferReader(lines)
-                        writer.write_table(pyarrow.json.read_json(source, in_one_block, as_in_schema))
+                    while lines := b"".join(islice(rows, ROW_GROUP)):
+                        writer.write_table(to_table(lines, self.format.rows))
                 with partial.open("r+b") as file:
                     os.fsync(file.fileno())
         except (OSError, ValueError, pyarrow.ArrowException) as failure:
@@ -103,7 +99,23 @@ class ParquetFile(TableFile):
             ) from failure
 
 
-def _schema(rows: Rows) -> pyarrow.Schema:
+def to_table(lines: bytes, rows: Rows) -> pyarrow.Table:
+    """Rows that `Rows.to_json_lines` has rendered, as a table of pyarrow."""
+    import pyarrow
+    import pyarrow.json
+
+    schema = schema_of(rows)
+    if not lines:
+        return schema.empty_table()
+    return pyarrow.json.read_json(
+        pyarrow.BufferReader(lines),
+        pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines)),
+        pyarrow.json.ParseOptions(explicit_schema=schema),
+    )
+
+
+def schema_of(rows: Rows) -> pyarrow.Schema:
+    """The columns of a Parquet file with such rows."""
     import pyarrow
 
     def kind(column: str) -> pyarrow.DataType:
