@@ -35,7 +35,10 @@ def begin(folder: Store, job: Job, images: Iterable[str], *, resume: bool, overw
     The images are listed only if it is begun. Raises `OutputError`, also if the folder is in use for
     something else, and `OSError`.
     """
-    names = folder.names()
+    try:
+        names = folder.names()
+    except NotADirectoryError as error:
+        raise OutputError(f"{folder.address} is a file, not a folder") from error
     if listing.NAME not in names and not all(map(_LEFTOVER.fullmatch, names)):
         raise OutputError(f"{folder.address} contains other files; choose another folder")
     if listing.NAME in names and not (resume or overwrite):

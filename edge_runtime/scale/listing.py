@@ -47,16 +47,19 @@ class Job:
         if not self.record.matches(other.record):
             raise OutputError(f"{folder} was begun with {self.record}, this is {other.record}; {way_out}")
         for name, option in _OPTIONS.items():
-            mine, others = getattr(self, name), getattr(other, name)
+            mine, others = (_describe(option, getattr(job, name)) for job in (self, other))
             if mine != others:
-                shown = [" ".join(each) if isinstance(each, tuple) else str(each) for each in (mine, others)]
-                raise OutputError(
-                    f"{folder} was begun with {option} {shown[0]}, this is {shown[1]}; {way_out}"
-                )
+                raise OutputError(f"{folder} was begun {mine}, this is a run {others}; {way_out}")
 
 
 # What decides which rows there are.
-_OPTIONS = {"sources": "the sources", "unit": "--rows", "frames": "--frames", "recursive": "subfolders"}
+_OPTIONS = {"sources": "of", "unit": "with --rows", "frames": "--frames", "recursive": "subfolders"}
+
+
+def _describe(option: str, value: object) -> str:
+    if isinstance(value, bool):
+        return f"{'with' if value else 'without'} {option}"
+    return f"{option} {' '.join(value) if isinstance(value, tuple) else value}"
 
 
 class Listing:
