@@ -21,6 +21,7 @@ from benchmarks import (
     pages,
     record,
     robustness,
+    scale,
     scenarios,
     speed,
     writers,
@@ -34,7 +35,7 @@ from benchmarks.photos.labels import load_labels
 from benchmarks.photos.report import draw_chart, format_page
 from benchmarks.photos.scoring import read_all
 from benchmarks.report import readme_text, robustness_page, write_report
-from edge_runtime.cli.arguments import seconds, whole_number
+from edge_runtime.cli.arguments import images, seconds, whole_number
 from edge_runtime.errors import EdgeDigitsError
 
 
@@ -197,6 +198,15 @@ def _add_image_measurements(add: Callable[..., argparse.ArgumentParser]) -> None
     )
     _add_out(files, "benchmarks/results/folder/TIME.jsonl")
     files.set_defaults(run=_folder)
+    scaled = add("scale", help="measure what images cost, and what Ray adds; write a record (Linux)")
+    scaled.add_argument(
+        "--images", type=images, default=20_000, metavar="N", help="images for Ray (default: 20000)"
+    )
+    scaled.add_argument(
+        "--seconds", type=seconds, default=5.0, metavar="S", help="time per kind of image (default: 5)"
+    )
+    _add_out(scaled, "benchmarks/results/scale/TIME.jsonl")
+    scaled.set_defaults(run=_scale)
 
 
 def _add_record_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -333,6 +343,14 @@ def _folder(options: argparse.Namespace) -> int:
     done = record.write(options.out or _timed_path(record.FILES), _reported(results))
     print(f"{done.path}: {len(done.results)} results")
     return _write_report(done)
+
+
+def _scale(options: argparse.Namespace) -> int:
+    results = scale.measure(options.images, options.seconds)
+    done = record.write(options.out or _timed_path(record.SCALE), _reported(results))
+    for result in done.results:
+        print(json.dumps(result))
+    return 0
 
 
 def _robustness(options: argparse.Namespace) -> int:

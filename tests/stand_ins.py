@@ -67,6 +67,48 @@ class Detections:
         return len(self.xyxy)
 
 
+class Spark:
+    """What the example for Spark uses of a session: files as frames of two, read by `mapInPandas`."""
+
+    def __init__(self):
+        self.read = self
+        self._pattern = "*"
+
+    def format(self, name):
+        assert name == "binaryFile"
+        return self
+
+    def option(self, name, value):
+        assert name == "pathGlobFilter"
+        self._pattern = value
+        return self
+
+    def load(self, folder):
+        files = sorted(Path(folder).glob(self._pattern))
+        return _SparkFrame([{"path": str(file), "content": file.read_bytes()} for file in files])
+
+
+class _SparkFrame:
+    def __init__(self, rows, schema=None):
+        self._rows, self._schema = rows, schema
+        self.write = self
+
+    def select(self, *names):
+        return _SparkFrame([{name: row[name] for name in names} for row in self._rows])
+
+    def mapInPandas(self, function, schema):
+        import pandas
+
+        parts = [self._rows[index : index + 2] for index in range(0, len(self._rows), 2)]
+        frames = function(iter([pandas.DataFrame(part) for part in parts]))
+        return _SparkFrame([row for frame in frames for row in frame.to_dict("records")], schema)
+
+    def parquet(self, folder):
+        names = [column.split("`")[1] for column in self._schema.split(", ")]
+        assert self._rows and all(list(row) == names for row in self._rows)
+        Path(folder).mkdir()
+
+
 STAND_INS = {
     "pandas": {"DataFrame": DataFrame, "concat": concat},
     "supervision": {"Detections": Detections},

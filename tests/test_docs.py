@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,41 @@ def test_python_examples_run(name, tmp_path, monkeypatch, capsys):
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True)
         assert done.stdout == "['408', '1356', '92', '7']\n['2718', '3141']\n", done.stderr
+
+
+# Runs the examples of a page in a process of its own: Ray leaves threads and warnings behind.
+EXAMPLES = """
+import sys
+from tests import stand_ins, test_docs
+names = {"spark": stand_ins.Spark()}
+for code in test_docs.python_examples(test_docs.ROOT / sys.argv[1]):
+    test_docs.run_example(code, sys.argv[1], names)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not all(map(find_spec, ("ray", "pandas", "dask"))), reason="needs Ray, pandas and Dask")
+def test_examples_for_engines_run(tmp_path):
+    import pyarrow.parquet
+
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    own = {
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(tmp_path),
+        "RAY_ADDRESS": "local",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", EXAMPLES, "docs/scale.md"],
+        env={**os.environ, **own},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = pyarrow.parquet.read_table(tmp_path / "rows-of-ray").to_pylist()
+    assert {"0172", "945", "386"} <= {row["text"] for row in rows}
+    assert (tmp_path / "rows-of-spark").is_dir()
 
 
 def test_http_page_names_every_route_and_metric():

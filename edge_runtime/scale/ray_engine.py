@@ -47,7 +47,7 @@ def connected() -> Iterator[None]:
         try:
             with quiet:  # its libraries keep the stream for messages that they find now
                 _connect(ray)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:300]
             raise OutputError(f"Ray does not start, or its cluster cannot be reached: {reason}") from error
         try:
@@ -58,12 +58,14 @@ def connected() -> Iterator[None]:
 
 def _connect(ray: Any) -> None:
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    try:
-        ray.init(os.environ.get("RAY_ADDRESS") or "auto", **options)
-        return
-    except ConnectionError:
-        if os.environ.get("RAY_ADDRESS"):
-            raise
+    address = os.environ.get("RAY_ADDRESS")
+    if address != "local":
+        try:
+            ray.init(address or "auto", **options)
+            return
+        except ConnectionError:
+            if address:
+                raise
     # Its ports are open to other machines. From 2.60 on, Ray demands a token there, which it keeps in ~/.ray.
     ray.init("local", include_dashboard=False, **options)
 

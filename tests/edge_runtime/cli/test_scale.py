@@ -32,7 +32,9 @@ def loop(monkeypatch):
 def rows(folder):
     import pyarrow.parquet
 
-    return [row for file in sorted(folder.glob("part-*")) for row in pyarrow.parquet.read_table(file).to_pylist()]
+    return [
+        row for file in sorted(folder.glob("part-*")) for row in pyarrow.parquet.read_table(file).to_pylist()
+    ]
 
 
 def test_it_reads_folders_into_parquet_files(run, scans, loop, tmp_path):
@@ -139,7 +141,9 @@ def test_without_ray_it_says_what_to_install(run, scans, monkeypatch, tmp_path):
         (None, "1", "1"),
     ],
 )
-def test_ray_sends_statistics_only_if_the_user_has_said_so(monkeypatch, tmp_path, content, environment, expected):
+def test_ray_sends_statistics_only_if_the_user_has_said_so(
+    monkeypatch, tmp_path, content, environment, expected
+):
     import os
 
     config = tmp_path / "config.json"

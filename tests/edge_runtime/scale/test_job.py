@@ -25,7 +25,7 @@ def test_names_that_are_no_unicode_survive(prepare, tmp_path, monkeypatch):
 
 def test_results_are_neither_replaced_nor_continued_unasked(prepare, scans):
     prepare("out", ["scans"])
-    with pytest.raises(OutputError, match="^out contains results; continue them with --resume or replace"):
+    with pytest.raises(OutputError, match=r"^out contains results; continue them with --resume or replace"):
         prepare("out", ["scans"])
 
 
@@ -34,7 +34,7 @@ def test_results_are_neither_replaced_nor_continued_unasked(prepare, scans):
 def test_folders_of_others_are_left_alone(prepare, scans, tmp_path, name, overwrite):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text("of another program")
-    with pytest.raises(OutputError, match="^out contains other files; choose another folder$"):
+    with pytest.raises(OutputError, match=r"^out contains other files; choose another folder$"):
         prepare("out", ["scans"], overwrite=overwrite, resume=not overwrite)
     assert (tmp_path / "out" / name).read_text() == "of another program"
 
@@ -64,14 +64,16 @@ def test_a_folder_that_does_not_exist_yet_can_be_continued(prepare, scans):
 )
 def test_another_job_does_not_continue_it(prepare, scans, options, message):
     prepare("out", ["scans"])
-    with pytest.raises(OutputError, match=f"^{message}continue it with the same, write to another"):
+    with pytest.raises(OutputError, match=rf"^{message}continue it with the same, write to another"):
         prepare("out", **{"sources": ["scans"], "resume": True, **options})
 
 
 def test_another_version_does_not_continue_it(prepare, scans, monkeypatch):
     prepare("out", ["scans"])
     monkeypatch.setattr("edge_runtime.outputs.run_record.__version__", "9.9")
-    with pytest.raises(OutputError, match=r"^out was begun with edge-digits .*, this is edge-digits 9\.9 and"):
+    with pytest.raises(
+        OutputError, match=r"^out was begun with edge-digits .*, this is edge-digits 9\.9 and"
+    ):
         prepare("out", ["scans"], resume=True)
 
 
@@ -106,7 +108,9 @@ def test_a_listing_that_was_interrupted_is_begun_again(prepare, scans, tmp_path,
 def test_files_that_are_missing_in_the_end_are_reported(prepare, scans, tmp_path):
     prepared = prepare("out", ["scans"])
     prepared.worker().read(0)
-    with pytest.raises(OutputError, match="^out lacks 2 of 3 files, such as part-00001.parquet; every machine"):
+    with pytest.raises(
+        OutputError, match=r"^out lacks 2 of 3 files, such as part-00001.parquet; every machine"
+    ):
         jobs.finish(prepared.folder, prepared.job)
 
 

@@ -58,10 +58,14 @@ def test_logins_and_options_are_in_no_name():
 def test_images_are_fetched_in_order(scans):
     addresses, _ = listed(scans.as_uri())
     missed = set()
-    images = list(fetch_ahead([*addresses, f"{scans.as_uri()}/gone.png"], [open_store(scans.as_uri())], missed))
+    images = list(
+        fetch_ahead([*addresses, f"{scans.as_uri()}/gone.png"], [open_store(scans.as_uri())], missed)
+    )
     assert [image.name for image in images[:-1]] == addresses
-    assert [image.read() for image in images[:2]] == [(scans / name).read_bytes() for name in ("a.png", "b.jpg")]
-    with pytest.raises(ImageError, match="^no such file$"):
+    assert [image.read() for image in images[:2]] == [
+        (scans / name).read_bytes() for name in ("a.png", "b.jpg")
+    ]
+    with pytest.raises(ImageError, match=r"^no such file$"):
         images[-1].read()
     assert not missed
 
@@ -70,7 +74,10 @@ def test_images_are_fetched_in_order(scans):
     ("error", "message"),
     [
         (PermissionError("x"), "the store refuses access"),
-        (OSError("When reading information for key 'a': AWS Error ACCESS_DENIED"), "the store refuses access"),
+        (
+            OSError("When reading information for key 'a': AWS Error ACCESS_DENIED"),
+            "the store refuses access",
+        ),
         (OSError("the network\nis down"), "the network is down"),
     ],
 )
@@ -82,7 +89,7 @@ def test_what_a_store_does_not_give_is_missed(scans, error, message):
     address = scans.as_uri()
     missed = set()
     (image,) = fetch_ahead([f"{address}/a.png"], [open_store(address)._replace(system=Broken())], missed)
-    with pytest.raises(ImageError, match=f"^{message}$"):
+    with pytest.raises(ImageError, match=rf"^{message}$"):
         image.read()
     assert missed == {f"{address}/a.png"}
 
@@ -96,5 +103,5 @@ def test_too_large_files_are_not_read_to_their_end(scans, monkeypatch):
 
 
 def test_an_empty_file_is_named_for_what_it_is():
-    with pytest.raises(ImageError, match="^the file is empty$"):
+    with pytest.raises(ImageError, match=r"^the file is empty$"):
         StoredImage("a.png", bytes).read()
