@@ -156,7 +156,6 @@ def _add_scale(commands: Commands) -> None:
     scale.add_argument(
         "--partition",
         type=arguments.images,
-        default=1000,
         metavar="N",
         help="images per file of DIR, each of which one core reads (default: 1000)",
     )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from edge_runtime.scale.stores import Store
 
 
+_PARTITION = 1000  # images
+
+
 def scale(options: argparse.Namespace) -> int:
     """Read images on all cores of a machine or of a cluster, and save the results."""
     from edge_runtime.scale import ray_engine
@@ -61,21 +64,19 @@ def _begin(
         unit=options.rows,
         frames=options.frames,
         recursive=not options.no_recursive,
-        size=options.partition,
+        size=options.partition or _PARTITION,
         record=RunRecord.of(reader, options.model),
     )
     images = job.list_images(asked, sources, not_images)
     try:
         with _progress(options.quiet, "listed") as advance:
-            return job.begin(
-                folder,
-                asked,
-                _counted(images, advance),
-                resume=options.resume,
-                overwrite=options.overwrite,
-            )
+            images = _counted(images, advance)
+            begun = job.begin(folder, asked, images, resume=options.resume, overwrite=options.overwrite)
     except OSError as error:
         raise OutputError(f"cannot write {folder.address}: {error.strerror or error}") from error
+    if options.partition not in (None, begun.size):
+        raise OutputError(f"{folder.address} was begun with --partition {begun.size}; continue it without")
+    return begun
 
 
 class _Run:

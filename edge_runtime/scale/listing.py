@@ -74,18 +74,22 @@ class Listing:
         import pyarrow
         import pyarrow.parquet
 
-        path = store.child(NAME)
         try:
-            file = pyarrow.parquet.ParquetFile(store.system.open_input_file(path))
+            opened = store.system.open_input_file(store.child(NAME))
+        except FileNotFoundError:
+            return None
+        try:
+            file = pyarrow.parquet.ParquetFile(opened)
             metadata = file.metadata.metadata
             record = RunRecord.parse(metadata[RECORD])
             values = json.loads(metadata[_JOB])
             job = Job(**{**values, "sources": tuple(values["sources"])}, record=record)
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
+        except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
+            opened.close()
+            reason = " ".join(str(error).split())[:200]
             raise OutputError(
-                f"{store.address}/{NAME} is damaged; start again with --overwrite, or in another folder"
+                f"{store.address}/{NAME} cannot be read ({reason}); if it is damaged, begin again with "
+                "--overwrite"
             ) from error
         counted = replace(job, images=file.metadata.num_rows, partitions=file.metadata.num_row_groups)
         return cls(file, counted)

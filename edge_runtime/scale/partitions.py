@@ -7,15 +7,16 @@ partition in the end: one that exists and is whole is not read again.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import EdgeDigitsError, OutputError
-from edge_runtime.images.paths import is_remote, split_page
+from edge_runtime.images.paths import is_remote
 from edge_runtime.outputs.counts import Counts
-from edge_runtime.outputs.identity import absolute
 from edge_runtime.outputs.parquet_file import RECORD, ROW_GROUP, schema_of, to_table
 from edge_runtime.outputs.rows import BY_UNIT
 from edge_runtime.outputs.run_record import RunRecord
@@ -62,6 +63,7 @@ class Part:
 class PartitionReader:
     """Reads the partitions of the listing in a folder. Opens it, and the models, for the first of them.
 
+    The working directory of its process becomes the folder in which the job was begun, to which paths refer.
     `stores` are the object stores of the job, and `run` tells one run of it from another.
     """
 
@@ -109,8 +111,11 @@ class PartitionReader:
             raise OutputError(f"a worker does not see {self._folder.address}; every machine must share it")
         cv2.setNumThreads(1)  # there is a worker for each core
         record = listing.job.record
-        model = absolute(record.model, record.folder) if record.model.endswith(".onnx") else record.model
-        reader = DigitReader(model, threads=1, rotate=record.rotate, min_confidence=record.min_confidence)
+        with suppress(OSError):  # on another machine it may not exist; then paths have to be absolute
+            os.chdir(record.folder)
+        reader = DigitReader(
+            record.model, threads=1, rotate=record.rotate, min_confidence=record.min_confidence
+        )
         here = RunRecord.of(reader, record.model)
         if not here.matches(record):
             raise OutputError(f"a worker has {here} instead of {record}; install the same on every machine")
@@ -126,7 +131,7 @@ class PartitionReader:
             path = self._folder.child(file_name(partition))
             with self._folder.system.open_input_file(path) as file:
                 part = Part.parse(pyarrow.parquet.ParquetFile(file).metadata.metadata[_PART])
-        except (FileNotFoundError, ValueError, KeyError, TypeError, pyarrow.ArrowException):
+        except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException):  # damage may be an OSError
             return None
         return part if (part.partition, part.job) == (partition, listing.job.id) else None
 
@@ -179,21 +184,7 @@ class _Images:
 
     def _read(self, sources: list[str]) -> Iterator[list[Reading]]:
         for remote, group in groupby(sources, is_remote):
+            images: Iterator[Any] = group
             if remote:
-                images: Iterator[Any] = fetch_ahead(group, self.stores, self.missed)
-                yield from self.reader.read_batches(images, frames=self.job.frames)
-            else:
-                yield from self._read_files(list(group))
-
-    def _read_files(self, sources: list[str]) -> Iterator[list[Reading]]:
-        """Read files of this machine, whose relative paths refer to the folder in which the job was begun."""
-        names = {absolute(source, self.job.record.folder): source for source in sources}
-
-        def as_listed(reading: Reading) -> Reading:
-            if reading.source in names:
-                return replace(reading, source=names[reading.source])
-            file, page = split_page(reading.source)
-            return replace(reading, source=f"{names[file]}#{page}")
-
-        for batch in self.reader.read_batches(names, frames=self.job.frames):
-            yield list(map(as_listed, batch))
+                images = fetch_ahead(images, self.stores, self.missed)
+            yield from self.reader.read_batches(images, frames=self.job.frames)

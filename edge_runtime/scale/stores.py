@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -72,6 +73,9 @@ class Store(NamedTuple):
         partial = self.child(f"{PARTIAL}{uuid4().hex}-{name}")
         try:
             yield partial
+            if self.system.type_name == "local":
+                with Path(partial).open("rb+") as file:
+                    os.fsync(file.fileno())
             self.system.move(partial, self.child(name))
         except BaseException:
             with suppress(OSError):

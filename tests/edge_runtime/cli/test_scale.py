@@ -12,7 +12,7 @@ from edge_runtime.errors import OutputError
 from edge_runtime.scale import ray_engine
 from edge_runtime.scale.partitions import Part, PartitionReader
 
-pyarrow = pytest.importorskip("pyarrow", minversion="17")
+pytest.importorskip("pyarrow", minversion="17")
 
 
 @pytest.fixture
@@ -49,6 +49,15 @@ def test_it_reads_folders_into_parquet_files(run, scans, loop, tmp_path):
     assert run("scale", "scans", "--out", "out", "--resume") == (
         *(0, ""),
         "edge-digits: 0 images, 0 digits, 3 skipped as already read; TIME; results in out\n",
+    )
+
+
+def test_another_partition_size_does_not_continue_a_run(run, scans, loop):
+    assert run("scale", "scans", "--out", "out", "--partition", "2", "--quiet")[0] == 0
+    assert run("scale", "scans", "--out", "out", "--partition", "2", "--quiet", "--resume")[0] == 0
+    assert run("scale", "scans", "--out", "out", "--partition", "3", "--resume") == (
+        *(2, ""),
+        "edge-digits: out was begun with --partition 2; continue it without\n",
     )
 
 

@@ -12,8 +12,6 @@ from edge_runtime.scale import job as jobs
 from edge_runtime.scale.partitions import PartitionReader
 from edge_runtime.scale.stores import open_store
 
-pytest.importorskip("pyarrow", minversion="17")
-
 
 class Prepared:
     """A job in a folder. `reader` makes workers; `read_all` reads every partition with one of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from edge_runtime.errors import OutputError
 from edge_runtime.scale.partitions import Part
 from tests import drawing
 from tests.image_files import encode
+
+pytest.importorskip("pyarrow", minversion="17")
 
 
 @pytest.fixture
@@ -53,8 +56,8 @@ def test_files_have_the_schema_and_the_record_of_a_single_process(prepare, scans
 
 
 def test_sources_are_named_as_they_were_given(prepare, scans, rows_in, rows_of_read, tmp_path):
-    names = [scans / "b.jpg", "scans/./a.png", "scans/*.jpg", "gone.png"]
-    prepare("out", names).read_all()
+    names = [scans / "b.jpg", "scans/./a.png", "scans/*.jpg", "gone.png", "scans/a.png", "scans/a.png"]
+    prepare("out", names, size=100).read_all()
     assert rows_in(tmp_path / "out") == rows_of_read(*names)
 
 
@@ -90,7 +93,7 @@ def test_whole_files_are_not_written_again(prepare, scans, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", ["cut off", "empty", "of another job", "of another partition", "no Parquet"]
+    "damage", ["cut off", "empty", "of another job", "of another partition", "no Parquet", "footer"]
 )
 def test_files_that_are_not_whole_are_written_again(prepare, scans, rows_in, tmp_path, damage):
     prepare("out", ["scans"]).read_all()
@@ -102,9 +105,9 @@ def test_files_that_are_not_whole_are_written_again(prepare, scans, rows_in, tmp
     elif damage == "of another partition":
         file.write_bytes(file.with_name("part-00001.parquet").read_bytes())
     else:
-        file.write_bytes(
-            {"cut off": file.read_bytes()[:-100], "empty": b"", "no Parquet": b"x" * 999}[damage]
-        )
+        content = {"cut off": file.read_bytes()[:-100], "empty": b"", "no Parquet": b"x" * 999}
+        content["footer"] = b"PAR1" + b"x" * 99 + b"c\0\0\0PAR1"
+        file.write_bytes(content[damage])
     assert prepare("out", ["scans"], resume=True).read_all("second")[0].run == "second"
     assert rows_in(tmp_path / "out") == expected
 
@@ -147,8 +150,6 @@ def test_errors_of_a_worker_are_results(prepare, scans, tmp_path):
 
 def prepare_again(worker):
     """The worker as another process receives it."""
-    import pickle
-
     return type(worker)(*pickle.loads(pickle.dumps((worker._folder, worker._stores, worker._run))))
 
 
@@ -191,8 +192,6 @@ PartitionReader(*pickle.loads(sys.stdin.buffer.read())).read(0)
 def test_an_image_that_ends_every_worker_becomes_a_row(prepare, scans, rows_in, rows_of_read, tmp_path):
     expected = rows_of_read("scans")
     prepared = prepare("out", ["scans"], size=100)
-    import pickle
-
     given = pickle.dumps((prepared.folder, prepared.stores, "first"))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     codes = []

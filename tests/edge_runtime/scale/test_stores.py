@@ -9,6 +9,8 @@ import pytest
 from edge_runtime.errors import ImageError, SourceError
 from edge_runtime.scale.stores import StoredImage, expand, fetch_ahead, open_store
 
+pytest.importorskip("pyarrow", minversion="17")
+
 
 def listed(address, **options):
     skipped = Counter()
