@@ -16,7 +16,7 @@ def doctor(options: argparse.Namespace) -> int:
     from edge_runtime.profiling import host
 
     report: dict[str, Any] = {
-        **host.versions(("pyarrow", "av", "fastapi", "uvicorn")),
+        **host.versions(("pyarrow", "av", "fastapi", "uvicorn", "ray")),
         **host.facts(),
         **host.opencv_build(),
         "cameras": [f"{each.source}: {each.name}" for each in devices.list_cameras()] or "none found",

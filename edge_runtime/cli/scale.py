@@ -47,7 +47,7 @@ def scale(options: argparse.Namespace) -> int:
         return 1
     finally:
         run.print_summary(folder, not_images)
-    return 1 if run.counts.unreadable else 0
+    return 1 if run.counts.unreadable or run.before.unreadable else 0
 
 
 def _begin(
@@ -83,8 +83,8 @@ class _Run:
     """One run of the command: what it has read, and what was read before."""
 
     def __init__(self, run: str, quiet: bool) -> None:
-        self.id, self.counts = run, Counts()
-        self._quiet, self._skipped, self._started = quiet, 0, time.perf_counter()
+        self.id, self.counts, self.before = run, Counts(), Counts()
+        self._quiet, self._started = quiet, time.perf_counter()
 
     def follow(self, parts: Iterable[Part], job: Job, folder: Store) -> None:
         """Count the parts of a job as they are finished. Raises `OutputError`, also if one is not there."""
@@ -92,10 +92,7 @@ class _Run:
 
         with _progress(self._quiet, "read", job.images) as advance:
             for part in parts:
-                if part.run == self.id:
-                    self.counts.include(part.counts)
-                else:
-                    self._skipped += part.counts.images
+                (self.counts if part.run == self.id else self.before).include(part.counts)
                 advance(part.counts.images)
         try:
             finish(folder, job)
@@ -108,7 +105,11 @@ class _Run:
         if self._quiet:
             return
         seconds = time.perf_counter() - self._started
-        summary = self.counts.summary(seconds, (self._skipped, "skipped as already read"))
+        summary = self.counts.summary(
+            seconds,
+            (self.before.images, "skipped as already read"),
+            (self.before.unreadable, "of these unreadable"),
+        )
         print_message("; ".join([*summary, f"results in {folder.address}"]))
         if skipped := paths.describe_skipped(not_images):
             print_message(skipped)

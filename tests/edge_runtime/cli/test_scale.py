@@ -65,6 +65,11 @@ def test_images_that_cannot_be_read_are_rows_and_exit_code_1(run, scans, loop, t
     (scans / "d.png").write_bytes(b"nonsense")
     code, _, errors = run("scale", "scans", "--out", "out", "--rows", "image")
     assert (code, errors) == (1, "edge-digits: 4 images, 6 digits, 1 unreadable; TIME; results in out\n")
+    assert run("scale", "scans", "--out", "out", "--rows", "image", "--resume") == (
+        *(1, ""),
+        "edge-digits: 0 images, 0 digits, 4 skipped as already read, 1 of these unreadable; TIME; "
+        "results in out\n",
+    )
     statuses = {row["source"]: row["status"] for row in rows(tmp_path / "out")}
     assert statuses.pop("scans/d.png").startswith("error: ")
     assert set(statuses.values()) == {"ok"}
