@@ -89,15 +89,6 @@ def _add_read(commands: Commands) -> None:
     read.add_argument(
         "--out", type=Path, metavar="FILE", help="write the results to FILE (.csv, .jsonl or .parquet)"
     )
-    read.add_argument(
-        "--rows",
-        choices=("digit", "number", "image"),
-        metavar="UNIT",
-        help="with --out or --json: one row per digit (default), number or image",
-    )
-    read.add_argument(
-        "--frames", action="store_true", help="read every frame of animated GIF, WebP and PNG files"
-    )
     existing = read.add_mutually_exclusive_group()
     existing.add_argument(
         "--resume",
@@ -118,10 +109,6 @@ def _add_read(commands: Commands) -> None:
     )
     _add_json(read, "print one line of JSON per row instead of a table")
     _add_reading(read)
-    read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
-    read.add_argument(
-        "--quiet", action="store_true", help="print errors only: no table, no progress, no summary"
-    )
     # The former name. A command without a help text is not listed.
     commands.add_parser("classify", parents=[read], add_help=False, description=read.description)
 
@@ -147,20 +134,10 @@ def _add_scale(commands: Commands) -> None:
         help="write Parquet files to DIR, a folder or the address of one in an object store",
     )
     scale.add_argument(
-        "--rows",
-        choices=("digit", "number", "image"),
-        default="digit",
-        metavar="UNIT",
-        help="one row per digit (default), number or image",
-    )
-    scale.add_argument(
         "--partition",
         type=arguments.images,
         metavar="N",
         help="images per file of DIR, each of which one core reads (default: 1000)",
-    )
-    scale.add_argument(
-        "--frames", action="store_true", help="read every frame of animated GIF, WebP and PNG files"
     )
     existing = scale.add_mutually_exclusive_group()
     existing.add_argument(
@@ -168,12 +145,20 @@ def _add_scale(commands: Commands) -> None:
     )
     existing.add_argument("--overwrite", action="store_true", help="replace the results in DIR")
     _add_reading(scale)
-    scale.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
-    scale.add_argument("--quiet", action="store_true", help="print errors only: no progress, no summary")
 
 
 def _add_reading(read: argparse.ArgumentParser) -> None:
-    """Add the options that decide how an image is read."""
+    """Add the options that decide what is read, how, and in which rows."""
+    read.add_argument(
+        "--rows",
+        choices=("digit", "number", "image"),
+        metavar="UNIT",
+        help="one row per digit (default), number or image, in --out and --json",
+    )
+    read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
+    read.add_argument(
+        "--frames", action="store_true", help="read every frame of animated GIF, WebP and PNG files"
+    )
     read.add_argument(
         "--min-confidence",
         type=arguments.probability,
@@ -189,6 +174,7 @@ def _add_reading(read: argparse.ArgumentParser) -> None:
         help="turn images clockwise by 0, 90, 180 or 270 degrees before reading them; auto (default) turns "
         "only those that certainly read better then",
     )
+    read.add_argument("--quiet", action="store_true", help="print errors only: no table, progress or summary")
 
 
 def _add_camera(commands: Commands) -> None:

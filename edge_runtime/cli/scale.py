@@ -61,7 +61,7 @@ def _begin(
     reader = DigitReader(options.model, rotate=options.rotate, min_confidence=options.min_confidence)
     asked = job.Job(
         sources=tuple(source.address for source in sources),
-        unit=options.rows,
+        unit=options.rows or "digit",
         frames=options.frames,
         recursive=not options.no_recursive,
         size=options.partition or _PARTITION,
