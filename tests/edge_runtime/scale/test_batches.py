@@ -115,7 +115,7 @@ def test_a_process_loads_the_models_once(frame, monkeypatch):
     monkeypatch.setattr("edge_runtime.scale.batches.DigitReader", Counted)
     for _ in range(3):
         list(read_frames([frame[:1]], rows="image", min_confidence=0.123))
-    assert loaded == [{"rotate": "auto", "min_confidence": 0.123}]
+    assert loaded == [{"threads": 1, "rotate": "auto", "min_confidence": 0.123}]
 
 
 @pytest.mark.parametrize("unit", ["digit", "number", "image"])
