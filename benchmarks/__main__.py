@@ -6,20 +6,20 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from benchmarks import (
     accuracy,
-    compare,
+    check,
     cpus,
     folder,
     marks,
     pages,
     record,
+    record_commands,
     robustness,
     scale,
     scenarios,
@@ -34,7 +34,8 @@ from benchmarks.photos.figures import sum_up
 from benchmarks.photos.labels import load_labels
 from benchmarks.photos.report import draw_chart, format_page
 from benchmarks.photos.scoring import read_all
-from benchmarks.report import readme_text, robustness_page, write_report
+from benchmarks.progress import reported, show_share
+from benchmarks.report import robustness_page
 from edge_runtime.cli.arguments import images, seconds, whole_number
 from edge_runtime.errors import EdgeDigitsError
 
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_measurements(commands.add_parser)
     _add_tile_measurements(commands.add_parser)
     _add_image_measurements(commands.add_parser)
-    _add_record_commands(commands.add_parser)
+    record_commands.add_to(commands.add_parser)
     return parser
 
 
@@ -209,25 +210,6 @@ def _add_image_measurements(add: Callable[..., argparse.ArgumentParser]) -> None
     scaled.set_defaults(run=_scale)
 
 
-def _add_record_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
-    difference = add(
-        "compare", help="show differences between two records; exits 1 on an accuracy regression"
-    )
-    difference.add_argument("before", type=Path, metavar="BEFORE", help="record to compare with")
-    difference.add_argument("after", type=Path, metavar="AFTER", help="record to check")
-    difference.set_defaults(run=_compare)
-
-    report = add("report", help="write the report of a record: a Markdown page and a plot")
-    report.add_argument(
-        "record",
-        type=Path,
-        nargs="?",
-        metavar="RECORD",
-        help="default: the newest one in benchmarks/results",
-    )
-    report.set_defaults(run=_report)
-
-
 def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--data", type=Path, default=Path("data"), metavar="DIR", help="folder with MNIST (default: data)"
@@ -263,16 +245,18 @@ def _run(options: argparse.Namespace) -> int:
         accuracy.drawn_tiles(),
         accuracy.drawn_pages(),
         cpus.measure(),
-        scenarios.single(options.seconds, _show_share),
-        scenarios.offline(options.seconds / 3, _show_share),
+        [check.sizes()],
+        scenarios.single(options.seconds, show_share),
+        scenarios.sessions(options.seconds, show_share),
+        scenarios.offline(options.seconds / 3, show_share),
         scenarios.multi(options.seconds),
-        scenarios.sustained(60 * options.minutes, _show_share),
+        scenarios.sustained(60 * options.minutes, show_share),
         speed.processes(options.repeats),
         speed.folder(options.data, options.repeats),
         # Drawing negatives needs packages that are rarely installed on a device.
         () if robustness.missing() else robustness.measure(options.data),
     )
-    done = record.write(options.out or _timed_path(record.FOLDER), _reported(results))
+    done = record.write(options.out or _timed_path(record.FOLDER), reported(results))
     print(f"{done.path}: {len(done.results)} results")
     return 0
 
@@ -285,9 +269,9 @@ def _live(options: argparse.Namespace) -> int:
         load.load(options.clients, options.seconds),
         drops.drops(),
     )
-    done = record.write(options.out or _timed_path(record.LIVE), _reported(results))
+    done = record.write(options.out or _timed_path(record.LIVE), reported(results))
     print(f"{done.path}: {len(done.results)} results")
-    return _write_report(done)
+    return record_commands.write_report(done)
 
 
 def _attack(options: argparse.Namespace) -> int:
@@ -300,22 +284,6 @@ def _attack(options: argparse.Namespace) -> int:
 
 def _timed_path(folder: Path) -> Path:
     return folder / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
-
-
-def _reported(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Pass results on; on a terminal, report the progress."""
-    names = ("contender", "cpu", "batch", "images", "disturbance", "negatives", "video", "page", "files")
-    for result in results:
-        if sys.stderr.isatty():
-            name = next((result[key] for key in names if key in result), "")
-            print(f"{result['kind']} {name}", file=sys.stderr)
-        yield result
-
-
-def _show_share(share: float) -> None:
-    """On a terminal, show which share of a measurement is done."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{share:.0%}\r", end="", file=sys.stderr, flush=True)
 
 
 def _photos(options: argparse.Namespace) -> int:
@@ -333,28 +301,28 @@ def _photos(options: argparse.Namespace) -> int:
 
 def _pages(options: argparse.Namespace) -> int:
     results = pages.measure(options.seconds, options.model)
-    done = record.write(options.out or _timed_path(record.PAGES), _reported(results))
+    done = record.write(options.out or _timed_path(record.PAGES), reported(results))
     print(f"{done.path}: {len(done.of_kind('drawn page'))} pages")
-    return _write_report(done)
+    return record_commands.write_report(done)
 
 
 def _folder(options: argparse.Namespace) -> int:
     results = folder.measure(options.rounds, options.kills, options.many)
-    done = record.write(options.out or _timed_path(record.FILES), _reported(results))
+    done = record.write(options.out or _timed_path(record.FILES), reported(results))
     print(f"{done.path}: {len(done.results)} results")
-    return _write_report(done)
+    return record_commands.write_report(done)
 
 
 def _scale(options: argparse.Namespace) -> int:
     results = scale.measure(options.images, options.seconds)
-    done = record.write(options.out or _timed_path(record.SCALE), _reported(results))
+    done = record.write(options.out or _timed_path(record.SCALE), reported(results))
     for result in done.results:
         print(json.dumps(result))
     return 0
 
 
 def _robustness(options: argparse.Namespace) -> int:
-    results = list(_reported(robustness.measure(options.data, options.model)))
+    results = list(reported(robustness.measure(options.data, options.model)))
     print(robustness_page(results, options.model))
     return 0
 
@@ -368,29 +336,6 @@ def _writers(options: argparse.Namespace) -> int:
 def _marks(options: argparse.Namespace) -> int:
     figures = marks.measure(options.data, options.model)
     print(json.dumps(figures, indent=2) if options.json else marks.format_page(figures))
-    return 0
-
-
-def _compare(options: argparse.Namespace) -> int:
-    before, after = record.read(options.before), record.read(options.after)
-    lines = compare.differences(before, after)
-    if before.conditions["host"] != after.conditions["host"]:
-        print("the records are from different machines or systems")
-    print("\n".join(lines) or "no differences")
-    regressions = compare.regressions(before, after)
-    for line in regressions:
-        print(f"benchmarks: accuracy regression: {line}", file=sys.stderr)
-    return 1 if regressions else 0
-
-
-def _report(options: argparse.Namespace) -> int:
-    return _write_report(record.read(options.record or record.newest()))
-
-
-def _write_report(chosen: record.Record) -> int:
-    for path in write_report(chosen):
-        print(path)
-    print(f"\nfor the README:\n\n{readme_text(chosen)}")
     return 0
 
 

@@ -82,3 +82,12 @@ def _stale(record: Record) -> Iterator[str]:
     for file, sha256 in record.conditions["models"].items():
         if current.get(file) != sha256:
             yield f"{file}: the record is of another model; measure again"
+    hashes = {(entry.name, entry.sha256) for entry in manifest.entries()}
+    names = {name for name, _ in hashes}
+    wrong = {
+        name
+        for result in record.results
+        for name, used in result.get("models", {}).items()
+        if name in names and any((name, each) not in hashes for each in used)
+    }
+    yield from (f"{name}: the files that ran are not those of the manifest" for name in sorted(wrong))

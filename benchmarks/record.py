@@ -5,6 +5,7 @@ The first line holds the conditions before the run, the last line those after it
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -73,10 +74,20 @@ def write(path: Path, results: Iterable[dict[str, Any]]) -> Record:
     return Record(path, lines[0], lines[1:])
 
 
+def make(results: Iterable[dict[str, Any]], name: str) -> Record:
+    """A record that is in no file."""
+    return Record(Path(name), _conditions(), json.loads(json.dumps(list(results))))
+
+
 def read(path: Path) -> Record:
-    """Read a record. Raises `BenchmarkError` when it is missing, incomplete or damaged."""
+    """Read a record, or what `edge-digits profile --json` prints.
+
+    Raises `BenchmarkError` when it is missing, incomplete or damaged.
+    """
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if lines[0]["kind"] == "profile":
+            return Record(path, lines[0], _results_of_profile(lines[0]))
         if [lines[0]["kind"], lines[-1]["kind"]] != ["conditions", "condition after"]:
             raise ValueError("it is incomplete")
         results = [_with_new_names(line) for line in lines[1:]]
@@ -85,6 +96,30 @@ def read(path: Path) -> Record:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise BenchmarkError(f"{path} is not a record of python -m benchmarks: {error}") from error
     return Record(path, lines[0], results)
+
+
+def _results_of_profile(profile: dict[str, Any]) -> list[dict[str, Any]]:
+    imports = profile["cold_start"]["imports"]["ms"]
+    starts = [
+        {"kind": "process", "contender": name, **cold, "ratio_to_imports": round(cold["ms"] / imports, 3)}
+        for name, cold in profile["cold_start"].items()
+    ]
+    return [*profile["reading"], *profile["latency"], *starts]
+
+
+def all_of(paths: Iterable[Path]) -> list[Record]:
+    """The records in files and folders, oldest first. Folders may contain other files of JSON lines."""
+    found = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(read(path))
+            continue
+        for each in sorted(path.rglob("*.jsonl")):
+            with contextlib.suppress(BenchmarkError):
+                found.append(read(each))
+    if not found:
+        raise BenchmarkError(f"no records in {', '.join(map(str, paths))}")
+    return sorted(found, key=lambda record: str(record.conditions["started"]))
 
 
 def _with_new_names(result: dict[str, Any]) -> dict[str, Any]:

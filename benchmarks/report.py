@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.bounds import invalid
-from benchmarks.cpus import EMULATOR
 from benchmarks.errors import BenchmarkError
 from benchmarks.folder_report import files_table, folder_page
 from benchmarks.live.report import live_page, live_summary
@@ -100,41 +98,41 @@ def _run_page(record: Record, plot: str) -> str:
         conditions(record),
         *(f"**{line}.**" for line in invalid(record)),
         f"![Latency and accuracy]({plot})",
-        "## Accuracy on the MNIST test set",
-        _accuracy_table(record),
-        "`read` makes of the same images: "
-        + "; ".join(
-            f"{r['contender']} " + ", ".join(f"{count} {what}" for what, count in r["read"].items())
-            for r in record.of_kind("accuracy")
-            if "read" in r
-        )
-        + ".",
-        "## Accuracy on what the project draws",
-        _drawn_accuracy_table(record),
-        "## INT8 on emulated CPUs, against this one",
-        _cpu_table(record),
-        "## SingleStream: one call after another, microseconds",
-        "Noise is how far float differs from itself; ratios have 95 % intervals. A percentile is shown if at "
-        "least one call lies beyond it with a probability of 95 %: after "
-        f"{calls_for('p99')} calls for p99, and {calls_for('p999')} for p99.9.",
-        _single_table(record),
-        "## Offline: images per second of the classifiers",
-        _offline_table(record),
-        f"## MultiStream: cameras of {CAMERA_FPS} frames per second, 640x480, that one core holds",
-        _multi_table(record),
-        _sustained_table(record),
-        "## Cold start: a process from its start to the first result",
-        _process_table(record),
-        "## A folder of MNIST images as PNG files, on one core, without start-up",
-        _folder_table(record),
-        robustness_page(record.results, "int8"),
+        *(f"## {title}\n\n{text}" for title, text in sections(record)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
+def sections(record: Record) -> list[tuple[str, str]]:
+    """The sections of the page of a record, without those that it has no results for: title and Markdown."""
+    candidates = (
+        ("accuracy", "Accuracy on the MNIST test set", _accuracy_table),
+        ("drawn accuracy", "Accuracy on what the project draws", _drawn_accuracy_table),
+        ("cpu", "INT8 on emulated CPUs, against this one", _cpu_table),
+        ("single stream", "SingleStream: one call after another, milliseconds", _single_table),
+        ("offline", "Offline: images per second of the classifiers", _offline_table),
+        (
+            "multi stream",
+            f"MultiStream: cameras of {CAMERA_FPS} frames per second, 640x480, that one core holds",
+            _multi_table,
+        ),
+        ("sustained", "Sustained reading", _sustained_table),
+        ("process", "Cold start: a process from its start to the first result", _process_table),
+        ("folder", "A folder of MNIST images as PNG files, on one core, without start-up", _folder_table),
+        ("robustness", "Disturbed tiles, int8", _robustness_table),
+        ("rejection", "Negatives, int8", _rejection_table),
+    )
+    return [(title, make(record)) for kind, title, make in candidates if record.of_kind(kind)]
+
+
 def _accuracy_table(record: Record) -> str:
     head = ("model", "accuracy", "mistakes", "of the digits 0..9", "agrees with float", "rejected", "size")
-    return table(
+    read = "; ".join(
+        f"{r['contender']} " + ", ".join(f"{count} {what}" for what, count in r["read"].items())
+        for r in record.of_kind("accuracy")
+        if "read" in r
+    )
+    accuracies = table(
         head,
         (
             (
@@ -149,6 +147,7 @@ def _accuracy_table(record: Record) -> str:
             for r in record.of_kind("accuracy")
         ),
     )
+    return f"{accuracies}\n\n`read` makes of the same images: {read}." if read else accuracies
 
 
 def _drawn_accuracy_table(record: Record) -> str:
@@ -163,8 +162,6 @@ def _drawn_accuracy_table(record: Record) -> str:
 
 def _cpu_table(record: Record) -> str:
     results = record.of_kind("cpu")
-    if not results:
-        return f"Not measured: {EMULATOR} is not installed."
     return table(
         ("network", "CPU", "input", "same decision", "scores identical", "largest difference"),
         (
@@ -182,13 +179,13 @@ def _cpu_table(record: Record) -> str:
 
 
 def _single_table(record: Record) -> str:
-    return table(
+    times = table(
         ("what", "model", "p50", "p90", "p99", "p99.9", "calls", "relative to float", "noise"),
         (
             (
-                f"{r['subject']}, {r.get('size', 'one tile')}",
+                f"{r['subject']}, {r['size'] if 'size' in r else _tiles(r)}",
                 name,
-                *(shown(times, quantile) for quantile in QUANTILES),
+                *(shown(times, quantile, 1000) for quantile in QUANTILES),
                 times["count"],
                 describe(r, name),
                 f"{r['noise']:.1%}",
@@ -197,6 +194,15 @@ def _single_table(record: Record) -> str:
             for name, times in r["us"].items()
         ),
     )
+    return (
+        f"{times}\n\nNoise is how far float differs from itself; ratios have 95 % intervals. A percentile is "
+        "shown if at least one call lies beyond it with a probability of 95 %: after "
+        f"{calls_for('p99')} calls for p99, and {calls_for('p999')} for p99.9."
+    )
+
+
+def _tiles(result: dict[str, Any]) -> str:
+    return f"batch {result['batch']}, {result['threads']} threads"
 
 
 def _offline_table(record: Record) -> str:
@@ -221,10 +227,7 @@ def _multi_table(record: Record) -> str:
 
 
 def _sustained_table(record: Record) -> str:
-    results = record.of_kind("sustained")
-    if not results:
-        return "Sustained was not measured (`--minutes`)."
-    return "## Sustained\n\n" + table(
+    return table(
         ("model", "minutes", "last fifth relative to the first", "temperature at the end", "throttle flags"),
         (
             (
@@ -234,7 +237,7 @@ def _sustained_table(record: Record) -> str:
                 r["windows"][-1]["celsius"] or "unknown",
                 r["windows"][-1]["throttled"] or "unknown",
             )
-            for r in results
+            for r in record.of_kind("sustained")
         ),
     )
 
@@ -310,46 +313,48 @@ def _stages_table(record: Record) -> str:
     )
 
 
-def robustness_page(results: Iterable[dict[str, Any]], model: str) -> str:
+def robustness_page(results: list[dict[str, Any]], model: str) -> str:
     """Results of `benchmarks.robustness` as Markdown."""
-    results = list(results)
-    if not any(r["kind"] == "rejection" for r in results):
-        return "Robustness was not measured: install the extra `train`."
-    return "\n\n".join(
-        [
-            f"## Disturbed tiles, {model}",
-            table(
-                ("disturbance", "grades", "accuracy at each grade"),
-                (
-                    (
-                        r["disturbance"],
-                        ", ".join(f"{grade:g}" for grade in r["grades"]),
-                        ", ".join(f"{accuracy:.1%}" for accuracy in r["accuracy"]),
-                    )
-                    for r in results
-                    if r["kind"] == "robustness"
-                ),
-            ),
-            f"## Negatives, {model}",
-            table(
-                (
-                    "tiles",
-                    "AUROC",
-                    "accepted at 95 % of digits accepted",
-                    "accepted at the model's threshold",
-                ),
-                (
-                    (
-                        r["negatives"],
-                        f"{r['auroc']:.4f}",
-                        f"{r['accepted_at_95']:.1%}",
-                        f"{r['accepted']:.1%}",
-                    )
-                    for r in results
-                    if r["kind"] == "rejection"
-                ),
-            ),
-        ]
+    parts = (
+        f"## Disturbed tiles, {model}",
+        _disturbed(results),
+        f"## Negatives, {model}",
+        _rejected(results),
+    )
+    return "\n\n".join(parts)
+
+
+def _robustness_table(record: Record) -> str:
+    return _disturbed(record.results)
+
+
+def _rejection_table(record: Record) -> str:
+    return _rejected(record.results)
+
+
+def _disturbed(results: list[dict[str, Any]]) -> str:
+    return table(
+        ("disturbance", "grades", "accuracy at each grade"),
+        (
+            (
+                r["disturbance"],
+                ", ".join(f"{grade:g}" for grade in r["grades"]),
+                ", ".join(f"{accuracy:.1%}" for accuracy in r["accuracy"]),
+            )
+            for r in results
+            if r["kind"] == "robustness"
+        ),
+    )
+
+
+def _rejected(results: list[dict[str, Any]]) -> str:
+    return table(
+        ("tiles", "AUROC", "accepted at 95 % of digits accepted", "accepted at the model's threshold"),
+        (
+            (r["negatives"], f"{r['auroc']:.4f}", f"{r['accepted_at_95']:.1%}", f"{r['accepted']:.1%}")
+            for r in results
+            if r["kind"] == "rejection"
+        ),
     )
 
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.contenders import Contender, classifiers, detectors, readers
+from benchmarks.contenders import PRECISIONS, Contender, bare_session, classifiers, detectors, readers
 from benchmarks.pages import threshold_and_label
 from edge_runtime.profiling import host, workloads
 from edge_runtime.profiling.comparison import ratio, single_stream
@@ -41,11 +41,29 @@ def single(seconds: float, progress: Progress) -> Iterator[dict[str, Any]]:
         yield _single([*readers(), reference], seconds, page, progress, subject="reading", size=size)
 
 
+def sessions(seconds: float, progress: Progress) -> Iterator[dict[str, Any]]:
+    """64 tiles with both precisions, and INT8 against a session that the benchmark itself opens on its file.
+
+    Settings of the runtime's session that slow both precisions down alike show only against the latter.
+    """
+    tiles = workloads.sample_tiles(64)
+    both = [each for each in classifiers(1) if each.name in PRECISIONS]
+    for contenders in (both, [bare_session("int8"), both[1]]):
+        yield _single(contenders, seconds, tiles, progress, subject="classifier", batch=64)
+
+
+def page(seconds: float, progress: Progress) -> Iterator[dict[str, Any]]:
+    """The whole reading of a 640x480 page with both precisions."""
+    image, size = workloads.sample_page(*SIZES[0]), "x".join(map(str, SIZES[0]))
+    yield _single(readers(), seconds, image, progress, subject="reading", size=size)
+
+
 def _single(
     contenders: Sequence[Contender], seconds: float, value: Any, progress: Progress, **about: Any
 ) -> dict[str, Any]:
     calls = {each.name: each.run for each in contenders}
-    timed = single_stream(calls, seconds, [value], progress=progress)
+    baseline = "float" if "float" in calls else contenders[0].name
+    timed = single_stream(calls, seconds, [value], baseline=baseline, progress=progress)
     return {"kind": "single stream", "threads": 1, **about, "models": _models(contenders), **timed}
 
 

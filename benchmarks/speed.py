@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,14 @@ from edge_runtime.profiling import workloads
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 
-def processes(repeats: int) -> Iterator[dict[str, Any]]:
-    """Time processes from their start to the first result: the models, the command, torch, bare imports."""
+def processes(repeats: int, models: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """Time processes from their start to the first result: the models, the command, torch, bare imports.
+
+    With `models`, only these and the imports.
+    """
+    if models:
+        yield from _ratios(workloads.cold_starts(repeats, workloads.cold_programs(models)), repeats)
+        return
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "page.png"
         cv2.imwrite(str(image), workloads.sample_page())
@@ -33,7 +39,10 @@ def processes(repeats: int) -> Iterator[dict[str, Any]]:
                 f"import sys; sys.path.insert(0, {str(_CHECKOUT)!r}); import numpy; from benchmarks import "
                 "torch_network; torch_network.load(1)(numpy.zeros((1, 28, 28), numpy.uint8))"
             )
-        results = workloads.cold_starts(repeats, programs)
+        yield from _ratios(workloads.cold_starts(repeats, programs), repeats)
+
+
+def _ratios(results: Mapping[str, dict[str, Any]], repeats: int) -> Iterator[dict[str, Any]]:
     imports = results["imports"]["ms"]
     for name, result in results.items():
         ratio = round(result["ms"] / imports, 3)

@@ -44,11 +44,20 @@ def profile(options: argparse.Namespace) -> int:
     if page.unreadable:
         raise EdgeDigitsError(f"a page of {width}x{height} px: {page.unreadable[0]}; choose another --size")
     record["reading"] = [
-        {"input": f"a drawn page, {width}x{height}", **_measure(readers, page, options, "a page")}
+        {
+            "input": f"a drawn page, {width}x{height}",
+            "size": f"{width}x{height}",
+            **_measure(readers, page, options, "a page"),
+        }
     ]
     if images:
         record["reading"] += [
-            {"input": "own images", "left_out": len(images.unreadable), **_measure(readers, images, options)}
+            {
+                "input": "own images",
+                "size": f"{len(images.images)} own images",
+                "left_out": len(images.unreadable),
+                **_measure(readers, images, options),
+            }
         ]
     _measure_parts(record, names, options)
     record["after"] = host.state()

@@ -64,7 +64,9 @@ def test_records_are_complete(small):
             assert result["agreement_with_float"] > 0.98
         if "read" in result:
             assert sum(result["read"].values()) == 300
-    single = made.of_kind("single stream")
+    *single, tiles, bare = made.of_kind("single stream")
+    assert (set(tiles["us"]), tiles["batch"]) == ({"float", "int8"}, 64)
+    assert (set(bare["us"]), bare["baseline"]) == ({"bare onnxruntime", "int8"}, "bare onnxruntime")
     assert [result["subject"] for result in single] == ["classifier", "detector", "reading"]
     assert [set(result["us"]) for result in single] == [
         {"float", "int8", "torch"},

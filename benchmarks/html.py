@@ -1,0 +1,153 @@
+"""Web pages of records: one file without links to others, for light and dark screens and for phones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+from benchmarks import compare, svg
+from benchmarks.bounds import invalid
+from benchmarks.errors import BenchmarkError
+from benchmarks.markdown import conditions
+from benchmarks.record import Record
+from benchmarks.report import sections
+
+_STYLE = """
+:root { color-scheme: light dark; --text: #1c1c1c; --page: #fff; --rule: #ddd;
+  --c0: #0b62a8; --c1: #b3540a; --c2: #1c7a3d; --c3: #8a3ea8; --c4: #b0203a; --c5: #5c6670; }
+@media (prefers-color-scheme: dark) { :root { --text: #e8e8e8; --page: #16181b; --rule: #3a3d42;
+  --c0: #6db7f2; --c1: #f0a35e; --c2: #76cf92; --c3: #cf9be8; --c4: #f28a9a; --c5: #aab3bd; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page);
+  max-width: 62rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.5rem } h2 { font-size: 1.25rem; margin-top: 2.5rem } h3 { font-size: 1.05rem }
+.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .875rem }
+th, td { border-bottom: 1px solid var(--rule); padding: .25rem .6rem; text-align: left; white-space: nowrap }
+.charts { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; flex: 1 1 18rem; max-width: 30rem }
+figcaption { font-weight: 600; font-size: .875rem } .bad { color: var(--c4); font-weight: 600 }
+svg { width: 100%; height: auto; font: 11px system-ui, sans-serif } svg text { fill: var(--text) }
+svg line { stroke: var(--rule) } polyline { fill: none; stroke-width: 2 }
+.c0 { --c: var(--c0) } .c1 { --c: var(--c1) } .c2 { --c: var(--c2) }
+.c3 { --c: var(--c3) } .c4 { --c: var(--c4) } .c5 { --c: var(--c5) }
+rect, circle, svg text[class] { fill: var(--c) } polyline { stroke: var(--c) }
+"""
+
+
+def records_page(records: Iterable[Record]) -> str:
+    """The page of some records: tables, times of calls, accuracy against time, and mistakes by digit."""
+    parts = ["<p>Times depend on the machine and on its other work: compare ratios, not times.</p>"]
+    for record in records:
+        host = record.conditions["host"]
+        parts.append(f"<h2>{escape(host['cpu'])}, {escape(record.name)}</h2>{_to_html(conditions(record))}")
+        parts += [f'<p class="bad">{escape(line)}</p>' for line in invalid(record)]
+        parts.append(f'<div class="charts">{"".join(_charts(record))}</div>')
+        for title, text in sections(record):
+            parts.append(f"<h3>{escape(title)}</h3>{_to_html(text)}")
+    return _page("Benchmarks", parts)
+
+
+def history_page(records: Iterable[Record]) -> str:
+    """The page of every figure over time: a chart per machine and figure that at least two records have.
+
+    Raises `BenchmarkError` if there is none.
+    """
+    hosts: dict[str, dict[str, list[float]]] = {}
+    names: dict[str, list[str]] = {}
+    for record in records:
+        try:
+            figures = compare.figures(record)
+        except BenchmarkError:
+            continue  # other kinds of records
+        host = _host(record)
+        names.setdefault(host, []).append(record.name)
+        for name, value in figures.items():
+            hosts.setdefault(host, {}).setdefault(name, []).append(value)
+    parts = []
+    for host, figures_of_host in hosts.items():
+        charts = [
+            _history_chart(name, values)
+            for name, values in sorted(figures_of_host.items())
+            if len(values) > 1
+        ]
+        if charts:
+            parts.append(
+                f"<h2>{escape(host)}</h2><p>From {escape(names[host][0])} to {escape(names[host][-1])}.</p>"
+            )
+            parts.append(f'<div class="charts">{"".join(charts)}</div>')
+    if not parts:
+        raise BenchmarkError("no machine has two records with the same figure; measure once more")
+    return _page("History of the figures", parts)
+
+
+def _host(record: Record) -> str:
+    host = record.conditions["host"]
+    return f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags'])}"
+
+
+def _history_chart(name: str, values: list[float]) -> str:
+    chart = svg.lines([("", list(enumerate(values, 1)))], "record", name)
+    return _figure(f"{name}: {svg.number(values[0])} → {svg.number(values[-1])}", chart)
+
+
+def _charts(record: Record) -> Iterable[str]:
+    for result in record.of_kind("single stream"):
+        if result.get("batch", 1) == 1 and result["threads"] == 1:
+            series = [(name, _shares(each)) for name, each in result["histogram"].items()]
+            what = f"{result['subject']}, {result.get('size', 'one tile')}: times of calls"
+            yield _figure(what, svg.histogram(series, "milliseconds"))
+    accuracies = {result["contender"]: result for result in record.of_kind("accuracy")}
+    tile = next((r for r in record.of_kind("single stream") if r["subject"] == "classifier"), None)
+    if tile and accuracies:
+        series = [
+            (name, [(times["p50"], 100 * accuracies[name]["accuracy"])])
+            for name, times in tile["us"].items()
+            if name in accuracies
+        ]
+        yield _figure("Accuracy against time of one tile", svg.points(series, "us (p50)", "% of MNIST"))
+    for name, result in accuracies.items():
+        rows = [(f"digit {digit}", count) for digit, count in enumerate(result["mistakes_by_digit"])]
+        yield _figure(f"{name}: mistakes by digit", svg.bars(rows, f"of {result['images']} images"))
+    for result in record.of_kind("operators"):
+        rows = [(each["operator"], each["us"]) for each in result["operators"]]
+        yield _figure(f"{result['subject']}, {result['contender']}: operators", svg.bars(rows, "us per call"))
+
+
+def _shares(histogram: dict[str, Any]) -> list[tuple[float, float]]:
+    """Points of a histogram: milliseconds, and the share of calls, in at most 80 bins."""
+    counts, total = histogram["counts"], sum(histogram["counts"])
+    step = max(1, len(counts) // 40)
+    return [
+        (
+            histogram["start_us"] * histogram["factor"] ** (start + step / 2) / 1000,
+            sum(counts[start : start + step]) / total,
+        )
+        for start in range(0, len(counts), step)
+    ]
+
+
+def _figure(caption: str, chart: str) -> str:
+    return f"<figure><figcaption>{escape(caption)}</figcaption>{chart}</figure>"
+
+
+def _to_html(markdown: str) -> str:
+    """The tables and paragraphs of the reports as HTML."""
+    return "".join(_block_to_html(block.splitlines()) for block in markdown.split("\n\n"))
+
+
+def _block_to_html(lines: list[str]) -> str:
+    if not lines[0].startswith("|"):
+        text = re.sub("`(.*?)`", r"<code>\1</code>", escape(" ".join(lines)))
+        return f"<p>{text}</p>"
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split(" | ")] for line in lines)
+    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><tr>{cells}</tr>{body}</table></div>'
+
+
+def _page(title: str, parts: list[str]) -> str:
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
+        f"<h1>{title}</h1>{''.join(parts)}</html>\n"
+    )
