@@ -89,7 +89,8 @@ def read(folder: Store, stores: tuple[Store, ...], run: str, partitions: int) ->
     import ray
     import ray.data
 
-    cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+    resources: Any = ray.cluster_resources  # without types
+    cores = max(1, int(resources().get("CPU", 1)))
     # These blocks are in memory: a task of their own, to make them, would compete with the workers for cores.
     items = ray.data.from_items(list(range(partitions)), override_num_blocks=min(partitions, _MOST_BLOCKS))
     parts = items.map_batches(
