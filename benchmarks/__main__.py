@@ -316,8 +316,11 @@ def _folder(options: argparse.Namespace) -> int:
 def _scale(options: argparse.Namespace) -> int:
     results = scale.measure(options.images, options.seconds)
     done = record.write(options.out or _timed_path(record.SCALE), reported(results))
-    for result in done.results:
-        print(json.dumps(result))
+    print(f"{done.path}
+
+{scale.cost_table(done.results)}
+
+{scale.engine_table(done.results)}")
     return 0
 
 

@@ -81,7 +81,7 @@ def test_lost_workers_and_a_lost_node_cost_no_row(environment, image_file, tmp_p
     single = [*COMMAND, "read", "scans", "--out", "single.parquet", "--quiet"]
     assert subprocess.run(single, env=environment, stderr=subprocess.DEVNULL).returncode == 1
     parts = tmp_path / "out"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | {"deadline": 300}
     with started(sys.executable, "-c", CLUSTER, env=environment, **pipes) as cluster:
         address = cluster.stdout.readline().strip()
         with started(*command, env={**environment, "RAY_ADDRESS": address}, **pipes) as run:

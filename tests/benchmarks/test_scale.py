@@ -1,0 +1,59 @@
+"""`python -m benchmarks scale`: what images cost, and what Ray adds."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import scale
+from benchmarks.__main__ import main
+from edge_runtime import DigitReader
+
+RESULTS = [
+    {"kind": "conditions"},
+    {"kind": "cost of an image", "image": "a page", "bytes": 950_000, "cpu_ms": 36.0, "decode_share": 0.25},
+    {"kind": "engine", "images": 20000, "run": "single process", "seconds": 110.0, "cpu_seconds": 100.0},
+    {
+        "kind": "engine",
+        "images": 20000,
+        "run": "two nodes",
+        "seconds": 60.0,
+        "cpu_seconds": 118.0,
+        "rows": "equal",
+    },
+]
+
+
+def test_costs_of_many_images_are_those_of_one_a_hundred_million_times():
+    last = scale.cost_table(RESULTS).splitlines()[-1]
+    assert last == "| a page | 950 kB | 36 ms | 25% | 1,000 core-hours | 50 $ | 20 $ | 95 TB |"
+
+
+def test_the_engine_is_compared_with_a_single_process():
+    last = scale.engine_table(RESULTS).splitlines()[-1]
+    assert last == "| two nodes | 20000 | 60 | 118 | 118% | equal |"
+
+
+def test_fields_and_tiles_are_drawn_as_named():
+    readings = list(DigitReader().read_many([scale._field(3), scale._tile()]))
+    assert [len(reading) for reading in readings] == [4, 1]
+    assert readings[1].text == "7"
+
+
+def test_a_cost_is_measured(tmp_path, image_file):
+    cost = scale._cost(DigitReader(), image_file("a.png", "31"), 0.01)
+    assert cost["images"] >= 1
+    assert cost["cpu_ms"] > 0
+    assert 0 < cost["decode_share"] < 1
+
+
+def test_without_ray_it_says_what_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(scale, "find_spec", lambda name: None)
+    assert main(["scale", "--out", str(tmp_path / "a.jsonl")]) == 2
+    assert "this needs Linux and Ray: pip install -e '.[dev]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "x"])
+def test_the_number_of_images_is_checked(number, capsys):
+    with pytest.raises(SystemExit):
+        main(["scale", "--images", number])
+    assert "is not a whole number" in capsys.readouterr().err
