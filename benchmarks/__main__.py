@@ -316,11 +316,7 @@ def _folder(options: argparse.Namespace) -> int:
 def _scale(options: argparse.Namespace) -> int:
     results = scale.measure(options.images, options.seconds)
     done = record.write(options.out or _timed_path(record.SCALE), reported(results))
-    print(f"{done.path}
-
-{scale.cost_table(done.results)}
-
-{scale.engine_table(done.results)}")
+    print(f"{done.path}\n\n{scale.cost_table(done.results)}\n\n{scale.engine_table(done.results)}")
     return 0
 
 
