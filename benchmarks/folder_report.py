@@ -34,8 +34,9 @@ def folder_page(record: Record) -> str:
         files_table(record),
         "Share of each stage in the time of reading:",
         _shares_table(record),
-        "Two cores against one. The ratio of rates needs a machine that does nothing else; that of CPU times "
-        "does not: a ratio of r means that two cores can be 2 / r times as fast as one.",
+        "Two cores against one, with the start of the workers. The ratio of rates needs a machine that does "
+        "nothing else; that of CPU times does not: a ratio of r means that two cores can be 2 / r times as "
+        "fast as one.",
         _two_cores_table(record),
         *lines,
     ]
