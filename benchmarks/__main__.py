@@ -17,6 +17,7 @@ from benchmarks import (
     cpus,
     folder,
     marks,
+    pad,
     pages,
     record,
     record_commands,
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_measurements(commands.add_parser)
     _add_tile_measurements(commands.add_parser)
     _add_image_measurements(commands.add_parser)
+    _add_file_measurements(commands.add_parser)
     record_commands.add_to(commands.add_parser)
     return parser
 
@@ -183,6 +185,21 @@ def _add_image_measurements(add: Callable[..., argparse.ArgumentParser]) -> None
     _add_out(drawn, "benchmarks/results/pages/TIME.jsonl")
     drawn.set_defaults(run=_pages)
 
+    screens = add("pad", help="measure the reading of numbers written on screens; write a record")
+    _add_data(screens)
+    _add_model(screens)
+    screens.add_argument(
+        "--numbers",
+        type=whole_number,
+        default=40,
+        metavar="N",
+        help="numbers of each length on each pad (default: 40)",
+    )
+    _add_out(screens, "benchmarks/results/pad/TIME.jsonl")
+    screens.set_defaults(run=_pad)
+
+
+def _add_file_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     files = add("folder", help="time the reading of many files against decoding them; write a record")
     files.add_argument(
         "--rounds", type=whole_number, default=7, metavar="N", help="rounds of each comparison (default: 7)"
@@ -318,6 +335,13 @@ def _scale(options: argparse.Namespace) -> int:
     done = record.write(options.out or _timed_path(record.SCALE), reported(results))
     print(f"{done.path}\n\n{scale.cost_table(done.results)}\n\n{scale.engine_table(done.results)}")
     return 0
+
+
+def _pad(options: argparse.Namespace) -> int:
+    results = pad.measure(options.data, options.numbers, options.model)
+    done = record.write(options.out or _timed_path(record.PAD), reported(results))
+    print(f"{done.path}: {done.of_kind('pad')[-1]['numbers']} numbers")
+    return record_commands.write_report(done)
 
 
 def _robustness(options: argparse.Namespace) -> int:

@@ -100,6 +100,9 @@ def _plain_figures_of(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
         yield f"reading a page / reference, {result['size']}", result["ratio_to_reference"]
     elif kind == "drawn page":
         yield f"CPU time of reading / reference, {result['page']}", result["ratio_to_reference"]
+    elif kind == "pad":
+        yield f"accuracy of digits, pad {result['pad']}", result["digits_right"]
+        yield f"accuracy of numbers, pad {result['pad']}", result["numbers_right"]
     elif kind == "rejection":
         yield f"AUROC, {result['negatives']}", result["auroc"]
     elif kind == "robustness":

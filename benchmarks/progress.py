@@ -9,7 +9,18 @@ from typing import Any
 
 def reported(results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Pass results on; on a terminal, report the progress."""
-    names = ("contender", "cpu", "batch", "images", "disturbance", "negatives", "video", "page", "files")
+    names = (
+        "contender",
+        "cpu",
+        "batch",
+        "images",
+        "disturbance",
+        "negatives",
+        "video",
+        "page",
+        "pad",
+        "files",
+    )
     for result in results:
         if sys.stderr.isatty():
             name = next((result[key] for key in names if key in result), "")

@@ -20,6 +20,7 @@ LIVE = FOLDER / "live"  # records of `python -m benchmarks live`
 PAGES = FOLDER / "pages"  # records of `python -m benchmarks pages`
 FILES = FOLDER / "folder"  # records of `python -m benchmarks folder`
 SCALE = FOLDER / "scale"  # records of `python -m benchmarks scale`
+PAD = FOLDER / "pad"  # records of `python -m benchmarks pad`
 
 # Old names of keys and values and what they are called now, so that committed records stay comparable.
 _RENAMED = {

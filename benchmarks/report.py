@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import pad
 from benchmarks.bounds import invalid
 from benchmarks.errors import BenchmarkError
 from benchmarks.folder_report import files_table, folder_page
@@ -22,41 +24,36 @@ def write_report(record: Record) -> list[Path]:
     Raises `BenchmarkError` for a record in an old format.
     """
     page, plot = record.path.with_suffix(".md"), record.path.with_suffix(".png")
-    has_plot = not (_is_live(record) or _is_drawn(record) or _is_folder(record))
+    own = _own_report(record)
     try:
-        if has_plot:
+        if own:
+            text = own[0](record)
+        else:
             text = _run_page(record, plot.name)
             _draw_plot(record, plot)
-        else:
-            page_of = live_page if _is_live(record) else _drawn_page if _is_drawn(record) else folder_page
-            text = page_of(record)
     except (KeyError, IndexError) as error:
         raise BenchmarkError(
             f"cannot make a report of {record.path}: its format is an old one; see the report beside it"
         ) from error
     page.write_text(text, encoding="utf-8")
-    return [page, plot] if has_plot else [page]
+    return [page] if own else [page, plot]
 
 
 def readme_text(record: Record) -> str:
     """The figures of a record that the README shows, as Markdown."""
-    if _is_drawn(record):
-        return _drawn_table(record)
-    if _is_folder(record):
-        return files_table(record)
-    return live_summary(record) if _is_live(record) else summary(record)
+    own = _own_report(record)
+    return own[1](record) if own else summary(record)
 
 
-def _is_live(record: Record) -> bool:
-    return bool(record.of_kind("videos"))
-
-
-def _is_drawn(record: Record) -> bool:
-    return bool(record.of_kind("drawn page"))
-
-
-def _is_folder(record: Record) -> bool:
-    return bool(record.of_kind("files on one core"))
+def _own_report(record: Record) -> tuple[Callable[[Record], str], Callable[[Record], str]] | None:
+    """How to write the page and the summary of a record that is not one of `benchmarks run`."""
+    reports = {
+        "videos": (live_page, live_summary),
+        "drawn page": (_drawn_page, _drawn_table),
+        "pad": (pad.format_page, pad.format_table),
+        "files on one core": (folder_page, files_table),
+    }
+    return next((functions for kind, functions in reports.items() if record.of_kind(kind)), None)
 
 
 def summary(record: Record) -> str:

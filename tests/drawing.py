@@ -74,6 +74,22 @@ def strokes(character: int | str) -> list[NDArray[np.float64]]:
     return [_smooth(np.array(path, float)) / 100 for path in paths]
 
 
+def write(
+    text: str, *, height: float, x: float = 0.0, y: float = 0.0, gap: float = 0.25
+) -> list[list[NDArray[np.float64]]]:
+    """The strokes of each digit of a number, as they are written on a screen, its top left corner at (x, y).
+
+    All digits are `height` px high, and `gap` heights apart.
+    """
+    digits = []
+    for character in text:
+        curves = strokes(int(character))
+        left, right = (side([side(curve[:, 0]) for curve in curves]) for side in (min, max))
+        digits.append([(curve - (left, 0)) * height + (x, y) for curve in curves])
+        x += (right - left + gap) * height
+    return digits
+
+
 def _smooth(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round the corners within a stroke by cutting them three times (Chaikin, 1974)."""
     for _ in range(3 if len(points) > 2 else 0):

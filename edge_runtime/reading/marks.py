@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,16 +18,18 @@ from edge_runtime.reading.layout import MARKED_GAP
 from edge_runtime.reading.surroundings import HEIGHT, Surroundings
 from edge_runtime.results import UNNAMED, Box, Digit
 
+# Degrees by which a straight stroke leans, and its height compared with that of the digits beside it.
+Slashes: TypeAlias = Sequence[tuple[float, float]]
+
 _FAINTEST = 0.4  # contrast of a mark, compared with the digit's
 # Lengths are shares of the height of the digits.
 _MINUS_GAP = 0.5  # between a leading minus and its digit
 _LEAST_AREA = 0.005  # of the square of the height; anything smaller is a speck
 _LEAST_UNNAMED = 0.03
 _STRAIGHT = 0.07  # standard deviation of a straight stroke across its direction
-# A straight stroke is a slash rather than a 1 if it leans by so many degrees and is so tall, compared with
-# the digits beside it. Of the writers in the training data, one in fifteen ones leans by more than
-# 20 degrees, and four in five slashes.
-_SLASHES = ((20, 1.05), (26, 0.95))
+# A straight stroke is a slash rather than a 1 from any of these on. Of the writers in the training data, one
+# in fifteen ones leans by more than 20 degrees, and four in five slashes.
+SLASHES: Slashes = ((20, 1.05), (26, 0.95))
 _SLASH_GAP = 0.9
 _FAINT_STROKE = 0.25  # contrast of a stroke that still connects the parts of a digit
 _FAINT_RULE, _RULE_SHARE = 0.15, 0.85  # contrast of a rule, and the share of the rows that show it
@@ -67,11 +69,15 @@ class _Part(NamedTuple):
 
 
 def find_marks(
-    lines: Sequence[Sequence[int]], digits: Sequence[Digit], around: Sequence[Surroundings]
+    lines: Sequence[Sequence[int]],
+    digits: Sequence[Digit],
+    around: Sequence[Surroundings],
+    slashes: Slashes = SLASHES,
 ) -> list[str | None]:
     """The mark before every digit, given the lines as indices of the digits, and their surroundings.
 
     "" where there is none, and None for a digit that is a mark itself: a slash that was read as a 1.
+    `slashes` are the least leans and heights of a slash, the smallest lean first.
     """
     marks: list[str | None] = [""] * len(digits)
     for line in lines:
@@ -80,7 +86,7 @@ def find_marks(
             following = line[place + 1] if place + 1 < len(line) else None
             if previous is not None and following is not None and digits[index].value == 1:
                 neighbours = digits[previous].box, digits[following].box
-                if _is_written_slash(around[index], digits[index].box, *neighbours):
+                if _is_written_slash(around[index], digits[index].box, *neighbours, slashes):
                     marks[index], marks[following] = None, "/"
                     continue
             if not marks[index]:
@@ -119,9 +125,11 @@ def _is_blank(around: Surroundings, box: Box, previous: Box | None) -> bool:
     return not strip.size or int(strip.max()) - int(strip.min()) < 0.9 * _FAINTEST * around.contrast
 
 
-def _is_written_slash(around: Surroundings, box: Box, previous: Box, following: Box) -> bool:
+def _is_written_slash(
+    around: Surroundings, box: Box, previous: Box, following: Box, slashes: Slashes
+) -> bool:
     """Whether a stroke that was read as a 1 is a slash between two digits: straight, tall and leaning."""
-    upright = box.width < box.height * math.tan(math.radians(_SLASHES[0][0]))
+    upright = box.width < box.height * math.tan(math.radians(slashes[0][0]))
     if upright or max(_gap(previous, box), _gap(box, following)) > _SLASH_GAP:
         return False
     inside = around.inside(box)
@@ -133,7 +141,7 @@ def _is_written_slash(around: Surroundings, box: Box, previous: Box, following: 
     lean, spread = _direction(columns, rows)
     taller = box.height / max(previous.height, following.height)
     return spread <= _STRAIGHT * HEIGHT and any(
-        lean >= least and taller >= height for least, height in _SLASHES
+        lean >= least and taller >= height for least, height in slashes
     )
 
 

@@ -27,7 +27,7 @@ from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.crop import Crop, crop_tiles, whole_tile
 from edge_runtime.reading.detector import detect
 from edge_runtime.reading.layout import Layout
-from edge_runtime.reading.marks import find_marks
+from edge_runtime.reading.marks import SLASHES, Slashes, find_marks
 from edge_runtime.reading.networks import Classifier, Detector
 from edge_runtime.reading.surroundings import Surroundings
 from edge_runtime.reading.tile import recognise_tiles
@@ -205,17 +205,19 @@ class Pipeline:
             self._digit(fused[index], _box(*corners), page.tiles[index])
             for index, corners in zip(kept, candidates.boxes[kept].tolist(), strict=True)
         ]
-        return _arranged(digits, [page.surroundings[index] for index in kept])
+        return in_reading_order(digits, [page.surroundings[index] for index in kept])
 
     def _digit(self, probabilities: NDArray[np.float32], box: Box, tile: NDArray[np.uint8]) -> Digit:
         value, confidence, status = rejection.decide(probabilities, self.classifier.info.rejection_threshold)
         return Digit(value, confidence, box, status, tile=tile, probabilities=probabilities)
 
 
-def _arranged(digits: Sequence[Digit], around: Sequence[Surroundings]) -> tuple[Digit, ...]:
+def in_reading_order(
+    digits: Sequence[Digit], around: Sequence[Surroundings], slashes: Slashes = SLASHES
+) -> tuple[Digit, ...]:
     """The digits in reading order, with lines, numbers and marks, given the surroundings of each."""
     layout = Layout([digit.box for digit in digits])
-    marks = find_marks(layout.lines, digits, around)
+    marks = find_marks(layout.lines, digits, around, slashes)
     return tuple(
         [
             replace(digits[index], line=line, number=number, before=marks[index] or "")

@@ -19,10 +19,12 @@ from edge_runtime.images.document import check_page
 from edge_runtime.images.documents import open_document
 from edge_runtime.images.header import DAMAGED
 from edge_runtime.images.kinds import EMPTY
+from edge_runtime.reading import pad
+from edge_runtime.reading.reader import DigitReader
 from edge_runtime.reading.rejection import reject_below
 from edge_runtime.reading.switch import SwitchableReader
-from edge_runtime.results import FIRST_ONLY
-from edge_runtime.web import clients, limits, responses
+from edge_runtime.results import FIRST_ONLY, Reading
+from edge_runtime.web import clients, limits, responses, strokes
 from edge_runtime.web.errors import RequestError, incomplete_body
 from edge_runtime.web.metrics import Metrics
 from edge_runtime.web.worker import Worker
@@ -194,13 +196,37 @@ class Intake:
         `rotate` and `min_confidence` are those of `DigitReader`. `page` is that of a file with several pages
         or frames, from 1; without it, the first is read.
         """
-        started = time.perf_counter()
-        try:
+
+        def read(reader: DigitReader) -> tuple[Reading, dict[str, Any]]:
             document = open_document(data, limits.IMAGE, frames=page is not None)
             grey = document.decode(check_page(document, page or 1))
-            reading = reject_below(self.readers.reader.read(grey, rotate=rotate), min_confidence)
+            reading = reader.read(grey, rotate=rotate)
             if page is None and (document.more or len(document) > 1):
                 reading = replace(reading, status=reading.status + FIRST_ONLY)
+            more = {"pages": len(document)}
+            return reading, more | {"image": responses.to_jpeg(grey)} if image else more
+
+        return self._result(read, tiles=tiles, min_confidence=min_confidence)
+
+    def read_strokes(self, data: bytes, *, tiles: bool, min_confidence: float) -> dict[str, Any]:
+        """Read strokes, given as the JSON of `web/strokes.py`; otherwise the same as `read`."""
+
+        def read(reader: DigitReader) -> tuple[Reading, dict[str, Any]]:
+            return pad.read_strokes(reader, strokes.parse(data)), {}
+
+        return self._result(read, tiles=tiles, min_confidence=min_confidence)
+
+    def _result(
+        self,
+        read: Callable[[DigitReader], tuple[Reading, dict[str, Any]]],
+        *,
+        tiles: bool,
+        min_confidence: float,
+    ) -> dict[str, Any]:
+        """Run a reading and return it as JSON, with what `read` adds to it."""
+        started = time.perf_counter()
+        try:
+            reading, more = read(self.readers.reader)
         except ModelError as error:
             if str(error) != self._last_failure:  # once, not for every request
                 self._last_failure = str(error)
@@ -217,9 +243,8 @@ class Intake:
         self._metrics.read_seconds.observe(seconds)
         if self._live:
             time.sleep(limits.READ_PAUSE * seconds)
-        height, width = grey.shape
-        result = responses.read_result(reading, (width, height), seconds, tiles=tiles, pages=len(document))
-        return result | {"image": responses.to_jpeg(grey)} if image else result
+        reading = reject_below(reading, min_confidence)
+        return responses.read_result(reading, seconds, tiles=tiles) | more
 
 
 async def _watch_pace(upload: _Upload, message: str) -> None:

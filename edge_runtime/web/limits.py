@@ -6,7 +6,9 @@ from edge_runtime.images.limits import Limits
 
 # Uploads --------------------------------------------------------------------------------------------------
 MAX_BODY_BYTES = 16 * 2**20  # the largest phone photos are about 10 MB; the page itself sends less than 1 MB
-MAX_COMMAND_BYTES = 1000  # JSON bodies
+MAX_STROKES_BYTES = 2**19  # about 35,000 points; a page full of digits has 5,000
+MAX_STROKES = 400  # these take a few seconds at most; a page full of digits has 200
+MAX_COMMAND_BYTES = 1000  # other JSON bodies
 MAX_BUFFERED_BYTES = 4 * MAX_BODY_BYTES  # all request bodies in memory at one time
 IMAGE = Limits(
     pixels=64_000_000,  # most phones stop at 50 megapixels; these take 280 MB, and a small board has 512 MB

@@ -114,10 +114,8 @@ class ErrorMessage:
     error: str
 
 
-def read_result(
-    reading: Reading, size: tuple[int, int], seconds: float, *, tiles: bool, pages: int = 1
-) -> dict[str, Any]:
-    """Return a reading as a `ReadResult`; `size` is the image's width and height in px."""
+def read_result(reading: Reading, seconds: float, *, tiles: bool) -> dict[str, Any]:
+    """Return a reading as a `ReadResult`, with one page."""
     numbers = reading.numbers
     return {
         "lines": reading.lines,
@@ -127,12 +125,12 @@ def read_result(
             for place, number in enumerate(numbers)
             for index, digit in enumerate(number.digits)
         ],
-        "width": size[0],
-        "height": size[1],
+        "width": reading.width,
+        "height": reading.height,
         "ms": round(seconds * 1000, 2),
         "status": reading.status,
         "turn": reading.turn,
-        "pages": pages,
+        "pages": 1,
     }
 
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from edge_runtime import __version__
 from edge_runtime.errors import EdgeDigitsError
-from edge_runtime.web import limits, pages
+from edge_runtime.web import limits, pages, strokes
 from edge_runtime.web.errors import RequestError, openapi_errors
 from edge_runtime.web.guard import Guard
 from edge_runtime.web.intake import Intake
@@ -85,7 +85,7 @@ def _content(media_type: str, description: str) -> dict[int | str, dict[str, Any
     return {200: {"content": {media_type: {}}, "description": description}}
 
 
-def _body(media_type: str, schema: dict[str, str]) -> dict[str, Any]:
+def _body(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
     """Describe a required request body."""
     return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
 
@@ -134,6 +134,26 @@ async def read(
             min_confidence=min_confidence,
             page=page,
         )
+        return JSONResponse(await intake.run(request, job))
+
+
+@router.post(
+    "/strokes",
+    response_model=ReadResult,
+    response_description="The digits of the strokes",
+    responses=openapi_errors(400, 401, 408, 413, 422, 500, 503),
+    openapi_extra=_body("application/json", strokes.SCHEMA),
+)
+async def read_strokes(request: Request, tiles: bool = False, min_confidence: Probability = 0.0) -> Response:
+    """Read the digits that a finger, a pen or a mouse has written on a screen.
+
+    The body contains the strokes, each a list of points [x, y] in pixels: x to the right and y down. The size
+    of the writing does not matter. The result is that of an image that reaches from [0, 0] to the ends of the
+    strokes.
+    """
+    intake = _services(request).intake
+    async with intake.body(request, limits.MAX_STROKES_BYTES, "send fewer strokes") as data:
+        job = partial(intake.read_strokes, data, tiles=tiles, min_confidence=min_confidence)
         return JSONResponse(await intake.run(request, job))
 
 

@@ -5,6 +5,7 @@ import { $, make } from "./dom.js";
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 const OPTIONS = {
   "/read": "--data-binary @photo.jpg ",
+  "/strokes": `-d '{"strokes": [[[20, 10], [18, 40]], [[30, 12], [50, 10], [38, 42]]]}' `,
   "/model": `-d '{"model": "float"}' `,
   "/events": "-N ",
   "/live.mjpg": "-o live.mjpg ",

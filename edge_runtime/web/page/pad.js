@@ -1,15 +1,16 @@
 // The drawing pad: strokes, and what is read in them while they are drawn.
 
-import { $, colour, fitCanvas, make } from "./dom.js";
-import { drawBoxes, readImage, showResult } from "./reading.js";
+import { $, colour, fitCanvas } from "./dom.js";
+import { drawBoxes, readStrokes, showResult } from "./reading.js";
 import { isOpen, onOpen } from "./tabs.js";
 
 const [PAUSE, LONGEST_WAIT] = [140, 400]; // ms to wait after the last change, and at most after the first, before reading
-const SENT_SIDE = 640; // px, longer side of the image that is sent
+const STEP = 1; // px, least distance between two points of a stroke
 const HINT = "Results appear here as you draw";
 
 const canvas = $("pad");
-let strokes = []; // lists of points (x, y), in units of the pad's width
+let strokes = []; // lists of points (x, y), in CSS pixels of the pad as it was when the first stroke began
+let [width, height] = [0, 0]; // size of the pad at that time
 let pointer = null; // id of the pointer that is drawing
 let timer = 0;
 let firstChange = 0;
@@ -40,7 +41,7 @@ async function update() {
   busy = true;
   do {
     outdated = false;
-    reading = strokes.length ? await readImage(await toImage()) : null;
+    reading = strokes.length ? await readStrokes(strokes) : null;
     if (!strokes.length) reading = null; // cleared in the meantime
     paintBoxes();
     showResult($("draw-result"), reading, HINT);
@@ -48,10 +49,16 @@ async function update() {
   busy = false;
 }
 
+// CSS pixels per pixel of the strokes: when the pad changes its size or shape, what was drawn stays in view.
+function zoom() {
+  return strokes.length ? Math.min(canvas.clientWidth / width, canvas.clientHeight / height) : 1;
+}
+
 function paint() {
   const context = fitCanvas(canvas);
   context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-  paintStrokes(context, canvas.clientWidth, penWidth(), colour("text"));
+  context.scale(zoom(), zoom());
+  paintStrokes(context);
   $("hint").hidden = strokes.length > 0;
   $("undo").disabled = $("clear").disabled = !strokes.length;
 }
@@ -60,18 +67,24 @@ function paintBoxes() {
   const context = fitCanvas($("boxes"));
   context.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
   if (reading && reading.digits) {
-    const scale = canvas.clientWidth / reading.width;
-    drawBoxes(context, reading.digits, scale, 0, 0, [colour("accent"), colour("on-accent")]);
+    const pen = penWidth(); // the boxes that were read are those of its path
+    const boxes = reading.digits.map((digit) => ({
+      ...digit,
+      x: digit.x - pen / 2,
+      y: digit.y - pen / 2,
+      width: digit.width + pen,
+      height: digit.height + pen,
+    }));
+    drawBoxes(context, boxes, zoom(), 0, 0, [colour("accent"), colour("on-accent")]);
   }
 }
 
 // Smooth curves: each point is a control point, and the curve passes midway between neighbouring points.
-function paintStrokes(context, width, pen, style) {
-  context.strokeStyle = context.fillStyle = style;
-  context.lineWidth = pen;
+function paintStrokes(context) {
+  context.strokeStyle = colour("text");
+  context.lineWidth = penWidth();
   context.lineCap = context.lineJoin = "round";
-  for (const points of strokes) {
-    const [first, ...rest] = points.map(([x, y]) => [x * width, y * width]);
+  for (const [first, ...rest] of strokes) {
     context.beginPath();
     context.moveTo(...first);
     rest.forEach(([x, y], index) => {
@@ -84,21 +97,9 @@ function paintStrokes(context, width, pen, style) {
   }
 }
 
+// In pixels of the strokes: ten digits must fit side by side.
 function penWidth() {
-  return Math.max(8, Math.min(canvas.clientWidth, canvas.clientHeight) * 0.024);
-}
-
-// Returns the strokes as a PNG, black on white.
-function toImage() {
-  const { clientWidth: width, clientHeight: height } = canvas;
-  const scale = Math.min(1, SENT_SIDE / Math.max(width, height));
-  const image = make("canvas");
-  Object.assign(image, { width: Math.round(width * scale), height: Math.round(height * scale) });
-  const context = image.getContext("2d");
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, image.width, image.height);
-  paintStrokes(context, image.width, penWidth() * scale, "#000");
-  return new Promise((done) => image.toBlob(done, "image/png"));
+  return Math.max(5, Math.min(width, height) * 0.018);
 }
 
 function undo() {
@@ -117,20 +118,27 @@ function clear() {
 
 function position(event) {
   const box = canvas.getBoundingClientRect();
-  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.width];
+  const place = (pixels) => Math.round((10 * pixels) / zoom()) / 10;
+  return [place(event.clientX - box.left), place(event.clientY - box.top)];
+}
+
+function extend(stroke, [x, y]) {
+  const [lastX, lastY] = stroke.at(-1);
+  if (Math.hypot(x - lastX, y - lastY) >= STEP) stroke.push([x, y]);
 }
 
 canvas.addEventListener("pointerdown", (event) => {
   if (pointer !== null || event.button) return;
   pointer = event.pointerId;
   canvas.setPointerCapture(pointer);
+  if (!strokes.length) [width, height] = [canvas.clientWidth, canvas.clientHeight];
   strokes.push([position(event)]);
   changed();
 });
 canvas.addEventListener("pointermove", (event) => {
   if (event.pointerId !== pointer) return;
   const coalesced = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-  strokes.at(-1).push(...(coalesced.length ? coalesced : [event]).map(position));
+  for (const each of coalesced.length ? coalesced : [event]) extend(strokes.at(-1), position(each));
   changed();
 });
 for (const end of ["pointerup", "pointercancel"]) {

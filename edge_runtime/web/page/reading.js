@@ -8,11 +8,17 @@ const WHOLE_LINE = 12; // characters; longer lines may break between numbers
 // Sends an image to the device. `rotate` is that of /read; with `page`, that page of a file is read and sent back, for
 // files that the browser cannot show. Resolves to the JSON of /read, or to {error}, with `unreachable` if there was no
 // answer.
-export async function readImage(blob, { rotate = "0", page = null, signal } = {}) {
-  const query = `tiles=1&rotate=${rotate}${page ? `&image=1&page=${page}` : ""}`;
+export function readImage(blob, { rotate, page = null, signal }) {
+  return send(`/read?tiles=1&rotate=${rotate}${page ? `&image=1&page=${page}` : ""}`, blob, signal);
+}
+
+// Sends strokes, lists of points (x, y). Resolves as `readImage` does.
+export const readStrokes = (strokes) => send("/strokes?tiles=1", JSON.stringify({ strokes }));
+
+async function send(path, body, signal) {
   for (let attempt = 1; ; attempt++) {
     try {
-      const response = await fetch(`/read?${query}`, { method: "POST", body: blob, signal });
+      const response = await fetch(path, { method: "POST", body, signal });
       if ((response.status === 429 || response.status === 503) && attempt < ATTEMPTS) {
         await pause(Number(response.headers.get("Retry-After")) || 1);
         continue;

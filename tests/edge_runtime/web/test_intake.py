@@ -72,6 +72,7 @@ def test_forms_are_rejected_with_the_right_command(still, content_type):
     ("path", "size", "advice"),
     [
         ("/read", 17_000_000, "larger than 16777216 bytes; send a smaller image"),
+        ("/strokes", 600_000, "larger than 524288 bytes; send fewer strokes"),
         ("/model", 1001, 'larger than 1000 bytes; send {"model": "int8"} or {"model": "float"}'),
     ],
 )

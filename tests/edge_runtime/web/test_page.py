@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import shutil
 import threading
 from urllib.parse import urlsplit
 
 import cv2
+import numpy as np
 import pytest
 
 from edge_runtime.images import suffixes
@@ -29,29 +31,6 @@ if not CHROMIUM:
 
 needs_pdf = pytest.mark.skipif(not suffixes.is_available("pdf"), reason="needs the extra pdf")
 needs_heic = pytest.mark.skipif(not suffixes.is_available("heic"), reason="needs the extra heic")
-
-# Strokes of digits, in units of their height: x to the right, y down.
-STROKES = {
-    "0": [
-        [
-            (0.3, 0),
-            (0.1, 0.15),
-            (0, 0.5),
-            (0.1, 0.85),
-            (0.3, 1),
-            (0.5, 0.85),
-            (0.6, 0.5),
-            (0.5, 0.15),
-            (0.3, 0),
-        ]
-    ],
-    "3": [
-        [(0, 0.12), (0.25, 0), (0.5, 0.15), (0.45, 0.4), (0.2, 0.48)],
-        [(0.2, 0.48), (0.5, 0.55), (0.55, 0.8), (0.3, 1), (0, 0.9)],
-    ],
-    "4": [[(0.3, 0), (0, 0.62), (0.62, 0.6)], [(0.48, 0.25), (0.42, 1)]],
-    "7": [[(0, 0.03), (0.58, 0), (0.25, 1)]],
-}
 
 QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -151,22 +130,44 @@ def visit(browser, request):
     assert {urlsplit(url).netloc for url in loaded} <= {urlsplit(page.origin).netloc, ""}
 
 
-def draw(page, text):
-    """Draw digits on the pad, side by side, with the mouse."""
-    box = page.locator("#pad").bounding_box()
-    height = min(box["height"] * 0.6, box["width"] / len(text) * 0.8)
-    step = box["width"] / (len(text) + 0.5)
-    for column, character in enumerate(text):
-        for stroke in STROKES[character]:
-            points = [
-                (box["x"] + step * (column + 0.4) + x * height, box["y"] + box["height"] * 0.2 + y * height)
-                for x, y in stroke
-            ]
-            page.mouse.move(*points[0])
-            page.mouse.down()
-            for point in points[1:]:
-                page.mouse.move(*point, steps=4)
-            page.mouse.up()
+def draw(page, text, size=0.6):
+    """Draw digits on the pad, side by side, with the mouse; `size` is their share of the pad's height.
+
+    They are smaller where the pad is too narrow. Returns the left, top, right and bottom end of the strokes.
+    """
+    pad = page.locator("#pad").bounding_box()
+    height = min(pad["height"] * size, pad["width"] / len(text))
+    left, top = pad["x"] + pad["width"] * 0.04, pad["y"] + pad["height"] * 0.2
+    digits = drawing.write(text, height=height, x=left, y=top, gap=0.2)
+    strokes = [np.concatenate([stroke[:-1:6], stroke[-1:]]) for digit in digits for stroke in digit]
+    for stroke in strokes:
+        page.mouse.move(*stroke[0])
+        page.mouse.down()
+        for point in stroke[1:]:
+            page.mouse.move(*point)
+        page.mouse.up()
+    points = np.concatenate(strokes)
+    return *points.min(axis=0), *points.max(axis=0)
+
+
+def painted(page, canvas):
+    """The left, top, right and bottom end of what is painted on a canvas, in pixels of the page."""
+    data = page.evaluate("(id) => document.getElementById(id).toDataURL().split(',')[1]", canvas)
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_UNCHANGED)
+    pad = page.locator("#pad").bounding_box()
+    left, top, width, height = cv2.boundingRect(image[..., 3])
+    ends = np.array([left, top, left + width, top + height]) * (pad["width"] / image.shape[1])
+    return ends + (pad["x"], pad["y"]) * 2
+
+
+def wait_for_boxes(page):
+    """Wait until the boxes lie around all that was drawn, with their labels above them."""
+    for _ in range(1000):
+        left, above, right, below = painted(page, "boxes") - painted(page, "pad")
+        if max(abs(left), abs(right), abs(below)) < 6 and -40 < above < -10:
+            return
+        page.wait_for_timeout(20)
+    pytest.fail(f"the boxes are off by {left}, {right}, {below}; the labels are {above} above")
 
 
 def wait(page, condition):
@@ -235,21 +236,55 @@ def test_the_model_is_switched(live, visit, camera):
     wait(page, "document.querySelector('[value=int8]').checked")
 
 
-@pytest.mark.parametrize("text", ["7", "4"])
-def test_drawn_digits_are_read(still, visit, text):
+@pytest.mark.parametrize(("text", "size"), [("1", 0.7), ("7", 0.1), ("247", 0.5), ("3056127489", 0.5)])
+def test_drawn_digits_are_read(still, visit, text, size):
     page = visit(still.url)
-    draw(page, text)
+    draw(page, text, size)
     read(page, "draw-result", [text])
     assert page.locator("#draw-result .tiles img").count() == len(text)
     assert fits(page)
 
 
+def test_boxes_lie_around_what_was_drawn(still, visit):
+    page = visit(still.url)
+    draw(page, "42")
+    read(page, "draw-result", ["42"])
+    wait_for_boxes(page)
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+@pytest.mark.parametrize("size", [(1280, 600), (900, 800)], ids=["lower", "narrower"])
+def test_what_was_drawn_stays_in_view_when_the_pad_changes_its_shape(still, visit, size):
+    page = visit(still.url)
+    draw(page, "70", 0.7)
+    read(page, "draw-result", ["70"])
+    wait_for_boxes(page)
+    before = painted(page, "pad")
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    wait(page, f"innerHeight === {size[1]} && innerWidth === {size[0]}")
+    page.wait_for_timeout(100)
+    pad = page.locator("#pad").bounding_box()
+    wait_for_boxes(page)
+    after = painted(page, "pad")
+    width, height = after[2:] - after[:2]
+    assert width / height == pytest.approx(np.divide(*(before[2:] - before[:2])), rel=0.03)
+    assert after[2] < pad["x"] + pad["width"] - 1 and after[3] < pad["y"] + pad["height"] - 1
+    # What is drawn now is where the mouse is.
+    page.mouse.move(pad["x"] + pad["width"] * 0.9, pad["y"] + pad["height"] * 0.3)
+    page.mouse.down()
+    page.mouse.move(pad["x"] + pad["width"] * 0.9, pad["y"] + pad["height"] * 0.95)
+    page.mouse.up()
+    assert painted(page, "pad")[2:] == pytest.approx(
+        [pad["x"] + pad["width"] * 0.9, pad["y"] + pad["height"] * 0.95], abs=12
+    )
+
+
 def test_strokes_are_undone_and_cleared(still, visit):
     page = visit(still.url)
-    draw(page, "30")
-    read(page, "draw-result", ["30"])
+    draw(page, "40")  # the 0 is one stroke
+    read(page, "draw-result", ["40"])
     page.click("#undo")
-    read(page, "draw-result", ["3"])
+    read(page, "draw-result", ["4"])
     page.click("#clear")
     wait(page, "!document.querySelector('#draw-result .lines')")
     assert page.locator("#clear").is_disabled() and page.locator("#undo").is_disabled()

@@ -13,6 +13,7 @@ import pytest
 
 from edge_runtime.images import suffixes
 from edge_runtime.models import manifest
+from edge_runtime.reading.pad import read_strokes
 from edge_runtime.results import UNNAMED, Box, Digit, Reading
 from edge_runtime.web import responses
 from tests import documents, drawing, model_files
@@ -137,7 +138,7 @@ def test_marks_before_digits_are_named():
         Digit(5, 0.8, box, before="."),
         Digit(7, 0.7, box, number=1, before=UNNAMED),
     )
-    result = responses.read_result(Reading("", digits), (10, 20), 0.005, tiles=False)
+    result = responses.read_result(Reading("", digits), 0.005, tiles=False)
     assert [(digit["number"], digit["index"], digit["before"]) for digit in result["digits"]] == [
         (0, 0, ""), (0, 1, "."), (1, 0, UNNAMED),
     ]  # fmt: skip
@@ -169,8 +170,8 @@ def test_a_minimum_confidence_must_be_a_probability(still, page, value):
 
 
 def test_rejected_digits_have_no_value():
-    reading = Reading("", (Digit(None, 0.4, Box(1, 2, 3, 4), "rejected: unsure"),))
-    result = responses.read_result(reading, (10, 20), 0.005, tiles=True)
+    reading = Reading("", (Digit(None, 0.4, Box(1, 2, 3, 4), "rejected: unsure"),), width=10, height=20)
+    result = responses.read_result(reading, 0.005, tiles=True)
     assert json.loads(json.dumps(result)) == {
         "lines": ["?"],
         "numbers": [
@@ -207,6 +208,57 @@ def test_rejected_digits_have_no_value():
         "turn": 0,
         "pages": 1,
     }
+
+
+# Strokes --------------------------------------------------------------------------------------------------
+def test_strokes_are_read(still, readers):
+    strokes = [stroke for digit in drawing.write("407", height=80, x=30, y=20) for stroke in digit]
+    body = json.dumps({"strokes": [stroke.tolist() for stroke in strokes]})
+    response = request(still, "/strokes?tiles=1", "POST", body)
+    result = response.json
+    assert (response.status, result["lines"], result["status"]) == (200, ["407"], "ok")
+    expected = read_strokes(readers.reader, strokes)
+    assert (result["width"], result["height"]) == (expected.width, expected.height)
+    for digit, same in zip(result["digits"], expected.digits, strict=True):
+        assert (digit["x"], digit["y"]) == (same.box.x, same.box.y)
+        assert len(base64.b64decode(digit["tile"])) > 50
+    assert "tile" not in request(still, "/strokes", "POST", body).json["digits"][0]
+    sure = request(still, "/strokes?min_confidence=1", "POST", body).json
+    assert sure["lines"] == ["???"]
+
+
+def test_no_strokes_are_not_an_error(still):
+    response = request(still, "/strokes", "POST", b'{"strokes": []}')
+    assert (response.status, response.json["status"]) == (200, "no digit found")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[[[1, 2]]]", id="no object"),
+        pytest.param(b"{}", id="without strokes"),
+        pytest.param(b'{"strokes": 3}', id="a number"),
+        pytest.param(b'{"strokes": {"0": [[1, 2]]}}', id="an object"),
+        pytest.param(b'{"strokes": [[]]}', id="a stroke without points"),
+        pytest.param(b'{"strokes": [[1, 2]]}', id="points without strokes"),
+        pytest.param(b'{"strokes": [[[1, 2], [3]]]}', id="half a point"),
+        pytest.param(b'{"strokes": [[[1, 2, 3]]]}', id="a point in space"),
+        pytest.param(b'{"strokes": [[["1", "2"]]]}', id="texts"),
+        pytest.param(b'{"strokes": [[[1, null]]]}', id="null"),
+        pytest.param(b'{"strokes": [[[true, false]]]}', id="booleans"),
+        pytest.param(b'{"strokes": [[[1, NaN]]]}', id="NaN"),
+        pytest.param(b'{"strokes": [[[1, -Infinity]]]}', id="infinite"),
+        pytest.param(b'{"strokes": [[[1, -9223372036854775808]]]}', id="far away"),
+        pytest.param(b'{"strokes": [[[1, 1%s]]]}' % (b"0" * 500), id="a number of 500 digits"),
+        pytest.param(b'{"strokes": ' + b"[" * 50_000, id="deep"),
+        pytest.param(b'{"strokes": [%s[[1, 2]]]}' % (b"[[1, 2]]," * 400), id="too many"),
+    ],
+)
+def test_other_bodies_are_no_strokes(still, body):
+    response = request(still, "/strokes", "POST", body)
+    assert response.status == 422 and '{"strokes": [[[x, y], ...], ...]}' in response.error
+    assert "at most 400 strokes" in response.error
 
 
 # Models ---------------------------------------------------------------------------------------------------
@@ -285,6 +337,7 @@ def test_openapi_describes_every_route_and_status(live):
     }
     assert statuses == {
         "POST /read": "200 400 401 403 408 413 415 422 429 500 503",
+        "POST /strokes": "200 400 401 403 408 413 422 429 500 503",
         "POST /model": "200 400 401 403 408 413 422 429 503",
         "GET /health": "200 403 429 503",
         "GET /metrics": "200 401 403 429",
@@ -312,4 +365,4 @@ def test_openapi_describes_the_json(live, page):
 def test_results_are_described_by_their_classes():
     """The JSON is built by hand, for speed: it must have the fields of the classes that describe it."""
     fields = {field.name for field in dataclasses.fields(responses.ReadResult)}
-    assert set(responses.read_result(Reading(""), (1, 1), 0.0, tiles=False)) == fields - {"image"}
+    assert set(responses.read_result(Reading(""), 0.0, tiles=False)) == fields - {"image"}
