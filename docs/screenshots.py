@@ -29,6 +29,7 @@ VIDEO = videos.Video("still", 7)
 SECONDS = 6  # time in the video at which the window is captured
 DESKTOP, PHONE = (1440, 900), (428, 926)  # px
 MARGIN = 12  # px
+CHART_SECONDS = 24  # for charts that show something
 
 
 def save(name: str, image: np.ndarray) -> None:
@@ -76,12 +77,13 @@ def photograph_page(url: str, folder: Path) -> list[np.ndarray]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for (width, height), scheme in ((DESKTOP, "light"), (PHONE, "dark")):
-            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            phone, size = scheme == "dark", {"width": width, "height": height}
+            page = browser.new_page(viewport=size, color_scheme=scheme, has_touch=phone, is_mobile=phone)
             page.goto(url)
-            if scheme == "dark":
+            if phone:
                 page.click("#tab-image")
                 page.click(".example")
-            page.wait_for_timeout(2500)
+            page.wait_for_timeout(2500 if phone else CHART_SECONDS * 1000)
             path = folder / f"{width}.png"
             page.screenshot(path=path)
             images.append(cv2.imread(str(path)))
