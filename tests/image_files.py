@@ -110,8 +110,26 @@ def with_tags(image: bytes, tags: dict[int, int | tuple[int, int] | bytes]) -> b
 
 
 def tiff_pages(*pages: NDArray[np.uint8]) -> bytes:
-    """A TIFF with several pages."""
-    return cv2.imencodemulti(".tiff", list(pages))[1].tobytes()
+    """A TIFF with several pages. Older versions of OpenCV write one page at a time."""
+    whole = bytearray(b"II*\0\0\0\0\0")
+    link = 4  # where the place of the next page belongs
+    for page in pages:
+        image, base = bytearray(encode(".tiff", page)), len(whole)
+        (start,) = struct.unpack_from("<I", image, 4)
+        (count,) = struct.unpack_from("<H", image, start)
+        for place in range(start + 2, start + 2 + 12 * count, 12):
+            number, kind, length, value = struct.unpack_from("<HHII", image, place)
+            places = [place + 8]  # of offsets
+            if length * {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}[kind] > 4 and number == 273:
+                places += range(value, value + 4 * length, 4)
+            elif length * {1: 1, 2: 1, 3: 2, 4: 4, 5: 8}[kind] <= 4 and number != 273:
+                places = []
+            for offset in places:
+                struct.pack_into("<I", image, offset, struct.unpack_from("<I", image, offset)[0] + base)
+        struct.pack_into("<I", whole, link, base + start)
+        link = base + start + 2 + 12 * count
+        whole += image + b"\0" * (len(image) % 2)
+    return bytes(whole)
 
 
 def animation(suffix: str, *frames: NDArray[np.uint8]) -> bytes:
