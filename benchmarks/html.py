@@ -108,9 +108,6 @@ def _charts(record: Record) -> Iterable[str]:
     for name, result in accuracies.items():
         rows = [(f"digit {digit}", count) for digit, count in enumerate(result["mistakes_by_digit"])]
         yield _figure(f"{name}: mistakes by digit", svg.bars(rows, f"of {result['images']} images"))
-    for result in record.of_kind("operators"):
-        rows = [(each["operator"], each["us"]) for each in result["operators"]]
-        yield _figure(f"{result['subject']}, {result['contender']}: operators", svg.bars(rows, "us per call"))
 
 
 def _shares(histogram: dict[str, Any]) -> list[tuple[float, float]]:
