@@ -52,11 +52,12 @@ def check_large(handle: int) -> None:
 
     from edge_runtime.images import kinds
 
-    view: Any = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
-    if (header := measure(view)) is not None:
-        check_memory(header, len(view))
-    elif not kinds.is_pdf(start := view[: kinds.HEAD]):  # a PDF may hold any number of pages
-        raise ImageError(kinds.describe(start))
+    with mmap.mmap(handle, 0, access=mmap.ACCESS_READ) as mapped:
+        view: Any = mapped  # parsers take slices of bytes, as which it serves
+        if (header := measure(view)) is not None:
+            check_memory(header, len(view))
+        elif not kinds.is_pdf(start := view[: kinds.HEAD]):  # a PDF may hold any number of pages
+            raise ImageError(kinds.describe(start))
 
 
 def measure(data: bytes) -> Header | None:

@@ -98,11 +98,10 @@ def _connected(strokes: Sequence[Stroke], joined: NDArray[np.bool_]) -> list[lis
 def _hanging(groups: Sequence[Sequence[Stroke]], height: float) -> NDArray[np.bool_]:
     """Which groups begin near the foot of the taller ones beside them, as commas do: bool `[N]`."""
     low, high = np.array([span(each) for each in groups]).reshape(-1, 2, 2).swapaxes(0, 1)
-    tall = (high - low)[:, 1] >= _SMALL * height
+    tops, heights = low[:, 1], (high - low)[:, 1]
+    tall = heights >= _SMALL * height
     gap = np.maximum(low[:, None, 0] - high[:, 0], low[:, 0] - high[:, None, 0])
-    down = (low[:, None, 1] - low[:, 1]) / np.maximum(
-        (high - low)[:, 1], 1e-3
-    )  # in heights of the taller one
+    down = (tops[:, None] - tops) / np.maximum(heights, 1e-3)  # in heights of the taller one
     beside = tall & (gap < height) & (down < 1)
     return np.asarray(~tall & beside.any(axis=1) & (~beside | (down > _LOW)).all(axis=1))
 
@@ -115,7 +114,7 @@ def _touching(strokes: Sequence[Stroke]) -> NDArray[np.bool_]:
 
 
 def _stacked(strokes: Sequence[Stroke], height: float) -> NDArray[np.bool_]:
-    """Which of the strokes stand above each other, with little space in between: bool `[N, N]`."""
+    """Which of the strokes are above one another, with little space in between: bool `[N, N]`."""
     low, high = np.array([span([stroke]) for stroke in strokes]).swapaxes(0, 1)
     across, down = (np.minimum(high[:, None], high) - np.maximum(low[:, None], low)).T
     widths = high[:, 0] - low[:, 0]
