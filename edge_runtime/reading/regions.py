@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 CELL = 8  # px, side of the cells that are either searched or not
 
 _HAT = np.ones((5, 5), np.uint8)  # at half resolution: strokes of up to 8 px are ink
+_LINE = 25  # px at half resolution: the least length of a rule, longer than any digit of a detectable size
 # Ink differs from the paper by more than `_NOISE` times the median response of the filters. This threshold
 # stays within `_CONTRASTS`, in grey levels.
 _NOISE = 5.0
@@ -36,12 +37,13 @@ def find_ink(half: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
     `half` is uint8 `(H / 2, W / 2)`.
     """
-    hat = cv2.max(
-        cv2.morphologyEx(half, cv2.MORPH_BLACKHAT, _HAT), cv2.morphologyEx(half, cv2.MORPH_TOPHAT, _HAT)
-    )
-    noise = float(np.median(hat[::4, ::4]))
+    hats = [cv2.morphologyEx(half, kind, _HAT) for kind in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT)]
+    noise = float(np.median(cv2.max(hats[0][::4, ::4], hats[1][::4, ::4])))
     low, high = _CONTRASTS
-    mask = cv2.compare(hat, min(max(low, _NOISE * noise + 2), high), cv2.CMP_GT)
+    threshold = min(max(low, _NOISE * noise + 2), high)
+    # One by one: in dense writing, strokes and the gaps between them fill whole rows together.
+    dark, bright = (_without_lines(cv2.compare(hat, threshold, cv2.CMP_GT)) for hat in hats)
+    mask = cv2.max(dark, bright)
     side = CELL // 2
     down, across = -(-half.shape[0] // side), -(-half.shape[1] // side)
     mask = cv2.copyMakeBorder(
@@ -49,6 +51,16 @@ def find_ink(half: NDArray[np.uint8]) -> NDArray[np.bool_]:
     )
     share = cv2.resize(mask, (across, down), interpolation=cv2.INTER_AREA)
     return np.asarray(share > 255 * _LEAST_SHARE)
+
+
+def _without_lines(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask without straight rules. Of a digit that crosses one, what lies beside the rule remains."""
+    lines = np.zeros_like(mask)
+    for kernel in (np.ones((1, _LINE), np.uint8), np.ones((_LINE, 1), np.uint8)):
+        # Outside the image there is no ink: a stroke that ends at the border is no rule.
+        inside = cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        lines = cv2.max(lines, cv2.dilate(inside, kernel))
+    return np.asarray(cv2.subtract(mask, lines), np.uint8)
 
 
 def group_cells(ink: NDArray[np.bool_]) -> list[Rectangle]:

@@ -27,6 +27,14 @@ def network_that_detects(*places):
 NOTHING = network_that_detects()
 
 
+def page_of_strokes(height, width):
+    """A page full of short vertical strokes."""
+    grey = np.full((height, width), 230, np.uint8)
+    grey[:, np.arange(width) % 12 < 3] = 60
+    grey[np.arange(height) % 36 < 12] = 230
+    return grey
+
+
 def test_boxes_lie_where_the_network_detects_a_digit():
     grey = np.full((84, 84), 200, np.uint8)  # the finest level has the same size, and is padded by 8 px
     found = detector.detect(grey, network_that_detects((50, 50, 3.0)))
@@ -63,7 +71,7 @@ def test_too_many_candidates_are_not_dropped_in_silence(monkeypatch):
 
 @pytest.mark.parametrize(("limit", "most"), [("_MAX_SEARCHED", 200_000), ("_MAX_FOUND", 3)])
 def test_the_search_of_a_page_full_of_ink_ends(limit, most, monkeypatch):
-    grey = np.tile(np.repeat(np.uint8([60, 230, 230, 230]), 3), (600, 75))
+    grey = page_of_strokes(600, 900)
     shapes = []
 
     def network(images):
@@ -131,8 +139,7 @@ def test_an_empty_page_is_not_searched():
 
 def test_digits_are_found_where_the_network_sees_them_whole():
     """A part begins above its region; what lies there belongs to the region above."""
-    grey = np.full((1000, 400), 230, np.uint8)
-    grey[:, ::12] = 60
+    grey = page_of_strokes(1000, 400)
     found = detector.detect(grey, network_that_detects((50, 20, 3.0)))
     sizes = found.boxes[:, 2] - found.boxes[:, 0]
     assert (sizes == 20).sum() == 1  # in the first part of the image's own level only
@@ -145,9 +152,7 @@ def test_a_page_full_of_writing_is_searched_in_parts_of_bounded_size():
         sizes.append(images.size)
         return NOTHING(images)
 
-    grey = np.full((2600, 3400), 230, np.uint8)
-    grey[:, ::12] = grey[::12] = 60
-    detector.detect(grey, network)
+    detector.detect(page_of_strokes(2600, 3400), network)
     assert max(sizes) <= regions._LARGEST * regions.CELL**2
     assert sum(sizes) > 2600 * 3400
 

@@ -37,6 +37,24 @@ def test_strokes_are_ink(level, shade, width):
     assert bottom >= 60 // 4
 
 
+def test_rules_are_no_ink_but_what_is_written_on_them_is():
+    grey = paper()
+    grey[70:72] = 90
+    grey[:, 30:32] = 90
+    cv2.line(grey, (40, 120), (230, 122), 90, 2)
+    assert not regions.find_ink(grey).any()
+    cv2.line(grey, (120, 60), (124, 80), 40, 3)
+    rows, columns = np.nonzero(regions.find_ink(grey))
+    assert 0 < len(rows) < 12
+    assert 110 // 4 <= columns.min() <= 120 // 4 <= columns.max() < 135 // 4
+
+
+def test_a_stroke_that_ends_at_the_border_is_ink():
+    grey = paper()
+    cv2.line(grey, (100, 0), (100, 30), 40, 3)
+    assert regions.find_ink(grey)[:8].any()
+
+
 def test_a_large_area_is_no_ink_but_its_edge_may_be():
     grey = paper(noise=0)
     grey[:, 120:] = 60
