@@ -41,16 +41,17 @@ def _lay_clean_sheet(page: Page) -> None:
 
 
 WITH_DIGITS = (
-    _document("filled form", forms.draw_form, 0.26),
+    _document("filled form", forms.draw_form, 0.22),
     _document("filled blanks", forms.draw_blanks, 0.07),
-    _document("ledger", tables.draw_table, 0.15),
-    _document("amounts", tables.draw_amounts, 0.15),
+    _document("ledger", tables.draw_table, 0.13),
+    _document("amounts", tables.draw_amounts, 0.13),
     _document("scores", tables.draw_scores, 0.12),
     _document("worksheet", tables.draw_worksheet, 0.08),
     _document("workings", tables.draw_workings, 0.06),
     _document("address", texts.draw_address, 0.07),
     _document("labels", texts.draw_labels, 0.05),
     _document("sizes", texts.draw_sizes, 0.05),
+    _document("codes", texts.draw_codes, 0.08),
 )
 
 WITHOUT_DIGITS = (

@@ -15,6 +15,25 @@ from train.synthetic.scenes.writing import Numbers, Words, write_row
 
 _SMALLEST = 6.0  # px: the height of capitals in dense text
 
+# "a" is a letter and "d" a digit.
+_CODES = (
+    "ad",
+    "aad",
+    "axad",
+    "add",
+    "ada",
+    "aaadd",
+    "dda",
+    "da",
+    "dd-aa",
+    "(d)",
+    "(dd)",
+    "a(d)",
+    "d(a-d)",
+    "da+d",
+    "a=dd",
+)
+
 
 def draw_handwriting(page: Page) -> None:
     """A page full of handwritten words, line close to line."""
@@ -175,6 +194,40 @@ def _printed_number(generator: np.random.Generator, digits: str) -> str:
     if kind < 0.8:
         return digits[:middle] + str(generator.choice([".", ",", "-", "/", ":", " "])) + digits[middle:]
     return str(generator.choice(["$", "€ ", "#", "A", "No. ", "(", "K"])) + digits
+
+
+def draw_codes(page: Page) -> None:
+    """Letters and digits side by side, by hand and in print: part numbers, chess moves, seats, formulas."""
+    generator = page.generator
+    across, down = extent(page)
+    numbers = Numbers(page, gap=(0.05, 0.5))
+    leading = float(generator.uniform(1.3, 2.6))
+    space = float(generator.uniform(0.6, 2.5))
+    printed = generator.random() < 0.3
+    font, size = printing.random_font(page), float(generator.uniform(0.7, 1.0))
+    chosen = generator.choice(_CODES, 3)  # a page has few kinds of codes
+    heights = np.arange(-down - generator.uniform(0, leading), down, leading).tolist()
+    if generator.random() < 0.5:
+        lines = [(-across, y + 0.6 * leading, across, y + 0.6 * leading) for y in heights]
+        draw_rules(page, lines, max(0.5, page.unit * generator.uniform(0.02, 0.09)))
+    page.apply_ink(1 - max(0.3, random_contrast(generator, 2.0)))
+    for y in heights:
+        x = -across - float(generator.uniform(0, 2))
+        while x < across and len(page.labels) < 70:
+            code = str(chosen[int(generator.integers(len(chosen)))])
+            if printed:
+                text = "".join(_printed_character(generator, character) for character in code)
+                x += printing.print_text(page, font, text, x, y + 0.5, size=size) + space
+            else:
+                x += numbers.write(code, x, y) + space
+
+
+def _printed_character(generator: np.random.Generator, character: str) -> str:
+    """A digit for "d", a letter for "a", and everything else as it is."""
+    if character == "d":
+        return str(generator.integers(10))
+    letters = "ABCDEFGHKLMNPQRTUVWXYabcdefhkmnpqrtuvwxy"
+    return letters[int(generator.integers(len(letters)))] if character == "a" else character
 
 
 def draw_sizes(page: Page) -> None:

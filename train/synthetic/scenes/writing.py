@@ -16,7 +16,7 @@ from train.synthetic.scenes.printing import is_visible, place_rigid
 from train.synthetic.scenes.rules import draw_paths
 
 _VARIATION = np.array([0.06, 0.07, 0.08, 0.05])  # of each glyph: turn, slant, width, height
-_KEPT = 14  # digits of each size that a page keeps: a writer's digits look alike
+_KEPT = 14  # digits, and letters, of each size that a page keeps: a writer's look alike
 _SIGNS = {
     "x": glyphs.SYMBOLS["x"],
     "+": glyphs.SYMBOLS["+"],
@@ -40,11 +40,12 @@ _HEIGHTS = {"x": 0.5, "+": 0.55, "=": 0.5, "-": 0.45, ":": 0.6, "$": 1.15, ".": 
 
 @dataclass(frozen=True)
 class _Glyph:
-    """A glyph at the size that it will have on the page, and `width`, as a share of its height."""
+    """A glyph at the size that it will have on the page; `width` and `height` in heights of a digit."""
 
     ink: InkImage
     label: int
     width: float
+    height: float
     linear: NDArray[np.float64]  # from its pixels to shares of a digit's height
 
 
@@ -60,11 +61,13 @@ class Numbers:
         self._pen = min(0.2, page.pen / size)
         self._joined = generator.random() < 0.35  # zeros in a chain
         self._kept: list[_Glyph] = []
+        self._letters: list[_Glyph] = []
 
     def write(self, text: str, x: float, y: float, *, align: float = 0.0) -> float:
         """Write a number around the height y, and return its width in units.
 
-        In `text`, "d" is any digit, "0" a zero, and others are signs. x is where the number starts, or its
+        In `text`, "d" is any digit, "0" a zero, "a" any letter that does not look like a digit, and others
+        are signs. x is where the number starts, or its
         middle with an `align` of 0.5, or its end with 1.
         """
         size = self._size
@@ -80,7 +83,8 @@ class Numbers:
         for character, glyph, gap, lift in zip(text, drawn, gaps, lifts, strict=True):
             middle = start + glyph.width * size / 2
             down = y + lift * size + self._drift * (start - x)
-            self._put(glyph, middle, down + (0.45 * size if character in ".," else 0.0))
+            on_line = (1 - glyph.height) / 2 if character in ".,a" else 0.0
+            self._put(glyph, middle, down + on_line * size)
             top = (middle, down - 0.45 * size) if glyph.label == 0 else None
             if self._joined and top and before:
                 sag = ((top[0] + before[0]) / 2, (top[1] + before[1]) / 2 + 0.08 * size)
@@ -104,6 +108,8 @@ class Numbers:
             return self._digit()
         if character == "0":
             return self._zero()
+        if character == "a":
+            return self._letter()
         label = IGNORE if character == "/" else NOT_A_DIGIT
         return self._fit(_sign(character, _level(self._pen), int(self._page.generator.integers(8))), label)
 
@@ -115,7 +121,7 @@ class Numbers:
             small = max(1, round(columns * scale)), max(1, round(rows * scale))
             ink = np.asarray(cv2.resize(ink, small, interpolation=cv2.INTER_AREA), np.uint8)
         sides = np.array([columns / ink.shape[1], rows / ink.shape[0]]) / GLYPH_HEIGHT
-        return _Glyph(ink, label, columns / GLYPH_HEIGHT, np.diag(sides))
+        return _Glyph(ink, label, columns / GLYPH_HEIGHT, rows / GLYPH_HEIGHT, np.diag(sides))
 
     def _digit(self) -> _Glyph:
         generator = self._page.generator
@@ -123,6 +129,13 @@ class Numbers:
             self._kept.append(self._fit(*self._page.writer.digit(generator, self._pen)))
             return self._kept[-1]
         return self._kept[int(generator.integers(len(self._kept)))]
+
+    def _letter(self) -> _Glyph:
+        generator = self._page.generator
+        if len(self._letters) < _KEPT:
+            self._letters.append(self._fit(self._page.writer.letter(generator, self._pen), NOT_A_DIGIT))
+            return self._letters[-1]
+        return self._letters[int(generator.integers(len(self._letters)))]
 
     def _zero(self) -> _Glyph:
         """A zero, or some other digit if the writer writes none soon."""
