@@ -19,6 +19,7 @@ from benchmarks.mnist import load_test_set
 from edge_runtime.profiling import workloads
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
+_END = "; import os, sys; sys.stdout.flush(); os._exit(0)"  # as the process of the command does
 
 
 def processes(repeats: int, models: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
@@ -33,11 +34,13 @@ def processes(repeats: int, models: Sequence[str] = ()) -> Iterator[dict[str, An
         image = Path(folder) / "page.png"
         cv2.imwrite(str(image), workloads.sample_page())
         read = f"from edge_runtime.cli import main; main(['read', {str(image)!r}, '--json'])"
+        read += workloads.PRINT_PEAK + _END
         programs = {**workloads.cold_programs(("float", "int8")), "read one image": read}
         if torch_network.available():
             programs["torch"] = (
                 f"import sys; sys.path.insert(0, {str(_CHECKOUT)!r}); import numpy; from benchmarks import "
                 "torch_network; torch_network.load(1)(numpy.zeros((1, 28, 28), numpy.uint8))"
+                + workloads.PRINT_PEAK
             )
         yield from _ratios(workloads.cold_starts(repeats, programs), repeats)
 

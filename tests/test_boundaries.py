@@ -375,6 +375,10 @@ def test_reading_leaves_the_home_folder_alone(tmp_path):
     [
         ("import edge_runtime", {"numpy", "cv2", "onnxruntime"}),
         ("import edge_runtime.cli; edge_runtime.cli.build_parser()", {"numpy", "cv2", "onnxruntime"}),
+        (
+            "from edge_runtime.cli import main; main(['read', 'gone.png'])",
+            {"concurrent.futures", "csv", "hashlib", "multiprocessing", "shutil", "tqdm"},
+        ),
         ("from edge_runtime import crop_tile", {"onnxruntime"}),
         ("from edge_runtime import Box", {"numpy", "cv2", "onnxruntime"}),
     ],

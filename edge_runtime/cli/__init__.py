@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Raises `SystemExit` as argparse does: for invalid arguments, --help and --version.
     """
-    options = build_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = build_parser(*arguments[:1]).parse_args(arguments)
     # We report damaged files ourselves, in one line. OpenCV reads these settings once, when it is loaded.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A file name that the terminal cannot encode must not end the run.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        module = import_module(f"edge_runtime.cli.{options.module}")
+        module = import_module(f"edge_runtime.cli.{options.command}")
         return int(getattr(module, options.command)(options))
     except EdgeDigitsError as error:
         print_message(str(error))

@@ -8,46 +8,48 @@ from typing import TYPE_CHECKING
 
 from edge_runtime import __version__
 from edge_runtime.cli import arguments
+from edge_runtime.cli.help import EXIT_CODES, DescriptionFormatter, Formatter
 from edge_runtime.digits import TURNS
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-_EXIT_CODES = """exit codes:
-  0    success
-  1    some images could not be read, or the run stopped early; results so far are kept
-  2    invalid usage, or something that the command needs is missing
-  130  interrupted by Ctrl-C; results so far are kept
-  143  ended by SIGTERM; results so far are kept
-"""
-
 _ADDRESS = "127.0.0.1:8000"
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser. Its options name a `module` of `edge_runtime.cli` and a `command` in it."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser of all commands, or of one: adding the arguments of all takes as long as parsing.
+
+    Its options name the `command`, a function in a module of `edge_runtime.cli` of the same name. For a
+    `command` that does not exist, the parser knows all, so that its message does.
+    """
     parser = argparse.ArgumentParser(
         prog="edge-digits",
         description="Read handwritten digits on the device.",
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXIT_CODES,
+        formatter_class=DescriptionFormatter,
     )
     parser.add_argument("--version", action="version", version=f"edge-digits {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_read(commands)
-    _add_scale(commands)
-    _add_camera(commands)
-    _add_cameras(commands)
-    _add_serve(commands)
-    _add_profile(commands)
-    _add_models(commands)
-    _add_doctor(commands)
+    all_commands = {
+        "read": _add_read,
+        "scale": _add_scale,
+        "camera": _add_camera,
+        "cameras": _add_cameras,
+        "serve": _add_serve,
+        "profile": _add_profile,
+        "models": _add_models,
+        "doctor": _add_doctor,
+    }
+    for add in [all_commands[command]] if command in all_commands else all_commands.values():
+        add(commands)
     return parser
 
 
-def _add_command(commands: Commands, name: str, module: str, summary: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-    command.set_defaults(module=module, command=name)
+def _add_command(commands: Commands, name: str, summary: str) -> argparse.ArgumentParser:
+    description = summary[0].upper() + summary[1:] + "."
+    command = commands.add_parser(name, help=summary, description=description, formatter_class=Formatter)
+    command.set_defaults(command=name)
     return command
 
 
@@ -75,7 +77,7 @@ def _add_json(command: argparse.ArgumentParser, text: str) -> None:
 
 
 def _add_read(commands: Commands) -> None:
-    read = _add_command(commands, "read", "read", "read digits in images and folders")
+    read = _add_command(commands, "read", "read digits in images and folders")
     read.epilog = "alias: edge-digits classify"
     _add_model(read)
     _add_threads(read, None)
@@ -115,7 +117,7 @@ def _add_read(commands: Commands) -> None:
 
 def _add_scale(commands: Commands) -> None:
     summary = "read folders and object stores on all cores of a machine or a Ray cluster"
-    scale = _add_command(commands, "scale", "scale", summary)
+    scale = _add_command(commands, "scale", summary)
     scale.epilog = (
         "Needs pip install 'edge-digits[ray]'. If a Ray cluster runs on this machine, or RAY_ADDRESS names "
         "one, its machines read."
@@ -179,7 +181,7 @@ def _add_reading(read: argparse.ArgumentParser) -> None:
 
 def _add_camera(commands: Commands) -> None:
     summary = "read digits live from a camera, a stream or a video"
-    camera = _add_command(commands, "camera", "camera", summary)
+    camera = _add_command(commands, "camera", summary)
     _add_model(camera)
     _add_threads(camera)
     camera.add_argument(
@@ -228,13 +230,13 @@ def _add_camera(commands: Commands) -> None:
 
 def _add_cameras(commands: Commands) -> None:
     _add_json(
-        _add_command(commands, "cameras", "cameras", "list the cameras of this machine"),
+        _add_command(commands, "cameras", "list the cameras of this machine"),
         "print JSON instead of a table",
     )
 
 
 def _add_serve(commands: Commands) -> None:
-    serve = _add_command(commands, "serve", "serve", "serve a web page and an HTTP API that read images")
+    serve = _add_command(commands, "serve", "serve a web page and an HTTP API that read images")
     _add_model(serve)
     _add_threads(serve)
     serve.add_argument(
@@ -248,7 +250,7 @@ def _add_serve(commands: Commands) -> None:
 
 def _add_profile(commands: Commands) -> None:
     summary = "measure INT8 and float on this machine, and say which one to use"
-    profile = _add_command(commands, "profile", "profile", summary)
+    profile = _add_command(commands, "profile", summary)
     profile.add_argument(
         "sources",
         nargs="*",
@@ -283,14 +285,12 @@ def _add_profile(commands: Commands) -> None:
 
 def _add_models(commands: Commands) -> None:
     _add_json(
-        _add_command(commands, "models", "models", "list the installed models"),
+        _add_command(commands, "models", "list the installed models"),
         "print JSON instead of a table",
     )
 
 
 def _add_doctor(commands: Commands) -> None:
-    doctor = _add_command(
-        commands, "doctor", "doctor", "check the installation and print what a bug report needs"
-    )
+    doctor = _add_command(commands, "doctor", "check the installation and print what a bug report needs")
     doctor.epilog = "The exit code is 1 if there is a problem."
     _add_json(doctor, "print JSON instead of a table")

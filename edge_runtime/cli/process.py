@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import traceback
 from typing import NoReturn
 
@@ -17,11 +16,10 @@ from edge_runtime.cli.terminal import output_failed
 def run() -> NoReturn:
     """Run the command with the arguments of the process, and end the process.
 
-    Daemon threads may still be running when the command is done: one that captures may be blocked inside
-    FFmpeg or a driver, perhaps forever, and one of the web server may be reading an image. A normal exit
-    would abort the process ("terminate called without an active exception"), because it stops these threads
-    in the middle of C++ code and destroys static objects that they use. By now all files are closed and the
-    summary is printed, so the process ends at once, without the clean-up of Python and C++.
+    By now all files are closed and the summary is printed, so the process ends at once, without the clean-up
+    of Python and C++. That takes as long as reading a few images, and it would abort the process while daemon
+    threads are still running ("terminate called without an active exception"): one that captures may be
+    blocked inside FFmpeg or a driver, perhaps forever, and one of the web server may be reading an image.
 
     Programs that call `main` are not affected: it returns an exit code.
     """
@@ -40,11 +38,9 @@ def run() -> NoReturn:
         sys.stdout.flush()
     except OSError as error:
         code = output_failed(error)
-    if any(thread.daemon for thread in threading.enumerate()):
-        with contextlib.suppress(OSError):
-            sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _open_standard_streams() -> None:

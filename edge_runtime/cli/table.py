@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable
 from itertools import islice, zip_longest
 
-from edge_runtime.cli.terminal import one_line
+from edge_runtime.cli.terminal import one_line, terminal_width
 from edge_runtime.results import OK, Reading
 
 # Widths in characters. Cells that need more move the others of their line or, on a terminal, are wrapped.
@@ -33,7 +32,7 @@ class TablePrinter:
         self._widths: tuple[int, int, int] = (min(max(longest, least), most), _DIGITS, _LAST)
         self._wraps = sys.stdout.isatty()
         if self._wraps:
-            self._widths = _fit(self._widths[0], shutil.get_terminal_size().columns)
+            self._widths = _fit(self._widths[0], terminal_width())
         self._started = False
 
     def print(self, readings: list[Reading]) -> None:

@@ -27,6 +27,16 @@ def output_failed(error: OSError) -> int:
     return 1
 
 
+def terminal_width() -> int:
+    """The characters in a line of the terminal; 80 where there is none. `shutil` is slow to load."""
+    with contextlib.suppress(KeyError, ValueError):
+        if (columns := int(os.environ["COLUMNS"])) > 0:
+            return columns
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # closed, or no terminal
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    return 80
+
+
 def one_line(text: str) -> str:
     """Escape line breaks and terminal control characters, which file names may contain."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -144,12 +144,13 @@ PRINT_PEAK = {
 
 def cold_programs(names: Iterable[str]) -> dict[str, str]:
     """Python programs by name: "imports" alone, and one that runs to the first result of each model."""
-    models = {name: _COLD.format(model=name) for name in names}
-    return {"imports": "import numpy, cv2, onnxruntime", **models}
+    programs = {"imports": "import numpy, cv2, onnxruntime"}
+    programs |= {name: _COLD.format(model=name) for name in names}
+    return {name: program + PRINT_PEAK for name, program in programs.items()}
 
 
 def cold_starts(repeats: int, programs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Run Python programs as whole processes, in turn, `repeats` times each.
+    """Run Python programs, which print their peak memory, as whole processes, in turn, `repeats` times each.
 
     Returns the median wall time `ms` and the peak memory `peak_mb` of each; the latter is None where unknown.
     """
@@ -158,9 +159,7 @@ def cold_starts(repeats: int, programs: Mapping[str, str]) -> dict[str, dict[str
     for _ in range(repeats):
         for name, program in programs.items():
             start = time.perf_counter()
-            done = subprocess.run(
-                [sys.executable, "-c", program + PRINT_PEAK], capture_output=True, text=True, check=True
-            )
+            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
             taken[name].append((time.perf_counter() - start) * 1000)
             peak = int(done.stdout.split()[-1])
             peaks[name] = round(peak / 1024, 1) if peak >= 0 else None

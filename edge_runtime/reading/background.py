@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _GRID = 12
 _SPREAD = np.linspace(-1, 1, _GRID, dtype=np.float32)
 _PLANE = np.stack([np.ones(_GRID**2, np.float32), np.repeat(_SPREAD, _GRID), np.tile(_SPREAD, _GRID)], axis=1)
-_FIT = np.linalg.pinv(_PLANE)
+_FIT = (_PLANE / (_PLANE**2).sum(axis=0)).T  # the least squares: the columns are orthogonal
 
 
 def subtract_background(patch: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -186,6 +186,8 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     # Idle threads sleep. Spinning would save microseconds and take whole cores from the camera.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # It would keep a plan of the memory for every size of image.
+    options.enable_mem_pattern = False
     options.log_severity_level = 4
     try:
         # Its fallback would print to standard output and try the same once more.

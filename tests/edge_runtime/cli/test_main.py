@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from edge_runtime import __version__, cli
+from edge_runtime.cli.terminal import terminal_width
 
 
 @pytest.mark.parametrize(
@@ -142,3 +143,23 @@ def test_ctrl_c_while_modules_load_is_not_a_missing_library(monkeypatch, capsys)
     monkeypatch.setattr("edge_runtime.cli.doctor.doctor", interrupted)
     assert cli.main(["doctor"]) == 130
     assert capsys.readouterr().err == "edge-digits: interrupted\n"
+
+
+@pytest.mark.parametrize("command", ["read", "classify", "scale", "camera", "doctor"])
+def test_the_parser_of_one_command_knows_it_as_that_of_all_does(command, capsys):
+    texts = set()
+    for parser in (cli.build_parser(), cli.build_parser(command)):
+        with pytest.raises(SystemExit):
+            parser.parse_args([command, "--help"])
+        texts.add(capsys.readouterr().out)
+    (text,) = texts
+    assert f"usage: edge-digits {command} " in text
+
+
+@pytest.mark.parametrize(("columns", "width"), [("50", 50), ("0", 80), ("wide", 80), (None, 80)])
+def test_the_width_of_the_terminal(monkeypatch, columns, width):
+    monkeypatch.setattr(sys, "__stdout__", None)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    assert terminal_width() == width
