@@ -70,7 +70,7 @@ class _Frame:
         self.height, self.width, self.components = struct.unpack_from(">HHB", data, position + 3)
         factors = [divmod(data[position + 9 + 3 * index], 16) for index in range(self.components)]
         full = max((x for x, _ in factors), default=1) * max((y for _, y in factors), default=1)
-        self.samples = sum(x * y for x, y in factors) / max(1, full)
+        self.samples = max(1.0, sum(x * y for x, y in factors) / max(1, full))
         self._progressive = marker == 0xC2
 
     def memory(self, together: int) -> int:
@@ -95,10 +95,11 @@ def _coded(data: bytes, start: int, frame: _Frame, memory: int) -> int:
 def check(data: bytes, header: Header) -> None:
     """Raise `ImageError` if a file has so many scans or segments that decoding takes far too much."""
     pixels = header.width * header.height
-    if header.memory > 2 * pixels:
-        # Until the last scan, the decoder keeps all segments of this kind.
-        segments = min(len(data), 0xFFFF * data.count(bytes((0xFF, _EXIF))))
-        check_memory(header._replace(memory=header.memory + segments), len(data))
+    if header.memory <= 2 * pixels:
+        return  # the first scan holds everything, and the decoder looks at no other
+    # Until the last scan, the decoder keeps all segments of this kind.
+    segments = min(len(data), 0xFFFF * data.count(bytes((0xFF, _EXIF))))
+    check_memory(header._replace(memory=header.memory + segments), len(data))
     most = min(MAX_SCANS, MAX_SCANNED_PIXELS // pixels)
     # Counting the bytes is fast, but a video that a phone has appended contains them as well.
     if data.count(b"\xff\xda") > most and _has_more_scans(data, most):

@@ -146,8 +146,8 @@ class DigitReader:
         """Read images in this process, in `threads` threads."""
         pages: list[Page] = []
         waiting, deadline = 0, time.monotonic() + _MAX_WAIT
-        prepare = partial(self._open_or_prepare, frames=frames)
-        for page in prepare_ahead(images, prepare, choose, threads):
+        opening = partial(self._open, frames=frames)
+        for page in prepare_ahead(images, opening, self._prepare_opened, choose, threads):
             if page is not None:
                 pages.append(page)
                 waiting += 1 + len(page.tiles)
@@ -196,18 +196,26 @@ class DigitReader:
             return readings
         return [reject_below(reading, self.min_confidence) for reading in readings]
 
-    def _open_or_prepare(self, image: Image | PageOf | None, *, frames: bool) -> Page | Pages | None:
-        """Prepare an image, or open a file that turns out to have several pages; None stays None."""
-        if image is None:
-            return None
+    def _open(self, image: Any, *, frames: bool) -> Any:
+        """Open a file; a `Page` with the error if that fails. Anything that is no file stays what it is."""
+        if image is None or isinstance(image, (PageOf, np.ndarray)) or inputs.is_pillow(image):
+            return image
         try:
-            if not (isinstance(image, (PageOf, np.ndarray)) or inputs.is_pillow(image)):
-                pages = Pages(image, frames=frames)
-                if len(pages) > 1:
-                    return pages
-                return self._prepare(pages.first, self._turn)
+            return Pages(image, frames=frames)
+        except ImageError as error:
+            return _failed(inputs.name_of(image), error)
+
+    def _prepare_opened(self, opened: Any) -> Page | None:
+        """Prepare what `_open` returned, or one of its pages; None and an error stay what they are."""
+        if opened is None or isinstance(opened, Page):
+            return opened
+        image = opened.first if isinstance(opened, Pages) else opened
+        try:
             return self._prepare(image, self._turn)
         except ImageError as error:
-            hint = f"; {image.hint}" if isinstance(image, Received) else ""
-            name = image.source if isinstance(image, PageOf) else inputs.name_of(image)
-            return Page(name, f"error: {error}{hint}")
+            return _failed(image.source if isinstance(image, PageOf) else inputs.name_of(image), error)
+
+
+def _failed(name: str, error: ImageError) -> Page:
+    """What stands for an image that cannot be read."""
+    return Page(name, f"error: {error}; {name.hint}" if isinstance(name, Received) else f"error: {error}")

@@ -444,9 +444,24 @@ def test_the_more_pixels_a_jpeg_has_the_fewer_scans_it_may_have():
 
 
 def test_what_a_phone_appends_to_a_jpeg_is_not_counted_as_scans():
-    photo = encode(".jpg", NOISE)
+    photo = encode(".jpg", NOISE, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     video = b"\xff\xda\0\2" * 200
     assert headers.check(photo + video, FILES).format == "JPEG"
+
+
+def test_scans_behind_one_that_holds_everything_are_not_decoded():
+    image = encode(".jpg", NOISE)
+    scan, end = image.rindex(b"\xff\xda"), len(image) - 2
+    more = image[:end] + image[scan:end] * 200 + image[end:]
+    np.testing.assert_array_equal(decode.decode(more), decode.decode(image))
+
+
+def test_no_sampling_factors_hide_the_scans_of_a_progressive_jpeg():
+    sparse = bytes((8, *(0, 16), *(0, 16), 2, *(1, 0x41, 0), *(2, 0x14, 0)))  # half a sample per pixel
+    frame = b"\xff\xc2" + struct.pack(">H", len(sparse) + 2) + sparse
+    scans = b"\xff\xda\0\2" * 101
+    with pytest.raises(ImageError, match="more than 100 scans"):
+        headers.check(b"\xff\xd8" + frame + scans + b"\xff\xd9", FILES)
 
 
 def test_compressed_text_and_frames_of_a_png_are_not_decoded(monkeypatch):

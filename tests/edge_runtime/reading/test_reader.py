@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 
+import cv2
 import numpy as np
 import pytest
 
 from edge_runtime import ArgumentError, DigitReader, ImageError, ModelError, TileReadings
+from edge_runtime.images.pages import Pages
 from edge_runtime.reading import ahead
 from edge_runtime.reading import reader as reader_module
 from edge_runtime.reading.networks import Classifier
@@ -195,6 +197,27 @@ def test_none_in_the_input_yields_all_finished_readings(threads, monkeypatch):
     assert taken == ["1", "2", None]
     assert [reading.text for reading in next(batches)] == ["3"]
     assert next(batches, None) is None
+
+
+def test_files_are_opened_a_few_at_a_time_and_never_after_one_that_takes_a_while(tmp_path, monkeypatch):
+    log, time = [], 0.0
+
+    def open_(image):
+        nonlocal time
+        time += 0.0002 if "small" in image else 1
+        log.append(f"open {image}")
+        return Pages(tmp_path / "page.png")
+
+    cv2.imwrite(str(tmp_path / "page.png"), page("1"))
+    monkeypatch.setattr(ahead.time, "monotonic", lambda: time)
+    images = ["large 1", "small 2", "large 3", "small 4", "small 5", "small 6", "small 7"]
+    for _ in ahead.prepare_ahead(images, open_, lambda image: log.append("prepare"), None, threads=1):
+        pass
+    opened = [f"open {image}" for image in images]
+    assert log == [
+        *(opened[0], "prepare", *opened[1:3], *["prepare"] * 2),
+        *(*opened[3:6], *["prepare"] * 3, opened[6], "prepare"),
+    ]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
