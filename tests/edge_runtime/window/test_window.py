@@ -148,8 +148,7 @@ import cv2
 from edge_runtime.window import window
 image = cv2.imread(sys.argv[1])
 with window.Window("edge-digits") as shown:
-    for _ in range(100):
-        assert shown.show(image) is None
+    assert shown.show(image) is None
     print("shown", flush=True)
     while not select.select([sys.stdin], [], [], 0)[0]:
         assert shown.show(image) is None
@@ -167,26 +166,26 @@ def test_the_window_shows_the_image_and_notices_that_it_was_closed(screen, tmp_p
     cv2.imwrite(str(tmp_path / "image.png"), image)
     command = (sys.executable, "-c", SHOW, tmp_path / "image.png")
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    # Without a window manager, Qt sometimes misses on a busy machine that its window has appeared, and never
-    # paints it: try again.
+    # On a busy machine, the window appears late. Without a window manager, Qt sometimes misses that it has,
+    # and never paints it: try again.
     for _ in range(8):
         with processes.started(*command, env=screen.environment, cwd=ROOT, **pipes) as process:
             assert process.stdout.readline() == "shown\n", process.stderr.read()
-            seen = share_seen(screen.pixels(), image)
+            seen = any(is_seen(screen.pixels(), image) for _ in range(10))
             output, errors = process.communicate("\n")
         assert errors == ""  # Qt does not complain
         assert output == "closed\n"
         assert process.returncode == 0
-        if seen > 0.99:
+        if seen:
             break
-    assert seen > 0.99
+    assert seen
 
 
-def share_seen(pixels, image):
-    """Share of the pixels of an image that are found on a screen, at the place where it matches best."""
+def is_seen(pixels, image):
+    """Whether a screen shows an image, at the place where it matches best."""
     match = cv2.matchTemplate(pixels, image, cv2.TM_CCOEFF_NORMED)
     y, x = np.unravel_index(match.argmax(), match.shape)
-    return (pixels[y : y + image.shape[0], x : x + image.shape[1]] == image).all(axis=2).mean()
+    return (pixels[y : y + image.shape[0], x : x + image.shape[1]] == image).all(axis=2).mean() > 0.99
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
