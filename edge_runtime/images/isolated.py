@@ -95,12 +95,20 @@ _numbers = itertools.count()
 
 
 def _process() -> _Process:
-    """A process that does nothing at the moment, or one of the four if all are busy."""
+    """A process that does nothing at the moment, or one of the four if all are busy.
+
+    Raises `ImageError` if there is none and none can be started.
+    """
     with _guard:
         _processes[:] = [each for each in _processes if each.alive]
         idle = next((each for each in _processes if not each.lock.locked()), None)
         if idle is None and len(_processes) < _MOST_PROCESSES:
-            _processes.append(idle := _Process())
+            try:
+                _processes.append(idle := _Process())
+            except OSError as error:  # too many open files or processes, or no memory
+                if not _processes:
+                    reason = (error.strerror or str(error)).lower()
+                    raise ImageError(f"its decoder cannot be started: {reason}") from error
         return idle or _processes[next(_numbers) % len(_processes)]
 
 

@@ -78,6 +78,15 @@ def test_a_truncated_jpeg_is_read_as_far_as_it_goes_or_reported(share, lines, tm
     assert (reading.lines, reading.status) in [(lines, "ok"), ((), f"error: {NOT_AN_IMAGE}")]
 
 
+@pytest.mark.parametrize("share", [0.5, 0.99])
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".bmp", ".ppm", ".ras"])
+def test_other_files_that_are_cut_off_are_errors(suffix, share, reader):
+    image = cv2.cvtColor(drawing.page("472 305"), cv2.COLOR_GRAY2BGR)
+    data = encode(suffix, image)
+    with pytest.raises(ImageError, match=NOT_AN_IMAGE):
+        reader.read(data[: int(len(data) * share)])
+
+
 CHECKERS = np.kron(np.indices((20, 20)).sum(0) % 2, np.ones((16, 16))).astype(np.uint8) * 255
 
 

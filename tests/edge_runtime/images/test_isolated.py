@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 
+import cv2
 import numpy as np
 import pytest
 
@@ -214,3 +216,33 @@ def test_without_the_extras_the_way_out_is_told(data, message, reader, monkeypat
     with pytest.raises(ImageError) as caught:
         reader.read(data)
     assert str(caught.value) == message
+
+
+def test_a_decoder_that_cannot_be_started_costs_one_row(scan, tmp_path, monkeypatch, reader):
+    def refuse(module):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    image = tmp_path / "page.png"
+    image.write_bytes(cv2.imencode(".png", drawing.page("7"))[1].tobytes())
+    isolated._end_all()
+    monkeypatch.setattr(isolated.child, "start", refuse)
+    assert found(reader.read_many([image, scan, image])) == [
+        (str(image), "7", "ok"),
+        (scan, "", f"error: its decoder cannot be started: {os.strerror(errno.EMFILE).lower()}"),
+        (str(image), "7", "ok"),
+    ]
+
+
+def test_decoders_that_run_serve_when_no_other_can_be_started(scan, monkeypatch, reader):
+    def refuse(module):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    assert reader.read(scan).text == TEXTS[0]
+    monkeypatch.setattr(isolated.child, "start", refuse)
+    busy = list(isolated._processes)
+    for process in busy:
+        process.lock.acquire()
+    found_one = isolated._process()
+    for process in busy:
+        process.lock.release()
+    assert found_one in busy
