@@ -6,7 +6,7 @@ import re
 import struct
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.header import Header, aspect, check_memory
+from edge_runtime.images.header import DAMAGED, Header, aspect, check_memory
 from edge_runtime.images.limits import (
     MAX_SCAN_BYTES_PER_PIXEL,
     MAX_SCANNED_PIXELS,
@@ -25,7 +25,7 @@ _START, _END, _SCAN, _JFIF, _EXIF = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1
 
 
 def measure(data: bytes) -> Header | None:
-    """Parse the header of a JPEG, as far as its first scan."""
+    """Parse the header of a JPEG, as far as its first scan. Raises `ImageError` if the file has no end."""
     position, exif, stretch = 2, b"", 1.0
     frame: _Frame | None = None
     for _ in range(MAX_SEGMENTS):
@@ -34,6 +34,8 @@ def measure(data: bytes) -> Header | None:
             break
         marker, position = match[1][0], match.end()
         if marker == _SCAN and frame is not None:
+            if data.rfind(b"\xff\xd9", position) < 0:
+                raise ImageError(DAMAGED)  # it was cut off; some versions of OpenCV would read what is there
             memory = frame.memory(data[position + 2])
             capacity = 512 * _coded(data, position, frame, memory)  # 64 samples take at least one bit
             orientation = 1

@@ -298,7 +298,7 @@ def test_only_the_first_orientation_counts():
     ]
     webp_file = with_orientation(WEBP, 6)
     for data in (
-        jpeg(0xC0, 50, 40, before=b"".join(segments)) + b"\xff\xda\0\3\1" + bytes(100),
+        jpeg(0xC0, 50, 40, before=b"".join(segments)) + b"\xff\xda\0\3\1" + bytes(100) + b"\xff\xd9",
         with_chunk(with_chunk(PNG, b"eXIf", other), b"eXIf", EXIF),
         b"RIFF\xff\xff\xff\x7f" + webp_file[8:] + b"EXIF" + struct.pack("<I", len(other)) + other,
     ):
