@@ -82,6 +82,10 @@ class Number:
 
     digits: tuple[Digit, ...]
 
+    def __repr__(self) -> str:
+        shown = ("text", "confidence", "box", "line")
+        return f"Number({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
     def __iter__(self) -> Iterator[Digit]:
         return iter(self.digits)
 

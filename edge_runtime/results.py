@@ -77,6 +77,11 @@ class Reading:
     array: NDArray[Any] | None = field(default=None, compare=False, repr=False)
     turn: int = 0
 
+    def __repr__(self) -> str:
+        # Not the digits: a page would fill the screen.
+        shown = ("source", "text", "status", "width", "height", "turn")
+        return f"Reading({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
     def __iter__(self) -> Iterator[Digit]:
         return iter(self.digits)
 

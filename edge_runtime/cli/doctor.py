@@ -9,6 +9,9 @@ from typing import Any
 from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError, ModelError
 
+# What the extras install, as far as their versions matter.
+_OPTIONAL = ("pyarrow", "pandas", "pypdfium2", "pillow-heif", "fsspec", "fastapi", "uvicorn", "av", "ray")
+
 
 def doctor(options: argparse.Namespace) -> int:
     """Check the installation; returns 1 if there is a problem."""
@@ -16,7 +19,7 @@ def doctor(options: argparse.Namespace) -> int:
     from edge_runtime.profiling import host
 
     report: dict[str, Any] = {
-        **host.versions(("pyarrow", "av", "fastapi", "uvicorn", "ray")),
+        **host.versions(_OPTIONAL),
         **host.facts(),
         **host.opencv_build(),
         "cameras": [f"{each.source}: {each.name}" for each in devices.list_cameras()] or "none found",
@@ -28,7 +31,7 @@ def doctor(options: argparse.Namespace) -> int:
     else:
         for name, value in report.items():
             text = ", ".join(map(str, value)) if isinstance(value, list) else value
-            print(f"{name:<24} {text if text not in (None, '') else '-'}")
+            print(f"{name:<24} {'not installed' if name in _OPTIONAL and not text else text or '-'}")
     for problem in problems:
         print_message(problem)
     return 1 if problems else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from edge_runtime import __version__
 from edge_runtime.cli import arguments
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 _ADDRESS = "127.0.0.1:8000"
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(f"{message}; see {self.prog} --help")
+
+
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """Build the parser of all commands, or of one: adding the arguments of all takes as long as parsing.
 
     Its options name the `command`, a function in a module of `edge_runtime.cli` of the same name. For a
     `command` that does not exist, the parser knows all, so that its message does.
     """
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="edge-digits",
         description="Read handwritten digits on the device.",
         epilog=EXIT_CODES,
@@ -229,10 +234,8 @@ def _add_camera(commands: Commands) -> None:
 
 
 def _add_cameras(commands: Commands) -> None:
-    _add_json(
-        _add_command(commands, "cameras", "list the cameras of this machine"),
-        "print JSON instead of a table",
-    )
+    cameras = _add_command(commands, "cameras", "list the cameras of this machine")
+    _add_json(cameras, "print JSON instead of a table")
 
 
 def _add_serve(commands: Commands) -> None:
@@ -284,13 +287,12 @@ def _add_profile(commands: Commands) -> None:
 
 
 def _add_models(commands: Commands) -> None:
-    _add_json(
-        _add_command(commands, "models", "list the installed models"),
-        "print JSON instead of a table",
-    )
+    models = _add_command(commands, "models", "list the installed models")
+    _add_json(models, "print JSON instead of a table")
 
 
 def _add_doctor(commands: Commands) -> None:
-    doctor = _add_command(commands, "doctor", "check the installation and print what a bug report needs")
+    summary = "check the installation and print what a bug report needs"
+    doctor = _add_command(commands, "doctor", summary)
     doctor.epilog = "The exit code is 1 if there is a problem."
     _add_json(doctor, "print JSON instead of a table")

@@ -99,7 +99,7 @@ def _reading_lines(reading: dict[str, Any]) -> Iterator[str]:
     fewest = min(reading["us"].values(), key=lambda times: times["count"])
     if fewest["count"] < calls_for("p99"):
         needed = math.ceil(calls_for("p99") * fewest["p50"] / 1e6 * 1.5)
-        yield f"  -: too few calls; p99 takes {calls_for('p99')} (--seconds {needed})"
+        yield f"  -: too few calls for this percentile; p99 needs {calls_for('p99')} (--seconds {needed})"
 
 
 def _frame_lines(record: dict[str, Any], model: str) -> Iterator[str]:

@@ -145,7 +145,9 @@ def check_many(images: object) -> Iterable[Any]:
     if is_pillow(images):
         raise ImageError("this is one image, and read_many takes several; use read, or give a list")
     if not isinstance(images, Iterable):
-        raise ImageError(f"{_kind(images)} is no list of images; give a list of paths or arrays, or use read")
+        raise ImageError(
+            f"{_kind(images)} is not a list of images; give a list of paths or arrays, or use read"
+        )
     return images
 
 
@@ -159,8 +161,12 @@ def _describe(image: object) -> str:
     if image is None or image is NO_IMAGE:
         return "None is not an image; cv2.imread returns it for a file that it cannot read: give the path"
     if isinstance(image, (list, tuple, set, frozenset)) and any(map(_may_be_image, image)):
-        return f"a {type(image).__name__} of {len(image)} images; use read_many"
-    return f"{_kind(image)} is neither a path nor an array; convert it to a NumPy array, grey or BGR"
+        count = f"{len(image)} image{'' if len(image) == 1 else 's'}"
+        return f"a {type(image).__name__} of {count}; use read_many"
+    return (
+        f"{_kind(image)} is not an image; give a path, bytes, a binary file object, a Pillow image, or a "
+        "NumPy array, grey or BGR"
+    )
 
 
 def _kind(value: object) -> str:

@@ -42,7 +42,9 @@ class _Process:
 
     def __init__(self) -> None:
         if not sys.executable:
-            raise ImageError("PDF and HEIC files need the Python program, and sys.executable is empty")
+            raise ImageError(
+                "PDF and HEIC files are decoded in a separate Python process, but sys.executable is empty"
+            )
         self.owner, self.lock = os.getpid(), threading.Lock()
         self.closed: list[int] = []  # files that are no longer needed
         self._popen = child.start("edge_runtime.images.decoder_process")

@@ -45,7 +45,7 @@ class Counts:
             (self.empty, "without digits"),
             (self.incomplete, "incomplete"),
             (self.unreadable, "unreadable"),
-            (self.first_only, "read only on the first of several pages or frames"),
+            (self.first_only, "with only the first frame read (--frames reads all)"),
             *more,
         )
         read += [f"{count} {label}" for count, label in counts if count]

@@ -55,7 +55,7 @@ def _load(line: str) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("too deeply nested") from None
     if not isinstance(row, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     return row
 
 

@@ -30,6 +30,8 @@ def open_table(
     version or model, and `MissingDependencyError` for Parquet without pyarrow.
     """
     if path.suffix.lower() not in _FILES:
-        raise OutputError(f"{path}: unknown results format; use a name that ends in {', '.join(_FILES)}")
+        *others, last = _FILES
+        known = f"{', '.join(others)} or {last}"
+        raise OutputError(f"{path}: unknown results format; use a name that ends in {known}")
     table, text_format = _FILES[path.suffix.lower()]
     return table(path, run, text_format(rows), overwrite=overwrite, resume=resume)

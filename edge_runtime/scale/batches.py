@@ -93,7 +93,7 @@ def _images(batch: Any) -> Iterator[Any]:
 
 def _check_content(file: Any) -> bytes:
     if not isinstance(file, (bytes, bytearray, memoryview)):
-        raise ImageError(f"its content is no bytes, but a {type(file).__name__}")
+        raise ImageError(f"its content must be bytes, not {type(file).__name__}")
     return bytes(file)
 
 
@@ -106,6 +106,6 @@ def _to_pandas(table: Any) -> Any:
     try:
         import pandas
     except ImportError as error:
-        raise MissingDependencyError("this needs pandas: pip install 'edge-digits[pandas]'") from error
+        raise MissingDependencyError("DataFrames need pandas: pip install 'edge-digits[pandas]'") from error
     nullable = {"int8": pandas.Int8Dtype(), "int32": pandas.Int32Dtype()}
     return table.to_pandas(types_mapper=lambda kind: nullable.get(str(kind)))

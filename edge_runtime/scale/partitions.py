@@ -108,7 +108,7 @@ class PartitionReader:
 
         listing = Listing.load(self._folder)
         if listing is None:
-            raise OutputError(f"a worker does not see {self._folder.address}; every machine must share it")
+            raise OutputError(f"a worker cannot see {self._folder.address}; every machine must share it")
         cv2.setNumThreads(1)  # there is a worker for each core
         record = listing.job.record
         with suppress(OSError):  # on another machine it may not exist; then paths have to be absolute

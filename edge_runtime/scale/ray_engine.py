@@ -28,7 +28,7 @@ def require() -> None:
     try:
         import ray.data  # noqa: F401
     except ImportError as error:
-        raise MissingDependencyError(f"{error}: pip install 'edge-digits[ray]'") from error
+        raise MissingDependencyError(f"scale needs Ray: pip install 'edge-digits[ray]' ({error})") from error
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def connected() -> Iterator[None]:
                 _connect(ray)
         except (OSError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise OutputError(f"Ray does not start, or its cluster cannot be reached: {reason}") from error
+            raise OutputError(f"Ray cannot be started, or its cluster cannot be reached: {reason}") from error
         try:
             yield
         finally:

@@ -89,7 +89,7 @@ def open_store(address: str) -> Store:
         import pyarrow
         from pyarrow.fs import FileSystem, LocalFileSystem
     except ImportError as error:
-        raise MissingDependencyError("pyarrow is missing: pip install 'edge-digits[ray]'") from error
+        raise MissingDependencyError("scale needs pyarrow: pip install 'edge-digits[ray]'") from error
     if not paths.is_remote(address):
         return Store(LocalFileSystem(), Path(address).absolute().as_posix(), address)
     try:

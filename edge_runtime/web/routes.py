@@ -6,9 +6,10 @@ import json
 import time
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -93,11 +94,21 @@ def _body(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
 # Reading --------------------------------------------------------------------------------------------------
 
 
+def _refuse_unknown(request: Request) -> None:
+    """Raise `RequestError` for a misspelt query parameter, which would have no effect."""
+    known = [name for name in signature(request.scope["endpoint"]).parameters if name != "request"]
+    for name in request.query_params:
+        if name not in known:
+            message = f"unknown query parameter {name}; choose {', '.join(known[:-1])} or {known[-1]}"
+            raise RequestError(422, "parameter", message)
+
+
 @router.post(
     "/read",
     response_model=ReadResult,
     response_description="The digits of the image",
     responses=openapi_errors(400, 401, 408, 413, 415, 422, 500, 503),
+    dependencies=[Depends(_refuse_unknown)],
     openapi_extra=_body("image/*", {"type": "string", "format": "binary"}),
 )
 async def read(
@@ -142,6 +153,7 @@ async def read(
     response_model=ReadResult,
     response_description="The digits of the strokes",
     responses=openapi_errors(400, 401, 408, 413, 422, 500, 503),
+    dependencies=[Depends(_refuse_unknown)],
     openapi_extra=_body("application/json", strokes.SCHEMA),
 )
 async def read_strokes(request: Request, tiles: bool = False, min_confidence: Probability = 0.0) -> Response:

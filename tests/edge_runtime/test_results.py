@@ -64,6 +64,17 @@ def test_a_reading_is_a_sequence_of_its_digits():
     assert not Reading("a.png")
 
 
+def test_readings_and_numbers_are_printed_in_one_short_line():
+    reading = Reading("a.png", PLACED, "ok", width=640, height=480, turn=90)
+    assert repr(reading) == (
+        "Reading(source='a.png', text='40 1.2\\n3 · ?', status='ok', width=640, height=480, turn=90)"
+    )
+    assert repr(reading.numbers[1]) == (
+        "Number(text='1.2', confidence=0.87, box=Box(x=1, y=2, width=3, height=4), line=0)"
+    )
+    assert repr(Reading("a\udcff.png")).isascii()
+
+
 def test_readings_have_arrays_of_their_digits():
     reading = Reading("a.png", PLACED)
     assert reading.boxes.tolist() == [[1, 2, 4, 6]] * 6

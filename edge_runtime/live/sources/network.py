@@ -90,9 +90,9 @@ class StillImage:
                         raise SourceError(f"the image takes more than {base.OPEN_TIMEOUT:.0f} s")
             except (OSError, HTTPException) as error:
                 reason = servers.describe_failure(error) or "the connection ended"
-                raise SourceError(f"the image arrives incomplete: {reason}") from error
+                raise SourceError(f"the image is incomplete: {reason}") from error
             if response.length:
-                raise SourceError("the image arrives incomplete: the connection ended")
+                raise SourceError("the image is incomplete: the connection ended")
         return bytes(data)
 
     def release(self) -> None:

@@ -36,7 +36,9 @@ function routeSection(path, method, route) {
   section.append(head);
   for (const text of route.description.split("\n\n")) section.append(make("p", text.replaceAll("`", "")));
   for (const { name, schema } of route.parameters || []) {
-    section.append(make("p", `?${name}=  ${typeName(schema)}, default ${JSON.stringify(schema.default)}`));
+    const type = typeName(schema).replace(" | null", ""); // null stands for a parameter that is not given
+    const fallback = "default" in schema ? `, default ${JSON.stringify(schema.default)}` : "";
+    section.append(make("p", `?${name}=  ${type}${fallback}`));
   }
   const token = LOOPBACK ? "" : '-H "Authorization: Bearer $EDGE_DIGITS_TOKEN" ';
   const command = make("pre", `curl ${token}${OPTIONS[path] || ""}${location.origin}${path}`);

@@ -3,6 +3,7 @@
 import { $, make, pause, percent, setText } from "./dom.js";
 
 const ATTEMPTS = 6; // while the device is busy
+const FOR_PROGRAMS = /; send the bytes of the file unchanged.*/; // advice that is of no use to people
 const WHOLE_LINE = 12; // characters; longer lines may break between numbers
 
 // Sends an image to the device. `rotate` is that of /read; with `page`, that page of a file is read and sent back, for
@@ -25,6 +26,7 @@ async function send(path, body, signal) {
       }
       const reading = await response.json();
       if (response.status === 401) location.reload();
+      if (reading.error) reading.error = reading.error.replace(FOR_PROGRAMS, "");
       return reading;
     } catch {
       return { error: "The device is not responding.", unreachable: true };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib import metadata
 
 import pytest
 
@@ -40,6 +41,22 @@ def test_doctor_reports_an_intact_installation(run):
     for task in ("classifier", "detector"):
         for name in ("int8", "float"):
             assert report[f"{task} {name}"] == "intact"
+
+
+def test_doctor_lists_what_the_extras_install(run, monkeypatch):
+    found = {"pypdfium2": "4.30.0"}
+
+    def version(name):
+        try:
+            return found[name]
+        except KeyError:
+            raise metadata.PackageNotFoundError from None
+
+    monkeypatch.setattr(metadata, "version", version)
+    lines = run("doctor")[1].splitlines()
+    states = {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+    assert states["pypdfium2"] == "4.30.0"
+    assert states["pandas"] == states["pillow-heif"] == states["fsspec"] == "not installed"
 
 
 def test_doctor_reports_the_machine_without_a_manifest(run, monkeypatch, tmp_path):
@@ -237,7 +254,7 @@ def test_profile_shows_no_percentile_of_too_few_calls(run, measured):
     output = run("profile")[1]
     (row,) = [line.split() for line in output.splitlines() if line.startswith("  float    ")]
     assert row[:6] == ["float", "5.00", "6.00", "-", "196.1", "100"]
-    assert "p99 takes 299 (--seconds 3)" in output
+    assert "p99 needs 299 (--seconds 3)" in output
 
 
 @pytest.mark.parametrize(("flags", "warned"), [("0x0", False), ("0x50005", True)])

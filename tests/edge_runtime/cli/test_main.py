@@ -53,6 +53,9 @@ def test_invalid_arguments_are_reported_with_the_usage(run, arguments, message):
     *usage, error = errors.splitlines()
     assert usage[0].startswith("usage: edge-digits")
     assert message in error
+    command = error.partition(": error: ")[0]
+    assert command.startswith("edge-digits")
+    assert error.endswith(f"; see {command} --help")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ def test_invalid_arguments_are_reported_with_the_usage(run, arguments, message):
         pytest.param(["read", "scans/a.png", "--model", "gone.onnx"], "gone.onnx", id="missing model file"),
         pytest.param(["read", "scans/a.png", "--model", "best"], "choose int8 or float", id="unknown model"),
         pytest.param(
-            ["read", "scans/a.png", "--out", "r.xls"], ".csv, .jsonl, .parquet", id="unknown format"
+            ["read", "scans/a.png", "--out", "r.xls"], ".csv, .jsonl or .parquet", id="unknown format"
         ),
         pytest.param(["read", "scans/a.png", "--resume"], "add --out FILE", id="resume without a file"),
         pytest.param(["read", "scans/a.png", "--overwrite"], "add --out FILE", id="overwrite without a file"),

@@ -19,7 +19,7 @@ from edge_runtime import Box, Digit, DigitReader, Reading
 from edge_runtime.cli import build_parser, main
 from edge_runtime.images import suffixes
 from edge_runtime.outputs.rows import DIGIT
-from edge_runtime.results import INCOMPLETE
+from edge_runtime.results import FIRST_ONLY, INCOMPLETE
 from tests import drawing
 from tests.processes import COMMAND, started
 
@@ -202,13 +202,23 @@ def test_an_image_that_is_incomplete_is_told_apart(run, monkeypatch):
     assert json.loads(run("read", "a.png", "--json")[1])["status"] == INCOMPLETE
 
 
+def test_the_summary_says_how_to_read_the_frames_that_were_left_out(run, monkeypatch):
+    animation = Reading("a.gif", (Digit(3, 0.98, Box(0, 0, 9, 9)),), "ok" + FIRST_ONLY)
+    monkeypatch.setattr(DigitReader, "read_batches", lambda self, images, **_: iter([[animation]]))
+    _, output, errors = run("read", "a.gif")
+    assert output.endswith("0.980  (only the first page or frame was read)\n")
+    assert errors == (
+        "edge-digits: 1 image, 1 digit, 1 with only the first frame read (--frames reads all); TIME\n"
+    )
+
+
 def test_turned_pages_are_read_and_annotated_where_they_lie(run, scans):
     page = drawing.page("4753 2745")
     cv2.imwrite("turned.png", np.ascontiguousarray(page.T[::-1]))
     code, output, _ = run("read", "turned.png", "--annotate", "out")
     assert code == 0
     assert output.splitlines()[1].split()[1:4] == ["4753", "/", "2745"]
-    assert output.endswith("  (turned by 90)\n")
+    assert output.endswith("  (turned by 90 degrees)\n")
     boxes = [digit.box for digit in DigitReader().read("turned.png").digits]
     changed = (cv2.imread("turned.png") != cv2.imread("out/turned.png")).any(axis=2)
     for box in boxes:  # every side of the box is drawn
@@ -217,7 +227,7 @@ def test_turned_pages_are_read_and_annotated_where_they_lie(run, scans):
             assert changed[y - 2 : y + 3, x - 2 : x + 3].any()
     for turn in ("0", "90", "180", "270"):
         _, output, _ = run("read", "turned.png", "--rotate", turn)
-        assert ("4753 / 2745" in output, "(turned by 90)" in output) == (turn == "90", turn == "90")
+        assert ("4753 / 2745" in output, "(turned by 90 degrees)" in output) == (turn == "90", turn == "90")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])

@@ -96,7 +96,7 @@ def test_many_are_named_as_in_the_command(folder, images, texts, reader):
     [
         pytest.param("in", "^in: a folder.*read_many$", id="folder"),
         pytest.param("in/*.png", r"^in/\*.png: no such file.*read_many$", id="glob"),
-        pytest.param(["in/a.png"], "^a list of 1 images; use read_many$", id="list"),
+        pytest.param(["in/a.png"], "^a list of 1 image; use read_many$", id="list"),
         pytest.param((PAGE, PAGE), "^a tuple of 2 images; use read_many$", id="tuple"),
     ],
 )

@@ -113,8 +113,8 @@ def test_every_input_has_its_own_reading(threads, image_file):
     [
         pytest.param(np.zeros((9, 9)), r"shape \(9, 9\) is one image", id="grey image"),
         pytest.param(np.zeros((9, 9, 3)), r"shape \(9, 9, 3\) is one image", id="colour image"),
-        pytest.param(None, "type NoneType is no list of images", id="None"),
-        pytest.param(5, "type int is no list of images", id="number"),
+        pytest.param(None, "type NoneType is not a list of images", id="None"),
+        pytest.param(5, "type int is not a list of images", id="number"),
     ],
 )
 def test_a_single_image_is_no_list_of_images(reader, images, message):

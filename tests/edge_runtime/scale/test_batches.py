@@ -70,7 +70,7 @@ def test_files_that_have_been_read_already_are_not_opened(scans, expected, colum
 
 @pytest.mark.parametrize(
     ("content", "status"),
-    [(b"", "error: the file is empty"), (None, "error: its content is no bytes, but a NoneType")],
+    [(b"", "error: the file is empty"), (None, "error: its content must be bytes, not NoneType")],
 )
 def test_files_without_content_are_rows(content, status):
     batch = pandas.DataFrame({"path": ["a.png"], "content": [content]})

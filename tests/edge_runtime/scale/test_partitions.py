@@ -145,7 +145,7 @@ def test_errors_of_a_worker_are_results(prepare, scans, tmp_path):
     assert Part.parse(result).counts.images == 2
     (tmp_path / "out" / "_listing.parquet").unlink()
     (result,) = prepare_again(worker)({"item": [0]})["part"]
-    assert json.loads(result) == {"error": "a worker does not see out; every machine must share it"}
+    assert json.loads(result) == {"error": "a worker cannot see out; every machine must share it"}
 
 
 def prepare_again(worker):

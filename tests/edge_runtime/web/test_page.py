@@ -646,7 +646,9 @@ def test_unreadable_files_are_reported(still, visit, tmp_path):
     path.write_text("hello")
     page.set_input_files("#choose", path)
     wait(page, "document.querySelector('#image-result .error')")
-    assert "damaged, or not an image" in page.locator("#image-result .error").inner_text()
+    message = page.locator("#image-result .error").inner_text()
+    assert "damaged, or not an image" in message
+    assert "curl" not in message
     assert [problem for problem in page.problems if "422" in problem]  # logged by the browser itself
     page.problems.clear()
 
@@ -692,4 +694,7 @@ def test_the_api_page_shows_the_routes(still, visit):
     page.origin = still.url
     page.wait_for_selector("text=/read")
     assert "--data-binary" in page.locator("pre").first.inner_text()
+    parameters = page.locator("p", has_text="?").all_inner_texts()
+    assert "?page= integer" in parameters
+    assert '?rotate= string, default "auto"' in parameters
     assert fits(page)

@@ -169,6 +169,20 @@ def test_a_minimum_confidence_must_be_a_probability(still, page, value):
     assert response.error.startswith("invalid query parameter min_confidence: Input should be ")
 
 
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/read?min_confidnce=0.9", "tiles, image, rotate, min_confidence or page"),
+        ("/strokes?rotate=90", "tiles"),
+    ],
+)
+def test_unknown_parameters_are_refused(still, page, path, known):
+    response = request(still, path, "POST", page)
+    assert response.status == 422
+    name = path.partition("?")[2].partition("=")[0]
+    assert response.error.startswith(f"unknown query parameter {name}; choose {known}")
+
+
 def test_rejected_digits_have_no_value():
     reading = Reading("", (Digit(None, 0.4, Box(1, 2, 3, 4), "rejected: unsure"),), width=10, height=20)
     result = responses.read_result(reading, 0.005, tiles=True)
