@@ -90,8 +90,8 @@ def _add_read(commands: Commands) -> None:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="image, folder, glob in quotes, address, or - to read paths, or one image, from standard input; "
-        "of a file with several pages, all are read, or the one in a name such as scan.tif#2",
+        help="image, folder, glob in quotes, address, or - for standard input, which takes paths or one "
+        "image; all pages of a file are read, or only the one in a name such as scan.tif#2",
     )
     read.add_argument(
         "--out", type=Path, metavar="FILE", help="write the results to FILE (.csv, .jsonl or .parquet)"
@@ -125,7 +125,7 @@ def _add_scale(commands: Commands) -> None:
     scale = _add_command(commands, "scale", summary)
     scale.epilog = (
         "Needs pip install 'edge-digits[ray]'. If a Ray cluster runs on this machine, or RAY_ADDRESS names "
-        "one, its machines read."
+        "one, its machines do the reading."
     )
     _add_model(scale)
     scale.add_argument(
@@ -144,11 +144,11 @@ def _add_scale(commands: Commands) -> None:
         "--partition",
         type=arguments.images,
         metavar="N",
-        help="images per file of DIR, each of which one core reads (default: 1000)",
+        help="number of images per file in DIR; one core reads them (default: 1000)",
     )
     existing = scale.add_mutually_exclusive_group()
     existing.add_argument(
-        "--resume", action="store_true", help="continue the run in DIR: read the files that it lacks"
+        "--resume", action="store_true", help="continue the run in DIR: write the files that are missing"
     )
     existing.add_argument("--overwrite", action="store_true", help="replace the results in DIR")
     _add_reading(scale)
@@ -160,7 +160,7 @@ def _add_reading(read: argparse.ArgumentParser) -> None:
         "--rows",
         choices=("digit", "number", "image"),
         metavar="UNIT",
-        help="one row per digit (default), number or image, in --out and --json",
+        help="what each row of the results stands for: a digit (default), number or image",
     )
     read.add_argument("--no-recursive", action="store_true", help="do not search subfolders")
     read.add_argument(
@@ -171,7 +171,7 @@ def _add_reading(read: argparse.ArgumentParser) -> None:
         type=arguments.probability,
         default=0.0,
         metavar="P",
-        help="reject digits whose confidence is below P, 0 to 1, as well as those that the model rejects",
+        help="also reject digits whose confidence is below P, from 0 to 1",
     )
     read.add_argument(
         "--rotate",
@@ -179,7 +179,7 @@ def _add_reading(read: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="TURN",
         help="turn images clockwise by 0, 90, 180 or 270 degrees before reading them; auto (default) turns "
-        "only those that certainly read better then",
+        "only those that clearly read better that way",
     )
     read.add_argument("--quiet", action="store_true", help="print errors only: no table, progress or summary")
 
@@ -258,8 +258,8 @@ def _add_profile(commands: Commands) -> None:
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="your own images: an image, a folder or a glob in quotes; up to 25 of them are read, besides a "
-        "drawn page",
+        help="your own images: an image, a folder or a glob in quotes; up to 25 of them are read, in "
+        "addition to a drawn page",
     )
     profile.add_argument(
         "--size",

@@ -42,7 +42,7 @@ class DigitReader:
     is used with the released INT8 detector. `threads`, 1 to 1024, is the number of cores to use; "auto" uses
     one for a single image, and all of them for many files, as far as the memory suffices. `rotate` is the
     number of degrees by which images are turned clockwise before they are read: 0, 90, 180 or 270, or
-    "auto", which turns only those that certainly read better then. Digits are rejected whose confidence is
+    "auto", which turns only those that clearly read better that way. Digits are rejected whose confidence is
     below `min_confidence`, 0..1, or below the model's own threshold. Raises `ModelError` when a model cannot
     be loaded, and `ArgumentError` for any other `threads`, `rotate` or `min_confidence`.
 

@@ -124,7 +124,7 @@ async def read(
     With `page=2`, the second page or frame of a file is read, otherwise the first. With `tiles=1` each digit
     includes the classifier's input, a 28x28 PNG in base64. With `image=1` the result includes the image in
     grey, a JPEG in base64: browsers cannot show every file. `rotate` turns the image clockwise by so many
-    degrees before it is read; `auto` does so if it certainly reads better then. Digits whose confidence is
+    degrees before it is read; `auto` does so if it clearly reads better that way. Digits whose confidence is
     below `min_confidence` are rejected.
     """
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
