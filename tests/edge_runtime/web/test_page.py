@@ -63,7 +63,9 @@ class Camera:
         self._thread.join()
 
     def _run(self):
-        pages = {text: cv2.cvtColor(drawing.page(text), cv2.COLOR_GRAY2BGR) for text in ("4285", "17")}
+        pages = {
+            text: cv2.cvtColor(drawing.page(text), cv2.COLOR_GRAY2BGR) for text in ("4285", "17", "4285 17")
+        }
         readings = {text: self.readers.reader.read(page) for text, page in pages.items()}
         count = 0
         while not self._stop.wait(0.05):
@@ -200,6 +202,18 @@ def test_the_live_view_shows_image_numbers_and_charts(live, visit, camera):
     assert "20.0" in page.locator(".chart.rate").inner_text()
     assert "7.0 ms" in page.locator(".chart.latency").inner_text()
     assert fits(page)
+
+
+def test_two_numbers_are_in_view_beside_the_charts(live, visit, camera):
+    camera.text = "4285 17"
+    page = visit(live.url)
+    wait(page, "document.querySelectorAll('#numbers b').length === 2")
+    assert (
+        page.evaluate(
+            "(({ scrollHeight, clientHeight }) => scrollHeight - clientHeight)(document.querySelector('#live .read'))"
+        )
+        == 0
+    )
 
 
 def test_problems_of_the_source_are_shown_while_they_last(live, visit, camera):
