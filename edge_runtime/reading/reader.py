@@ -77,11 +77,12 @@ class DigitReader:
     def read(self, image: Image, *, rotate: int | str | None = None) -> Reading:
         """Read one image.
 
-        It may be a path or an address, an array as `decode.to_grey` accepts it (colour is BGR), an image of
-        Pillow, the bytes of an image file, or a binary file object. Of a file with several pages, the first
-        is read, or the one that the path names: "scan.pdf#2". `rotate` replaces the reader's. The reading
-        holds an array, so that it can be drawn. Raises `ImageError` when the image cannot be read, and
-        `ArgumentError` for an unknown `rotate`.
+        It may be a path or an address, the bytes of an image file, a binary file object, a Pillow image, or a
+        NumPy array: grey `(H, W)`, BGR `(H, W, 3)` or BGRA `(H, W, 4)`, with 8 or 16 bits, bool, or floats
+        from 0 to 1. Of a file with several pages, the first is read, or the one that the path names:
+        "scan.pdf#2". `rotate` replaces the reader's. If the image is an array, the reading holds it, so that
+        it can be drawn. Raises `ImageError` when the image cannot be read, and `ArgumentError` for an unknown
+        `rotate`.
         """
         turn = self._turn if rotate is None else parse(rotate)
         try:
@@ -95,16 +96,15 @@ class DigitReader:
     def read_many(self, images: Image | Iterable[Image], *, frames: bool = False) -> Iterator[Reading]:
         """Read images as they come and yield their readings in the same order.
 
-        Each may be anything that `read` takes, or a folder or a glob, which stand for the images that they
-        contain. A file with several pages gives one reading per page, whose source is "scan.pdf#1" and so on;
-        with `frames`, an animation gives one per frame. `images` may also be a single path or file.
+        Each may be anything that `read` takes, or a folder or a glob, which stands for the images in it. A
+        file with several pages gives one reading per page, whose source is "scan.pdf#1" and so on; with
+        `frames`, an animation gives one per frame. `images` may also be a single path or file.
 
-        An image that cannot be read gives a `Reading` with an "error: ..." status, and the rest is read. So
-        does anything that is no image, such as None. Small images are classified together, many files are
-        read side by side in processes of their own, other inputs in `threads` threads, and memory does not
-        grow with the number of images or pages: readings hold no arrays, so use `annotate` to draw on these.
-        Raises `ImageError` when `images` is a
-        single array, or cannot be iterated over.
+        An image that cannot be read, or anything that is not an image, such as None, gives a `Reading` with
+        an "error: ..." status, and the rest is read. Small images are classified together, many files are
+        read side by side in worker processes, and other inputs in `threads` threads. Memory does not grow
+        with the number of images or pages: readings hold no arrays, so use `annotate` to draw on these.
+        Raises `ImageError` when `images` is a single array, or cannot be iterated over.
         """
         images = inputs.expand(inputs.check_many(images))
         batches = self.read_batches(
