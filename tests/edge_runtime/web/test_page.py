@@ -208,12 +208,8 @@ def test_two_numbers_are_in_view_beside_the_charts(live, visit, camera):
     camera.text = "4285 17"
     page = visit(live.url)
     wait(page, "document.querySelectorAll('#numbers b').length === 2")
-    assert (
-        page.evaluate(
-            "(({ scrollHeight, clientHeight }) => scrollHeight - clientHeight)(document.querySelector('#live .read'))"
-        )
-        == 0
-    )
+    card = page.locator("#live .read")
+    assert card.evaluate("(card) => card.scrollHeight - card.clientHeight") == 0
 
 
 def test_problems_of_the_source_are_shown_while_they_last(live, visit, camera):
