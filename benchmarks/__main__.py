@@ -157,7 +157,10 @@ def _add_tile_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _add_image_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     scored = add("photos", help="score the reading of labelled photographs")
     scored.add_argument(
-        "folder", type=Path, metavar="DIR", help="contains labels.json, negatives.json or both"
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="contains labels.json, negatives.json or labels.csv; or a file of labels as COCO or CSV",
     )
     _add_model(scored)
     scored.add_argument(

@@ -13,7 +13,7 @@ from edge_runtime.boxes import corners, intersection, iou
 from edge_runtime.live.events import Event
 from edge_runtime.live.tracker import Track
 from edge_runtime.live.view import View
-from edge_runtime.results import Box
+from edge_runtime.results import Box, Digit
 from train.synthetic import videos
 
 _LEGIBLE = 0.9  # a digit is legible if at least this share of its ink is visible
@@ -44,6 +44,8 @@ class Judge:
         self._label_changes = 0
         self._past: deque[Sequence[videos.LabelledDigit]] = deque(maxlen=_EVENT_GRACE)
         self._correct: dict[int, bool] = {}  # by confirmed track: whether it has always been correct
+        self._ids: dict[int, int] = {}  # by digit: the confirmed track that it last had
+        self._id_switches = 0
         self._labels: dict[int, int] = {}  # by digit: its label when it was last legible
         self._legible: Counter[int] = Counter()  # by digit: frames
         self._found: set[int] = set()  # digits with a correct confirmed track
@@ -58,6 +60,7 @@ class Judge:
         self._update_numbers(shown)
         for track in view.tracks:
             self._judge_track(track, shown)
+        self._count_id_switches([track for track in view.tracks if track.confirmed], shown)
         for event in view.events:
             self._judge_event(event)
 
@@ -69,6 +72,7 @@ class Judge:
             "confirmed_tracks": len(self._correct),
             "correct_tracks": sum(self._correct.values()),
             "label_changes": self._label_changes,
+            "id_switches": self._id_switches,
             "events": self.events,
             "wrong_events": len(self.wrong_events),
             "legible_digits": len(legible),
@@ -102,6 +106,16 @@ class Judge:
             self._correct[track.id] = self._correct.get(track.id, True) and was_true
             if digit and was_true:
                 self._found.add(digit.id)
+
+    def _count_id_switches(self, tracks: Sequence[Track], shown: Sequence[videos.LabelledDigit]) -> None:
+        """Count legible digits that pass from one track to another; one that keeps its track has not."""
+        for digit in shown if tracks else ():
+            overlaps = _ious(digit.box, [track.digit for track in tracks])
+            near = {track.id for track, iou in zip(tracks, overlaps, strict=True) if iou > _MIN_IOU}
+            if digit.visible < _LEGIBLE or not near or self._ids.get(digit.id) in near:
+                continue
+            self._id_switches += digit.id in self._ids
+            self._ids[digit.id] = tracks[int(overlaps.argmax())].id
 
     def _judge_event(self, event: Event) -> None:
         if event.number is None:
@@ -137,7 +151,7 @@ def _is_complete(digits: Sequence[videos.LabelledDigit]) -> bool:
     return bool(inside.all()) and all(digit.visible >= _LEGIBLE for digit in digits)
 
 
-def _ious(box: Box, digits: Sequence[videos.LabelledDigit]) -> NDArray[np.floating]:
+def _ious(box: Box, digits: Sequence[videos.LabelledDigit] | Sequence[Digit]) -> NDArray[np.floating]:
     """IoU `[N]` of a box with those of N digits."""
     return iou(corners([box]), corners(digit.box for digit in digits))[0]
 

@@ -59,6 +59,8 @@ def live_page(record: Record) -> str:
 
 def _steadiness_text(total: dict[str, Any]) -> str:
     delay = total["delay_frames"]
+    switches = total.get("id_switches_per_digit")  # older records have none
+    counted = "" if switches is None else f"- {switches:.3f} ID switches per digit.\n"
     return f"""\
 {total["frames"]} frames, {total["model"]}:
 
@@ -67,7 +69,7 @@ digit was legible.
 - {total["found"]:.1%} of the digits that were legible for a second or more were found: they had a correct \
 confirmed track.
 - {total["label_changes_per_digit"]:.3f} label changes per digit.
-- {total["wrong_events_per_1000_frames"]:.2f} wrong events per 1,000 frames.
+{counted}- {total["wrong_events_per_1000_frames"]:.2f} wrong events per 1,000 frames.
 - {total["reported"]:.1%} of the numbers that were completely in view for two seconds were reported. From \
 being completely in view to the event: p50 {delay["p50"]} frames, p90 {delay["p90"]} frames.
 
@@ -79,8 +81,8 @@ was completely in view in all of the last 10 frames."""
 def _steadiness_table(record: Record) -> str:
     return table(
         (
-            *("video", "frames", "confirmed tracks", "correct", "label changes", "events", "wrong"),
-            *("digits found", "numbers reported"),
+            *("video", "frames", "confirmed tracks", "correct", "label changes", "ID switches"),
+            *("events", "wrong", "digits found", "numbers reported"),
         ),
         (
             (
@@ -89,6 +91,7 @@ def _steadiness_table(record: Record) -> str:
                 r["confirmed_tracks"],
                 r["correct_tracks"],
                 r["label_changes"],
+                r.get("id_switches", "-"),
                 r["events"],
                 "; ".join([str(r["wrong_events"]), *r["wrong"]]),
                 f"{r['found_digits']} of {r['legible_digits']}",

@@ -60,6 +60,7 @@ def _rates(total: Counter[str], delays: Sequence[int]) -> dict[str, Any]:
         "track_accuracy": rate("correct_tracks", "confirmed_tracks"),
         "wrong_events_per_1000_frames": round(1000 * total["wrong_events"] / total["frames"], 3),
         "label_changes_per_digit": rate("label_changes", "legible_digits"),
+        "id_switches_per_digit": rate("id_switches", "legible_digits"),
         "found": rate("found_digits", "legible_digits"),
         "reported": rate("reported_numbers", "complete_numbers"),
         "delay_frames": {f"p{share}": int(np.percentile(delays or [0], share)) for share in (50, 90)},

@@ -27,7 +27,8 @@ _POOLED = {"1.2 to 3 %": (1.2, 3.0)}
 def sum_up(scores: Sequence[Score]) -> dict[str, Any]:
     """Sum up one or more scores: precision, recall and F1, also by group; false digits, stability, times."""
     result = {
-        **_positive_figures([one for one in scores if not one.image.negative]),
+        **_positive_figures([one for one in scores if not one.image.negative and one.image.text is None]),
+        **_text_figures([one for one in scores if one.image.text is not None]),
         **_negative_figures([one for one in scores if one.image.negative]),
     }
     times = [one.reading.seconds for one in scores]
@@ -45,6 +46,7 @@ def _positive_figures(scores: Sequence[Score]) -> dict[str, Any]:
     misread = _misread(scores)
     result = {
         **_summary(scores),
+        "f1_at_iou_50": round(_f1_of(sum(one.correct_at_half for one in scores), scores), 4),
         "detection_f1": round(_f1(scores, any_value=True), 4),
         "f1_by_source": {name: round(_f1(group), 4) for name, group in by_source.items()},
         "by_kind": {
@@ -60,6 +62,21 @@ def _positive_figures(scores: Sequence[Score]) -> dict[str, Any]:
     if scores[0].varied:
         result["stability"] = _stability(scores)
     return result
+
+
+def _text_figures(scores: Sequence[Score]) -> dict[str, Any]:
+    """Counts of the images of whose digits only the text is known."""
+    if not scores:
+        return {}
+    return {
+        "text_only": {
+            "images": len(scores),
+            "digits": sum(len(one.image.values) for one in scores),
+            **{name: sum(getattr(one, name) for one in scores) for name in ("correct", "missed", "false")},
+            **_rates(scores),
+            "perfect": _mean(one.perfect for one in scores),
+        }
+    }
 
 
 def _negative_figures(scores: Sequence[Score]) -> dict[str, Any]:
@@ -139,10 +156,14 @@ def _rates(scores: Sequence[Score]) -> dict[str, float]:
 
 
 def _f1(scores: Sequence[Score], *, any_value: bool = False) -> float:
-    correct = sum(one.detected if any_value else one.correct for one in scores)
-    false = sum(one.false_detections if any_value else one.false for one in scores)
-    labelled = sum(len(one.image.digits) for one in scores)
-    return 2 * correct / max(1, correct + false + labelled)
+    return _f1_of(sum(one.detected if any_value else one.correct for one in scores), scores)
+
+
+def _f1_of(correct: int, scores: Sequence[Score]) -> float:
+    """F1, given how many of all digits that were read are correct."""
+    read = sum(len(one.digits) for one in scores)
+    labelled = sum(len(one.image.values) for one in scores)
+    return 2 * correct / max(1, read + labelled)
 
 
 def _recall(scores: Sequence[Score], low: float, high: float) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _MAX_MISREAD = 8  # kinds of misread digits on the page
 
 def format_page(figures: dict[str, Any], scores: Sequence[Score]) -> str:
     """The figures as text for the terminal, with one line per image that was not read perfectly."""
-    lines = [*_positive_lines(figures), *_negative_lines(figures)]
+    lines = [*_positive_lines(figures), *_text_lines(figures), *_negative_lines(figures)]
     lines += [f"  {one.image.path.name}: {one.missed} missed, {one.false} false" for one in failed(scores)]
     stages = ", ".join(f"{stage} {ms:.2f}" for stage, ms in figures["ms"].items())
     lines.append(f"median ms per image: {stages}")
@@ -36,6 +36,7 @@ def _positive_lines(figures: dict[str, Any]) -> Iterator[str]:
     kinds, sources = figures["by_kind"].items(), figures["f1_by_source"].items()
     yield f"{figures['images']} images with {figures['digits']} digits"
     yield f"  F1 {figures['f1']:.3f}: precision {figures['precision']:.3f}, recall {figures['recall']:.3f}"
+    yield f"  F1 of digits whose boxes have an IoU of 0.5 or more {figures['f1_at_iou_50']:.3f}"
     yield f"  mean F1 of the sources {figures['f1_mean_of_sources']:.3f}"
     yield f"  detection F1, ignoring the values, {figures['detection_f1']:.3f}"
     yield f"  images read perfectly {figures['perfect']:.1%}"
@@ -61,6 +62,14 @@ def _positive_lines(figures: dict[str, Any]) -> Iterator[str]:
     names = "; most often " + ", ".join(f"{name}: {count}" for name, count in common) if common else ""
     yield f"  misread digits {figures['misread']}{names}"
     yield from _stability_lines(figures.get("stability", {}))
+
+
+def _text_lines(figures: dict[str, Any]) -> Iterator[str]:
+    if part := figures.get("text_only"):
+        yield f"{part['images']} images with {part['digits']} digits of known text, without boxes"
+        yield f"  {part['correct']} read, {part['missed']} missed, {part['false']} false, wherever they are"
+        yield f"  F1 {part['f1']:.3f}: precision {part['precision']:.3f}, recall {part['recall']:.3f}"
+        yield f"  images with exactly these digits {part['perfect']:.1%}"
 
 
 def _number_lines(figures: dict[str, Any]) -> Iterator[str]:

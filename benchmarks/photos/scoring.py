@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from edge_runtime.results import Box, Digit, Reading
 # this many times as large.
 _MIN_IOU = 0.4
 _MAX_AREA = 3
+_COMMON_IOU = 0.5  # with which others report F1
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,10 @@ class Score:
     """How well one image was read.
 
     `digits` of the reading are those that count, and `is_correct` says of each whether it matches a label in
-    place and value. `read_as` holds for each label the value that was read in its place, or None. `detected`
-    is the number of digits that match a label in place, whatever the value. `numbers` are those of the
+    place and value; if only the text of the image is known, whether it has so many digits of this value.
+    `read_as` holds for each label the value that was read in its place, or None. `detected` is the number of
+    digits that match a label in place, whatever the value; `correct_at_half` is that of digits with the right
+    value and an IoU of 0.5 or more. `numbers` are those of the
     reading: for each digit that counts, the label that it matches in place and value, or None. `longer_side`
     of the image is in pixels. `varied` are the readings of `stability.Variations`, if there are any.
     """
@@ -42,6 +46,7 @@ class Score:
     is_correct: tuple[bool, ...]
     read_as: tuple[int | None, ...]
     detected: int
+    correct_at_half: int
     numbers: tuple[tuple[int | None, ...], ...]
     varied: Mapping[str, Reading] = field(default_factory=dict)
 
@@ -63,7 +68,7 @@ class Score:
     @property
     def missed(self) -> int:
         """Labelled digits that were not read, or were read as another digit."""
-        return len(self.image.digits) - self.correct
+        return len(self.image.values) - self.correct
 
     @property
     def perfect(self) -> bool:
@@ -97,8 +102,12 @@ def score(
     accepted = [digit for digit in reading.digits if digit.value is not None]
     ignored = _contains_centre(corners(image.ignore), corners(digit.box for digit in accepted)).any(axis=0)
     digits = tuple(digit for digit, skip in zip(accepted, ignored, strict=True) if not skip)
+    if image.text is not None:
+        right = tuple(count_right([digit.value for digit in digits], image.values))
+        return Score(image, longer_side, reading, digits, right, (), 0, 0, (), varied or {})
     overlaps, matches = _compare((digit.box for digit in digits), (box for _, box in image.digits))
-    correct = _pair(overlaps, matches & _same_value(digits, image))
+    same = _same_value(digits, image)
+    correct = _pair(overlaps, matches & same)
     # A label that is not read correctly is misread if one of the other digits has its place.
     rest = matches.copy()
     rest[list(correct)] = False
@@ -116,12 +125,23 @@ def score(
         is_correct=tuple(index in correct for index in range(len(digits))),
         read_as=tuple(read_as),
         detected=len(_pair(overlaps, matches)),
+        correct_at_half=len(_pair(overlaps, same & (overlaps >= _COMMON_IOU))),
         numbers=tuple(
             tuple(label_of[id(digit)] for digit in number.digits if id(digit) in label_of)
             for number in reading.numbers
         ),
         varied=varied or {},
     )
+
+
+def count_right(found: Iterable[int | None], labelled: Iterable[int]) -> list[bool]:
+    """Whether each digit that was found is among the labelled ones, wherever these are."""
+    left = Counter(labelled)
+    right = []
+    for value in found:
+        right.append(value is not None and left[value] > 0)
+        left[value if value is not None else -1] -= right[-1]
+    return right
 
 
 def failed(scores: Sequence[Score]) -> list[Score]:

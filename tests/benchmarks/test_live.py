@@ -69,6 +69,7 @@ def test_correct_views_count_no_faults():
     counts = judged([(view("42", reported="42" if frame == 9 else None), shown("42")) for frame in range(40)])
     assert counts == {
         **{"frames": 40, "confirmed_tracks": 2, "correct_tracks": 2, "label_changes": 0},
+        **{"id_switches": 0},
         **{"events": 1, "wrong_events": 0, "legible_digits": 2, "found_digits": 2},
         **{"complete_numbers": 0, "reported_numbers": 0},
     }
@@ -131,6 +132,30 @@ def test_confirmed_tracks_must_always_be_correct():
     counts = judged(steps)
     assert (counts["confirmed_tracks"], counts["correct_tracks"]) == (2, 1)
     assert counts["label_changes"] == 2
+
+
+def with_ids(ids, confirmed=True):
+    """A view of "42" whose tracks have these numbers."""
+    seen = view("42", confirmed=confirmed)
+    tracks = [replace(track, id=number) for track, number in zip(seen.tracks, ids, strict=False)]
+    return replace(seen, tracks=tuple(tracks))
+
+
+@pytest.mark.parametrize(
+    ("later", "switches"),
+    [
+        pytest.param(with_ids((1, 2)), 0, id="kept"),
+        pytest.param(with_ids((1, 3)), 1, id="a new track"),
+        pytest.param(with_ids((2, 1)), 2, id="swapped"),
+        pytest.param(with_ids((1,)), 0, id="lost"),
+        pytest.param(with_ids((1, 3), confirmed=False), 0, id="not confirmed"),
+    ],
+)
+def test_id_switches_are_counted(later, switches):
+    steps = [(with_ids((1, 2)), shown("42"))] * 3 + [(later, shown("42"))] * 3
+    assert judged(steps)["id_switches"] == switches
+    hidden = [(with_ids((1, 2)), shown("42")), (later, shown("42", visible=0.5))]
+    assert judged(hidden)["id_switches"] == 0
 
 
 def test_labels_may_change_with_the_truth():

@@ -216,6 +216,109 @@ def test_invalid_folders_are_reported_in_one_line(harm, folder, capsys):
     assert str(folder) in errors
 
 
+def own_coco(entry):
+    """The same labels in the format of COCO, and what others may have beside them."""
+    boxes = [digit["box"] for digit in entry["digits"]]
+    return {
+        "images": [
+            *({"id": 5, "file_name": "photos/a.png"}, {"id": 6, "file_name": "negatives/blank.png"}),
+        ],
+        "categories": [
+            *({"id": 10 + value, "name": str(value)} for value in range(10)),
+            {"id": 1, "name": "pen"},
+        ],
+        "annotations": [
+            *(
+                {"image_id": 5, "category_id": 10 + value, "bbox": [each + 0.2 for each in box]}
+                for value, box in zip((4, 0, 7), boxes, strict=True)
+            ),
+            {"image_id": 6, "category_id": 1, "bbox": [0, 0, 9, 9]},
+            {"image_id": 6, "category_id": 11, "bbox": [0, 0, 20, 20], "iscrowd": 1},
+        ],
+    }
+
+
+def as_coco(folder, entry):
+    (folder / "negatives.json").unlink()
+    (folder / "labels.json").write_text(json.dumps(own_coco(entry)))
+    return folder
+
+
+def as_named_coco(folder, entry):
+    path = folder / "instances.json"
+    path.write_text(json.dumps(own_coco(entry)))
+    return path
+
+
+def as_csv(folder, entry):
+    rows = [f"photos/a.png,{digit['label']},{','.join(map(str, digit['box']))}" for digit in entry["digits"]]
+    path = folder / "boxes.csv"
+    path.write_text(
+        "\ufefffile,label,x,y,width,height\n" + "\n".join([*rows, "negatives/blank.png,,,,,"]), "utf-8"
+    )
+    return path
+
+
+@pytest.mark.parametrize("write", [as_coco, as_named_coco, as_csv])
+def test_boxes_of_other_formats_are_scored(write, folder, capsys):
+    source = write(folder, json.loads((folder / "labels.json").read_text())["a.png"])
+    assert main(["photos", str(source), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["images"], result["digits"], result["f1"], result["negatives"]) == (1, 3, 1.0, 1)
+
+
+def test_images_with_text_alone_are_counted(folder, capsys):
+    for name in ("labels.json", "negatives.json"):
+        (folder / name).unlink()
+    (folder / "labels.csv").write_text(
+        "file,text\nphotos/a.png,4 0-7\nphotos/b.png,409\nnegatives/blank.png,\n"
+    )
+    assert main(["photos", str(folder), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert "images" not in figures and figures["negatives"] == 1
+    assert figures["text_only"] == {
+        **{"images": 2, "digits": 6, "correct": 5, "missed": 1, "false": 1, "perfect": 0.5},
+        **{"precision": 0.8333, "recall": 0.8333, "f1": 0.8333},
+    }
+    assert main(["photos", str(folder)]) == 0
+    page = capsys.readouterr().out
+    assert "2 images with 6 digits of known text, without boxes" in page
+    assert "b.png: 1 missed, 1 false" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("a.csv", "name,value\na.png,1\n", "its columns are neither", id="columns"),
+        pytest.param(
+            "a.csv", "file,label,x,y,width,height\na.png,12,0,0,9,9\n", "'12' is not a digit", id="label"
+        ),
+        pytest.param("a.csv", "file,label,x,y,width,height\na.png,1,0,0,9\n", "TypeError", id="no height"),
+        pytest.param("a.csv", "file,label,x,y,width,height\na.png,1,0,0,9,inf\n", "infinity", id="infinite"),
+        pytest.param("a.csv", "file,text\n", "no labels in", id="empty"),
+        pytest.param(
+            "a.json", '{"images": [], "annotations": [], "categories": []}', "0 to 9", id="categories"
+        ),
+        pytest.param("missing.csv", None, "no labels in", id="missing"),
+    ],
+)
+def test_invalid_label_files_are_reported_in_one_line(name, content, message, tmp_path, capsys):
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    assert main(["photos", str(path)]) == 2
+    errors = capsys.readouterr().err
+    assert len(errors.splitlines()) == 1
+    assert str(path) in errors and message in errors
+
+
+@pytest.mark.parametrize(("width", "f1"), [(40, 1.0), (21, 1.0), (19, 0.0)])
+def test_f1_is_also_given_at_an_iou_of_a_half(width, f1):
+    score = scored(labelled((3, Box(10, 10, width, 40))), (3, Box(10, 10, 40, 40)))
+    result = figures.sum_up([score])
+    assert (result["f1"], result["f1_at_iou_50"]) == (1.0, f1)
+
+
 def test_negatives_are_optional(folder, capsys):
     (folder / "negatives.json").unlink()
     assert main(["photos", str(folder), "--json"]) == 0
