@@ -7,13 +7,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
 from benchmarks import (
     accuracy,
     check,
+    contest_command,
     cpus,
     folder,
     marks,
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the released models.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_measurements(commands.add_parser)
+    contest_command.add_to(commands.add_parser)
     _add_tile_measurements(commands.add_parser)
     _add_image_measurements(commands.add_parser)
     _add_file_measurements(commands.add_parser)
@@ -276,7 +277,7 @@ def _run(options: argparse.Namespace) -> int:
         # Drawing negatives needs packages that are rarely installed on a device.
         () if robustness.missing() else robustness.measure(options.data),
     )
-    done = record.write(options.out or _timed_path(record.FOLDER), reported(results))
+    done = record.write(options.out or record.timed_path(record.FOLDER), reported(results))
     print(f"{done.path}: {len(done.results)} results")
     return 0
 
@@ -289,7 +290,7 @@ def _live(options: argparse.Namespace) -> int:
         load.load(options.clients, options.seconds),
         drops.drops(),
     )
-    done = record.write(options.out or _timed_path(record.LIVE), reported(results))
+    done = record.write(options.out or record.timed_path(record.LIVE), reported(results))
     print(f"{done.path}: {len(done.results)} results")
     return record_commands.write_report(done)
 
@@ -300,10 +301,6 @@ def _attack(options: argparse.Namespace) -> int:
     result = attack.attack(options.clients, options.hostile, options.seconds)
     print(json.dumps(result, indent=2))
     return 1 if result["unplanned"] else 0
-
-
-def _timed_path(folder: Path) -> Path:
-    return folder / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
 
 
 def _photos(options: argparse.Namespace) -> int:
@@ -321,28 +318,28 @@ def _photos(options: argparse.Namespace) -> int:
 
 def _pages(options: argparse.Namespace) -> int:
     results = pages.measure(options.seconds, options.model)
-    done = record.write(options.out or _timed_path(record.PAGES), reported(results))
+    done = record.write(options.out or record.timed_path(record.PAGES), reported(results))
     print(f"{done.path}: {len(done.of_kind('drawn page'))} pages")
     return record_commands.write_report(done)
 
 
 def _folder(options: argparse.Namespace) -> int:
     results = folder.measure(options.rounds, options.kills, options.many)
-    done = record.write(options.out or _timed_path(record.FILES), reported(results))
+    done = record.write(options.out or record.timed_path(record.FILES), reported(results))
     print(f"{done.path}: {len(done.results)} results")
     return record_commands.write_report(done)
 
 
 def _scale(options: argparse.Namespace) -> int:
     results = scale.measure(options.images, options.seconds)
-    done = record.write(options.out or _timed_path(record.SCALE), reported(results))
+    done = record.write(options.out or record.timed_path(record.SCALE), reported(results))
     print(f"{done.path}\n\n{scale.cost_table(done.results)}\n\n{scale.engine_table(done.results)}")
     return 0
 
 
 def _pad(options: argparse.Namespace) -> int:
     results = pad.measure(options.data, options.numbers, options.model)
-    done = record.write(options.out or _timed_path(record.PAD), reported(results))
+    done = record.write(options.out or record.timed_path(record.PAD), reported(results))
     print(f"{done.path}: {done.of_kind('pad')[-1]['numbers']} numbers")
     return record_commands.write_report(done)
 

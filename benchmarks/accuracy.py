@@ -33,7 +33,7 @@ def mnist(data: Path) -> Iterator[dict[str, Any]]:
     """
     tiles, labels = load_test_set(data)
     entries = {entry.name: entry for entry in manifest.entries() if entry.task == manifest.CLASSIFIER}
-    for result in _classify(classifiers(1), tiles, labels):
+    for result in classify(classifiers(1), tiles, labels):
         name = result["contender"]
         if name in PRECISIONS:
             result |= _decisions(DigitReader(name), tiles, labels)
@@ -46,7 +46,7 @@ def drawn_tiles() -> Iterator[dict[str, Any]]:
     generator = np.random.default_rng(_SEED)
     labels = np.arange(DRAWN, dtype=np.int64) % BACKGROUND
     tiles = np.stack([_draw(int(label), generator) for label in labels])
-    for result in _classify(classifiers(1), tiles, labels):
+    for result in classify(classifiers(1), tiles, labels):
         yield {"kind": "drawn accuracy", "data": "drawn tiles", **result}
 
 
@@ -75,9 +75,10 @@ def drawn_pages() -> Iterator[dict[str, Any]]:
         }
 
 
-def _classify(
+def classify(
     contenders: Sequence[Contender], tiles: NDArray[np.uint8], labels: NDArray[np.int64]
 ) -> Iterator[dict[str, Any]]:
+    """Yield one result per classifier, of which the first is float: accuracy by argmax, agreement with it."""
     float_values: NDArray[np.int64] | None = None
     for contender in contenders:
         parts = [contender.run(tiles[start : start + _CALL]) for start in range(0, len(tiles), _CALL)]
@@ -87,6 +88,7 @@ def _classify(
         yield {
             "contender": contender.name,
             "hashes": contender.hashes,
+            "own": contender.own,
             "images": len(labels),
             "accuracy": round(1 - float(wrong.mean()), 5),
             "mistakes": int(wrong.sum()),

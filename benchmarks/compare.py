@@ -13,7 +13,7 @@ from benchmarks.record import Record
 
 ALLOWED_LOSS = 0.0005  # of accuracy, as a share of the test set
 _MIN_CHANGE = 0.05  # relative; where a figure has no interval, smaller changes of times and rates are noise
-_ACCURACIES = ("accuracy", "drawn accuracy")
+_ACCURACIES = ("accuracy", "drawn accuracy", "image accuracy")
 _EXACT = ("accuracy", "bytes")
 
 

@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from benchmarks import torch_network
-from benchmarks.errors import BenchmarkError
+from benchmarks.model_files import onnx_file
 from edge_runtime import DigitReader
-from edge_runtime.contract import TILE
 from edge_runtime.models import manifest
 from edge_runtime.reading.networks import Classifier, Detector
 
@@ -23,16 +19,31 @@ PRECISIONS = ("float", "int8")
 
 @dataclass(frozen=True)
 class Contender:
-    """Something that is timed: `run` takes one input. `hashes` are those of the files with its weights."""
+    """Something that is timed: `run` takes one input. `hashes` are those of the files with its weights.
+
+    `own` says whether these are the released ones, which must reach the floors of accuracy.
+    """
 
     name: str
     run: Callable[[Any], Any]
     hashes: tuple[str, ...] = ()
+    own: bool = True
 
 
 def _hashes(*networks: Classifier | Detector) -> tuple[str, ...]:
     """The hashes of the files that networks have loaded, whatever they are called."""
-    return tuple(hashlib.sha256(network.path.read_bytes()).hexdigest() for network in networks)
+    return tuple(file_hash(network.path) for network in networks)
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 hash of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def released(name: str) -> Path:
+    """The file of the released classifier of a precision."""
+    (path,) = (e.path for e in manifest.entries() if (e.task, e.name) == (manifest.CLASSIFIER, name))
+    return path
 
 
 def classifiers(threads: int) -> list[Contender]:
@@ -47,39 +58,7 @@ def classifiers(threads: int) -> list[Contender]:
 
 def bare_session(name: str) -> Contender:
     """A released classifier in a session of onnxruntime's own settings, which the benchmark opens itself."""
-    (path,) = (e.path for e in manifest.entries() if (e.task, e.name) == (manifest.CLASSIFIER, name))
-    return Contender("bare onnxruntime", onnx_file(path, threads=1))
-
-
-def onnx_file(path: Path, threads: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """Any classifier in an ONNX file, with its own input: uint8 `[N, 28, 28]` or float `[1, 1, 28, 28]`.
-
-    A network that takes floats gets the levels 0 to 255. Raises `BenchmarkError` if it cannot be loaded, or
-    takes something else.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors have no base class of their own
-        raise BenchmarkError(f"{path}: onnxruntime cannot load this model: {error}") from error
-    (taken, *_others) = session.get_inputs()
-    shape = tuple(taken.shape[1:])
-
-    def run(tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if taken.type == "tensor(uint8)":
-            return np.asarray(session.run(None, {taken.name: tiles})[0])
-        images = tiles.astype(np.float32).reshape(-1, 1, *shape)
-        return np.concatenate([session.run(None, {taken.name: image})[0] for image in images])
-
-    try:
-        run(np.zeros((1, TILE, TILE), np.uint8))
-    except Exception as error:
-        raise BenchmarkError(f"{path}: takes {taken.type} {taken.shape}, not tiles of 28x28") from error
-    return run
+    return Contender("bare onnxruntime", onnx_file(released(name), threads=1))
 
 
 def detectors(threads: int) -> list[Contender]:

@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ LIVE = FOLDER / "live"  # records of `python -m benchmarks live`
 PAGES = FOLDER / "pages"  # records of `python -m benchmarks pages`
 FILES = FOLDER / "folder"  # records of `python -m benchmarks folder`
 SCALE = FOLDER / "scale"  # records of `python -m benchmarks scale`
+CONTENDERS = FOLDER / "contenders"  # records of `python -m benchmarks contenders`
 PAD = FOLDER / "pad"  # records of `python -m benchmarks pad`
 
 # Old names of keys and values and what they are called now, so that committed records stay comparable.
@@ -145,6 +147,11 @@ def _as_offline(latency: dict[str, Any]) -> dict[str, Any]:
         },
         "ratio": {name: {"value": value, "low": value, "high": value} for name, value in ratios.items()},
     }
+
+
+def timed_path(folder: Path) -> Path:
+    """A path in a folder, named after the present minute."""
+    return folder / f"{datetime.now():%Y%m%d-%H%M}.jsonl"
 
 
 def newest(folder: Path = FOLDER) -> Path:

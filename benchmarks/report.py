@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import pad
+from benchmarks import contest_report, pad
 from benchmarks.bounds import invalid
 from benchmarks.errors import BenchmarkError
 from benchmarks.folder_report import files_table, folder_page
@@ -50,6 +50,7 @@ def _own_report(record: Record) -> tuple[Callable[[Record], str], Callable[[Reco
     reports = {
         "videos": (live_page, live_summary),
         "drawn page": (_drawn_page, _drawn_table),
+        "contenders": (contest_report.format_page, contest_report.format_tables),
         "pad": (pad.format_page, pad.format_table),
         "files on one core": (folder_page, files_table),
     }
@@ -81,10 +82,10 @@ def summary(record: Record) -> str:
 
 
 def _ratio(result: dict[str, Any], name: str) -> str:
-    """The time of a contender relative to float's."""
+    """The time of a contender relative to the baseline's."""
     if name in result["ratio"]:
         return f"{result['ratio'][name]['value']:.2f}"
-    return "1.00" if name == "float" else "-"
+    return "1.00" if name == result.get("baseline", "float") else "-"
 
 
 def _run_page(record: Record, plot: str) -> str:
@@ -115,6 +116,7 @@ def sections(record: Record) -> list[tuple[str, str]]:
         ),
         ("sustained", "Sustained reading", _sustained_table),
         ("process", "Cold start: a process from its start to the first result", _process_table),
+        ("image accuracy", "Labelled images", contest_report.image_table),
         ("folder", "A folder of MNIST images as PNG files, on one core, without start-up", _folder_table),
         ("robustness", "Disturbed tiles, int8", _robustness_table),
         ("rejection", "Negatives, int8", _rejection_table),
@@ -177,7 +179,7 @@ def _cpu_table(record: Record) -> str:
 
 def _single_table(record: Record) -> str:
     times = table(
-        ("what", "model", "p50", "p90", "p99", "p99.9", "calls", "relative to float", "noise"),
+        ("what", "model", "p50", "p90", "p99", "p99.9", "calls", "relative to the baseline", "noise"),
         (
             (
                 f"{r['subject']}, {r['size'] if 'size' in r else _tiles(r)}",
@@ -192,8 +194,9 @@ def _single_table(record: Record) -> str:
         ),
     )
     return (
-        f"{times}\n\nNoise is how far float differs from itself; ratios have 95 % intervals. A percentile is "
-        "shown if at least one call lies beyond it with a probability of 95 %: after "
+        f"{times}\n\nThe baseline is the one with 1.00x, and noise is how far it differs from itself. Ratios "
+        "have 95 % intervals. A percentile is shown if at least one call lies beyond it with a probability "
+        "of 95 %: after "
         f"{calls_for('p99')} calls for p99, and {calls_for('p999')} for p99.9."
     )
 
@@ -204,7 +207,7 @@ def _tiles(result: dict[str, Any]) -> str:
 
 def _offline_table(record: Record) -> str:
     return table(
-        ("threads", "batch", "model", "images per second", "time relative to float"),
+        ("threads", "batch", "model", "images per second", "time relative to the baseline"),
         (
             (r["threads"], r["batch"], name, f"{rate:.0f}", _ratio(r, name))
             for r in record.of_kind("offline")

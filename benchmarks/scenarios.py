@@ -64,10 +64,11 @@ def _single(
     calls = {each.name: each.run for each in contenders}
     baseline = "float" if "float" in calls else contenders[0].name
     timed = single_stream(calls, seconds, [value], baseline=baseline, progress=progress)
-    return {"kind": "single stream", "threads": 1, **about, "models": _models(contenders), **timed}
+    return {"kind": "single stream", "threads": 1, **about, "models": models_of(contenders), **timed}
 
 
-def _models(contenders: Sequence[Contender]) -> dict[str, tuple[str, ...]]:
+def models_of(contenders: Sequence[Contender]) -> dict[str, tuple[str, ...]]:
+    """The hashes of the contenders' weights, as a record holds them."""
     return {each.name: each.hashes for each in contenders if each.hashes}
 
 
@@ -87,7 +88,7 @@ def offline(seconds: float, progress: Progress) -> Iterator[dict[str, Any]]:
                 "subject": "classifier",
                 "threads": threads,
                 "batch": batch,
-                "models": _models(contenders),
+                "models": models_of(contenders),
                 "per_second": {name: round(batch * 1e6 / trial.timing(name).mean, 1) for name in calls},
                 "ratio": {name: asdict(ratio(trial, name, "float")) for name in calls if name != "float"},
             }
@@ -118,7 +119,7 @@ def multi_stream(
     return {
         "kind": "multi stream",
         "contender": contender.name,
-        "models": _models([contender]),
+        "models": models_of([contender]),
         "bound_ms": round(BOUND_MS, 1),
         "cameras": cameras - 1,
         "tried": tried,
@@ -205,7 +206,7 @@ def endurance(
     return {
         "kind": "sustained",
         "contender": contender.name,
-        "models": _models([contender]),
+        "models": models_of([contender]),
         "seconds": seconds,
         "drift": round(last / first, 3),
         "windows": windows,

@@ -71,6 +71,11 @@ def test_live_figures_match_the_newest_record():
     assert report.live_summary(record.read(record.newest(record.LIVE))) in README
 
 
+@pytest.mark.skipif(not list(record.CONTENDERS.glob("*.jsonl")), reason="no record of contenders")
+def test_tables_of_contenders_match_the_newest_record():
+    assert report.readme_text(record.read(record.newest(record.CONTENDERS))) in README
+
+
 def test_figures_of_many_machines_match_the_newest_record():
     made = record.read(record.newest(record.SCALE))
     page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
