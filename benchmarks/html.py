@@ -105,6 +105,13 @@ def _charts(record: Record) -> Iterable[str]:
             if name in accuracies
         ]
         yield _figure("Accuracy against time of one tile", svg.points(series, "us (p50)", "% of MNIST"))
+    for result in record.of_kind("cold start"):
+        rows = list(result["ms"].items())
+        yield _figure(f"{result['contender']}: cold start", svg.bars(rows, "milliseconds"))
+    for result in record.of_kind("operators"):
+        rows = [(f"{each['type']} {index}", each["us"]) for index, each in enumerate(result["operators"], 1)]
+        what = f"{result['subject']} {result['contender']}, {result['input']}: operators in order"
+        yield _figure(what, svg.bars(rows, "microseconds"))
     for name, result in accuracies.items():
         rows = [(f"digit {digit}", count) for digit, count in enumerate(result["mistakes_by_digit"])]
         yield _figure(f"{name}: mistakes by digit", svg.bars(rows, f"of {result['images']} images"))

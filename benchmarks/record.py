@@ -107,7 +107,15 @@ def _results_of_profile(profile: dict[str, Any]) -> list[dict[str, Any]]:
         {"kind": "process", "contender": name, **cold, "ratio_to_imports": round(cold["ms"] / imports, 3)}
         for name, cold in profile["cold_start"].items()
     ]
-    return [*profile["reading"], *profile["latency"], *starts]
+    parts = [
+        {"kind": "cold start", "contender": name, "ms": parts}
+        for name, parts in profile.get("cold_parts", {}).items()  # older profiles have none
+    ]
+    energies = [
+        {"kind": "energy", "contender": name, "input": "a page", "mj": value}
+        for name, value in profile.get("energy_mj", {}).items()
+    ]
+    return [*profile["reading"], *profile["latency"], *starts, *parts, *energies]
 
 
 def all_of(paths: Iterable[Path]) -> list[Record]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import contest_report, pad
+from benchmarks import breakdown_report, contest_report, pad
 from benchmarks.bounds import invalid
 from benchmarks.errors import BenchmarkError
 from benchmarks.folder_report import files_table, folder_page
@@ -116,6 +116,17 @@ def sections(record: Record) -> list[tuple[str, str]]:
         ),
         ("sustained", "Sustained reading", _sustained_table),
         ("process", "Cold start: a process from its start to the first result", _process_table),
+        ("cold start", "What a cold start consists of, milliseconds", breakdown_report.cold_table),
+        (
+            "operators",
+            "Operators of the networks, by onnxruntime's profiler",
+            breakdown_report.operators_table,
+        ),
+        (
+            "energy",
+            "Energy of a reading, all that the processor used meanwhile",
+            breakdown_report.energy_table,
+        ),
         ("image accuracy", "Labelled images", contest_report.image_table),
         ("folder", "A folder of MNIST images as PNG files, on one core, without start-up", _folder_table),
         ("robustness", "Disturbed tiles, int8", _robustness_table),
@@ -196,8 +207,7 @@ def _single_table(record: Record) -> str:
     return (
         f"{times}\n\nThe baseline is the one with 1.00x, and noise is how far it differs from itself. Ratios "
         "have 95 % intervals. A percentile is shown if at least one call lies beyond it with a probability "
-        "of 95 %: after "
-        f"{calls_for('p99')} calls for p99, and {calls_for('p999')} for p99.9."
+        f"of 95 %: after {calls_for('p99')} calls for p99, and {calls_for('p999')} for p99.9."
     )
 
 

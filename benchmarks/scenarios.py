@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import cv2
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.contenders import PRECISIONS, Contender, bare_session, classifiers, detectors, readers
 from benchmarks.pages import threshold_and_label
-from edge_runtime.profiling import host, workloads
+from edge_runtime.profiling import energy, host, workloads
 from edge_runtime.profiling.comparison import ratio, single_stream
 from edge_runtime.profiling.timing import Timing, alternate
 
@@ -153,6 +154,20 @@ def multi(seconds: float) -> Iterator[dict[str, Any]]:
     page = workloads.sample_page(width, height)
     for contender in readers():
         yield {**multi_stream(contender, page, seconds), "subject": "reading", "size": f"{width}x{height}"}
+
+
+def energies(seconds: float) -> Iterator[dict[str, Any]]:
+    """The millijoules of reading a 640x480 page with each precision, where the machine tells."""
+    image = workloads.sample_page(*SIZES[0])
+    for contender in readers():
+        used = energy.per_call(partial(contender.run, image), seconds)
+        if used is not None:
+            about = {
+                "contender": contender.name,
+                "models": models_of([contender]),
+                "input": "a page, 640x480",
+            }
+            yield {"kind": "energy", **about, "mj": used}
 
 
 def sustained(seconds: float, progress: Progress) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from benchmarks import torch_network
+from benchmarks.contenders import PRECISIONS
 from benchmarks.mnist import load_test_set
 from edge_runtime.profiling import workloads
 
@@ -43,6 +44,12 @@ def processes(repeats: int, models: Sequence[str] = ()) -> Iterator[dict[str, An
                 + workloads.PRINT_PEAK
             )
         yield from _ratios(workloads.cold_starts(repeats, programs), repeats)
+
+
+def cold_parts(repeats: int) -> Iterator[dict[str, Any]]:
+    """What the cold start of each precision consists of, in milliseconds."""
+    for name, parts in workloads.cold_parts(repeats, PRECISIONS).items():
+        yield {"kind": "cold start", "contender": name, "repeats": repeats, "ms": parts}
 
 
 def _ratios(results: Mapping[str, dict[str, Any]], repeats: int) -> Iterator[dict[str, Any]]:

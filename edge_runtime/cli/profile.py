@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.cli.terminal import print_message
@@ -60,6 +61,7 @@ def profile(options: argparse.Namespace) -> int:
             }
         ]
     _measure_parts(record, names, options)
+    record["energy_mj"] = _energy(readers, options)
     record["after"] = host.state()
     _print_step("")
     print(json.dumps(record) if options.json else profile_report.render(record, options.model))
@@ -85,6 +87,19 @@ def _measure_parts(record: dict[str, Any], names: list[str], options: argparse.N
     _print_step("starting processes")
     repeats = max(3, round(seconds * 5))
     record["cold_start"] = workloads.cold_starts(repeats, workloads.cold_programs(names))
+    record["cold_parts"] = workloads.cold_parts(repeats, [options.model])
+
+
+def _energy(readers: dict[str, DigitReader], options: argparse.Namespace) -> dict[str, float]:
+    """The millijoules of reading a drawn page with each model; empty where the machine does not tell."""
+    from edge_runtime.profiling import energy, workloads
+
+    page = workloads.sample_page(*options.size)
+    used = {
+        name: energy.per_call(partial(each.read, page), options.seconds / 10)
+        for name, each in readers.items()
+    }
+    return {name: value for name, value in used.items() if value is not None}
 
 
 def _read_images(readers: dict[str, DigitReader], options: argparse.Namespace) -> ReadImages | None:

@@ -28,6 +28,7 @@ def render(record: dict[str, Any], model: str) -> str:
     for reading in record["reading"]:
         lines += ["", *_reading_lines(reading)]
     lines += ["", *_frame_lines(record, model), "", *_latency_lines(record), "", *_cold_start_lines(record)]
+    lines += _energy_lines(record)
     return "\n".join(lines)
 
 
@@ -136,6 +137,15 @@ def _cold_start_lines(record: dict[str, Any]) -> Iterator[str]:
         label = "imports only" if name == "imports" else _short(name)
         peak = "" if cold["peak_mb"] is None else f", peak memory {cold['peak_mb']:.0f} MB"
         yield f"  {label:<{width}} {cold['ms']:.0f} ms{peak}"
+    for name, parts in record["cold_parts"].items():
+        yield f"  of {_short(name)}, ms: " + "   ".join(f"{part} {ms:.0f}" for part, ms in parts.items())
+
+
+def _energy_lines(record: dict[str, Any]) -> Iterator[str]:
+    if used := record["energy_mj"]:
+        yield ""
+        yield "energy of reading a drawn page, all that the processor used meanwhile, mJ:"
+        yield "  " + "   ".join(f"{_short(name)} {value:.0f}" for name, value in used.items())
 
 
 def _short(model: str) -> str:

@@ -167,3 +167,36 @@ def cold_starts(repeats: int, programs: Mapping[str, str]) -> dict[str, dict[str
         name: {"ms": round(float(np.median(times)), 1), "peak_mb": peaks[name]}
         for name, times in taken.items()
     }
+
+
+# Stamps the time before its first import and after each part of a cold start.
+_PARTS = ("interpreter", "numpy", "opencv", "onnxruntime", "edge-digits", "models", "first call")
+_SPLIT = """
+import time; stamps = [time.time()]
+import numpy; stamps.append(time.time())
+import cv2; stamps.append(time.time())
+import onnxruntime; stamps.append(time.time())
+from edge_runtime.reading.reader import DigitReader; stamps.append(time.time())
+reader = DigitReader({model!r}); stamps.append(time.time())
+reader.read_tiles(numpy.zeros((1, 28, 28), numpy.uint8)); stamps.append(time.time())
+print(*stamps)
+"""
+
+
+def cold_parts(repeats: int, names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Where the cold start of each model goes: median milliseconds of each part, over fresh processes."""
+    programs = {name: _SPLIT.format(model=name) for name in names}
+    taken: dict[str, list[list[float]]] = {name: [] for name in programs}
+    for _ in range(repeats):
+        for name, program in programs.items():
+            start = time.time()
+            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+            stamps = [start, *map(float, done.stdout.split())]
+            taken[name].append(np.diff(stamps).tolist())
+    return {
+        name: {
+            part: round(1000 * float(value), 1)
+            for part, value in zip(_PARTS, np.median(rows, axis=0), strict=True)
+        }
+        for name, rows in taken.items()
+    }

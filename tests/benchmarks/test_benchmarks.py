@@ -83,6 +83,16 @@ def test_records_are_complete(small):
         assert [result["contender"] for result in made.of_kind(kind)] == ["float", "int8"]
     processes = {result["contender"] for result in made.of_kind("process")}
     assert processes == {"imports", "float", "int8", "torch", "read one image"}
+    assert [result["contender"] for result in made.of_kind("cold start")] == ["float", "int8"]
+    networks = {(r["subject"], r["contender"]): r["operators"] for r in made.of_kind("operators")}
+    assert networks.keys() == {
+        (task, name) for task in ("classifier", "detector") for name in ("float", "int8")
+    }
+    for (_, name), operators in networks.items():
+        kinds = [each["type"] for each in operators]
+        assert sum("Conv" in kind for kind in kinds) >= 4
+        assert ("QLinearConv" in kinds) == (name == "int8")
+        assert all(each["us"] >= 0 for each in operators)
     assert [result["images"] for result in made.of_kind("folder")] == [30, 300]
     assert len(made.of_kind("robustness")) == 1 + len(robustness.DISTURBANCES)
     assert made.of_kind("rejection")[-1]["negatives"] == "all negatives"
@@ -101,7 +111,14 @@ def test_report_is_a_page_and_a_plot(small, capsys):
     scores = {result["contender"]: result for result in record.read(small).of_kind("accuracy")}
     for name in ("int8", "float", "torch"):
         assert f"| {name} | {scores[name]['accuracy']:.2%} | {scores[name]['mistakes']} |" in page
-    for text in ("one call after another", "read one image", "640x480", "JPEG (quality)", "all negatives"):
+    for text in (
+        "one call after another",
+        "read one image",
+        "640x480",
+        "JPEG (quality)",
+        "all negatives",
+        "QLinearConv",
+    ):
         assert text in page
     assert "INT8" in output  # the table for the README
     assert min(matplotlib.image.imread(small.with_suffix(".png")).shape[:2]) > 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 from importlib import metadata
@@ -11,7 +12,7 @@ import pytest
 from edge_runtime.cli import profile
 from edge_runtime.images import decode
 from edge_runtime.models import manifest
-from edge_runtime.profiling import host, readings, workloads
+from edge_runtime.profiling import energy, host, readings, workloads
 
 
 def test_models_are_listed(run):
@@ -94,6 +95,9 @@ def quick(monkeypatch):
     """Make `profile` start no processes, which are tested with the workloads."""
     cold = {"ms": 1.0, "peak_mb": None}
     monkeypatch.setattr(workloads, "cold_starts", lambda repeats, programs: dict.fromkeys(programs, cold))
+    monkeypatch.setattr(
+        workloads, "cold_parts", lambda repeats, names: {name: {"numpy": 1.0} for name in names}
+    )
 
 
 def test_profile_measures_a_model_beside_the_released_ones(run, quick):
@@ -113,6 +117,7 @@ def test_profile_measures_a_model_beside_the_released_ones(run, quick):
     assert set(record["frame_ms"]) == {"preprocess", "detect", "crop", "classify", "track", "draw"}
     assert set(record["cold_start"]) == {"imports", "int8", "float", model}
     assert all(cold["ms"] > 0 for cold in record["cold_start"].values())
+    assert record["cold_parts"] == {model: {"numpy": 1.0}}
     assert record["agreement"] >= 0.98
     assert {"versions", "host", "before", "after", "models", "started"} <= record.keys()
 
@@ -178,7 +183,7 @@ TIMES = {"count": 1000, "mean": 5100.0, "p50": 5000.0, "p90": 6000.0, "p99": 700
 def measured(monkeypatch):
     """A function that replaces all measurements; `ratio` is the time of INT8 relative to float."""
 
-    def replace(ratio, *, noise=0.02, tiles=0.998, count=1000, after=None):
+    def replace(ratio, *, noise=0.02, tiles=0.998, count=1000, after=None, mj=None):
         timed = {
             "baseline": "float",
             "noise": noise,
@@ -199,12 +204,14 @@ def measured(monkeypatch):
         stages = {"detect": 12.5, "classify": 2.25}
         page = {**timed, "images": 1, "stages_ms": {"int8": stages}, "agreement": {"int8": agreed}}
         cold = {"imports": {"ms": 100.0, "peak_mb": None}, "int8": {"ms": 200.0, "peak_mb": 80.0}}
-        states = iter([{}, after or {}])
+        states = itertools.cycle([{}, after or {}])
         for module, name, value in (
             (workloads, "agreement", tiles),
             (workloads, "latencies", [{"threads": 1, "batch": 1, **timed}]),
             (workloads, "frame_stages", stages),
             (workloads, "cold_starts", cold),
+            (workloads, "cold_parts", {"int8": {"interpreter": 20.0, "numpy": 80.4}}),
+            (energy, "per_call", mj),
             (readings, "measure", page),
         ):
             monkeypatch.setattr(module, name, lambda *_, value=value: value)
@@ -246,7 +253,8 @@ def test_profile_begins_with_which_model_to_use(run, measured, ratio, options, a
     assert "detect 12.50   classify 2.25" in output
     assert "14.75 in all: 44% of one core at 30 frames per second" in output
     assert "200 ms, peak memory 80 MB" in output
-    assert "throttled" not in output
+    assert "of int8, ms: interpreter 20   numpy 80" in output
+    assert "throttled" not in output and "energy" not in output
 
 
 def test_profile_shows_no_percentile_of_too_few_calls(run, measured):
@@ -255,6 +263,12 @@ def test_profile_shows_no_percentile_of_too_few_calls(run, measured):
     (row,) = [line.split() for line in output.splitlines() if line.startswith("  float    ")]
     assert row[:6] == ["float", "5.00", "6.00", "-", "196.1", "100"]
     assert "p99 needs 299 (--seconds 3)" in output
+
+
+def test_profile_tells_the_energy_where_there_is_a_counter(run, measured):
+    measured(0.8, mj=104.4)
+    assert "mJ:\n  float 104   int8 104" in run("profile")[1]
+    assert json.loads(run("profile", "--json")[1])["energy_mj"] == {"float": 104.4, "int8": 104.4}
 
 
 @pytest.mark.parametrize(("flags", "warned"), [("0x0", False), ("0x50005", True)])

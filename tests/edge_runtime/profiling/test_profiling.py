@@ -9,7 +9,7 @@ import random
 import numpy as np
 import pytest
 
-from edge_runtime.profiling import comparison, host, readings, timing, workloads
+from edge_runtime.profiling import comparison, energy, host, readings, timing, workloads
 from edge_runtime.reading.reader import DigitReader
 from edge_runtime.results import Box, Digit, Reading
 
@@ -250,6 +250,55 @@ def test_processes_are_timed_in_turns(tmp_path):
     for result in results.values():
         assert result["ms"] > 0
         assert result["peak_mb"] is None or 1 < result["peak_mb"] < 1000
+
+
+def test_a_cold_start_is_the_sum_of_its_parts():
+    parts = workloads.cold_parts(1, ["int8"])["int8"]
+    assert list(parts)[:4] == ["interpreter", "numpy", "opencv", "onnxruntime"]
+    assert list(parts)[-2:] == ["models", "first call"]
+    assert all(value > 0 for value in parts.values())
+
+
+class Counter:
+    """The counters of one or two processors, as Linux shows them; each call uses 1.5 J of each."""
+
+    def __init__(self, folder, start, largest=9_000_000):
+        self.files = []
+        for index, value in enumerate(start):
+            domain = folder / f"intel-rapl:{index}"
+            domain.mkdir()
+            (domain / "max_energy_range_uj").write_text(f"{largest}\n")
+            self.files.append(domain / "energy_uj")
+            self.files[-1].write_text(f"{value}\n")
+        (folder / "intel-rapl:0:0").mkdir()  # a part of the first
+        self.largest = largest
+
+    def call(self):
+        for file in self.files:
+            file.write_text(f"{(int(file.read_text()) + 1_500_000) % (self.largest + 1)}\n")
+
+
+@pytest.mark.parametrize(
+    ("start", "millijoules"),
+    [
+        pytest.param([1_000_000], 1500.0, id="one processor"),
+        pytest.param([1_000_000, 0], 3000.0, id="two"),
+        pytest.param([8_000_000], 1500.0, id="a full counter begins again"),
+    ],
+)
+def test_energy_is_that_of_all_processors(start, millijoules, tmp_path, monkeypatch):
+    monkeypatch.setattr(energy, "FOLDER", tmp_path)
+    counter = Counter(tmp_path, start)
+    assert energy.per_call(counter.call, 0) == millijoules
+
+
+def test_machines_without_a_counter_say_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(energy, "FOLDER", tmp_path)
+    calls = []
+    assert energy.per_call(lambda: calls.append(1), 0) is None
+    (tmp_path / "intel-rapl:0").mkdir()  # that only root may read
+    assert energy.per_call(lambda: calls.append(1), 0) is None
+    assert not calls
 
 
 def test_models_agree_on_drawn_tiles():
