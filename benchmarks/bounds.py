@@ -44,7 +44,7 @@ def invalid(record: Record) -> list[str]:
 
 def broken(record: Record) -> list[str]:
     """One line per bound that a record breaks. A ratio breaks its bound if all of its interval lies above."""
-    return [*_broken_floors(record), *_broken_ratios(record), *_stale(record)]
+    return [*_broken_floors(record), *_broken_ratios(record), *_stale(record), *_released_too_low()]
 
 
 def _broken_floors(record: Record) -> Iterator[str]:
@@ -95,3 +95,11 @@ def _stale(record: Record) -> Iterator[str]:
         if name in names and any((name, each) not in hashes for each in used)
     }
     yield from (f"{name}: the files that ran are not those of the manifest" for name in sorted(wrong))
+
+
+def _released_too_low() -> Iterator[str]:
+    """Released classifiers whose accuracy on MNIST, which export has measured, is below the floor."""
+    floor = _BOUNDS["floors"]["MNIST"]
+    for entry in manifest.entries():
+        if entry.task == manifest.CLASSIFIER and entry.accuracy < floor:
+            yield f"accuracy of {entry.file}: {entry.accuracy:.2%} in the manifest, below {floor:.2%}"

@@ -20,6 +20,7 @@ def quick(progress: scenarios.Progress) -> Iterator[dict[str, Any]]:
     yield sizes()
     yield from chain(
         accuracy.drawn_tiles(),
+        accuracy.disturbed_tiles(),
         accuracy.drawn_pages(),
         scenarios.sessions(_SECONDS, progress),
         scenarios.page(_SECONDS, progress),

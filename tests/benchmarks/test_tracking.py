@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import bounds, check, record, svg
+from benchmarks import accuracy, bounds, check, contenders, record, svg
 from benchmarks.__main__ import main
 from edge_runtime.cli import profile
 from edge_runtime.errors import ModelError
@@ -111,6 +113,48 @@ def test_check_refuses_a_model_with_another_hash(monkeypatch):
     monkeypatch.setattr(manifest, "entries", lambda: entries)
     with pytest.raises(ModelError, match="not that of the manifest"):
         next(check.quick(lambda share: None))
+
+
+def test_check_finds_a_released_accuracy_below_the_floor(monkeypatch):
+    entries = [replace(entry, accuracy=0.985) for entry in manifest.entries()]
+    monkeypatch.setattr(manifest, "entries", lambda: entries)
+    broken = bounds.broken(record.make(results(), "made"))
+    assert broken == [
+        f"accuracy of classifier-{name}.onnx: 98.50% in the manifest, below 99.50%"
+        for name in ("float", "int8")
+    ]
+
+
+@pytest.fixture
+def classifier_with_noise(monkeypatch):
+    """A function that replaces INT8 by itself with noise in its scores."""
+
+    def worsen(amount):
+        noisy = np.random.default_rng(0)
+        own = contenders.classifiers
+
+        def classifiers(threads):
+            found = [each for each in own(threads) if each.name in contenders.PRECISIONS]
+            run = found[1].run
+
+            def worse(tiles):
+                logits = run(tiles)
+                return logits + noisy.normal(0, amount, logits.shape)
+
+            return [found[0], replace(found[1], run=worse)]
+
+        monkeypatch.setattr(accuracy, "classifiers", classifiers)
+
+    return worsen
+
+
+@pytest.mark.parametrize(("amount", "found"), [(0.0, False), (1.2, True)])
+def test_check_finds_a_lost_point_of_accuracy(amount, found, classifier_with_noise):
+    classifier_with_noise(amount)
+    measured = [*results(), *accuracy.disturbed_tiles()]
+    broken = bounds.broken(record.make(measured, "made"))
+    assert any("of int8" in line and "on disturbed tiles, below" in line for line in broken) == found
+    assert not any("of float" in line for line in broken)
 
 
 def test_sizes_are_those_of_both_models():
