@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from export import rounding
 from export.graph import INPUT
 
 CALIBRATION_PER_CLASS = 200  # MNIST images per digit
 
 
 class _Images(CalibrationDataReader):
-    """Feeds images, uint8 `[N, H, W]`, to the calibration in batches."""
+    """Feeds batches of images, uint8 `[N, H, W]`, to the calibration."""
 
-    def __init__(self, images: NDArray[np.uint8]) -> None:
-        self._batches: Iterator[NDArray[np.uint8]] = iter(np.array_split(images, max(1, len(images) // 100)))
+    def __init__(self, batches: Iterable[NDArray[np.uint8]]) -> None:
+        self._batches = iter(batches)
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         batch = next(self._batches, None)
@@ -34,11 +35,12 @@ class _Images(CalibrationDataReader):
 
 
 def quantize(model: ModelProto, images: NDArray[np.uint8]) -> ModelProto:
-    """Quantise a float model; the ranges of activations are calibrated on `images`, uint8 `[N, H, W]`.
+    """Quantise a float model; ranges of activations and rounding are fitted to `images`, uint8 `[N, H, W]`.
 
     The first convolution stays in float: with a single input channel, its integer kernel is the slowest part
     of a small network.
     """
+    batches = np.array_split(images, max(1, len(images) // 100))
     first = next(node for node in model.graph.node if node.op_type in ("Conv", "Gemm", "MatMul"))
     # quantize_static recommends, through the root logger, preprocessing that this graph has had already.
     level = logging.root.level
@@ -50,7 +52,7 @@ def quantize(model: ModelProto, images: NDArray[np.uint8]) -> ModelProto:
             quantize_static(
                 source,
                 target,
-                _Images(images),
+                _Images(batches),
                 quant_format=QuantFormat.QDQ,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
@@ -61,6 +63,7 @@ def quantize(model: ModelProto, images: NDArray[np.uint8]) -> ModelProto:
             quantized = onnx.load(target)
     finally:
         logging.root.setLevel(level)
+    rounding.round_weights(model, quantized, batches)
     _feed_pixels_directly(quantized)
     _output_float(quantized)
     del quantized.graph.value_info[:]
