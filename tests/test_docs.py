@@ -71,7 +71,6 @@ def test_live_figures_match_the_newest_record():
     assert report.live_summary(record.read(record.newest(record.LIVE))) in README
 
 
-@pytest.mark.skipif(not list(record.CONTENDERS.glob("*.jsonl")), reason="no record of contenders")
 def test_tables_of_contenders_match_the_newest_record():
     assert report.readme_text(record.read(record.newest(record.CONTENDERS))) in README
 
