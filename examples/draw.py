@@ -38,7 +38,7 @@ def main() -> None:
         image = DRAWERS[name](lines, np.random.default_rng(100 + index))
         cv2.imwrite(str(FOLDER / name), image, [cv2.IMWRITE_JPEG_QUALITY, 88])
         if name in ON_PAGE:
-            small = cv2.resize(image, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+            small = cv2.resize(image, None, fx=2 / 3, fy=2 / 3, interpolation=cv2.INTER_AREA)
             cv2.imwrite(str(PAGE / f"example-{name}"), small, [cv2.IMWRITE_JPEG_QUALITY, 70])
         print(f"{name}: {' / '.join(lines) or 'no digits'}, {image.shape[1]}x{image.shape[0]}")
 

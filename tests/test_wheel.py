@@ -71,7 +71,13 @@ def requirements(metadata, extra):
 
 
 def test_all_means_every_extra_of_devices(metadata):
-    extras = set(metadata.get_all("Provides-Extra")) - {"all", "train", "dev", "ray"}  # Ray is for clusters
+    extras = set(metadata.get_all("Provides-Extra")) - {
+        "all",
+        "train",
+        "contenders",
+        "dev",
+        "ray",
+    }  # Ray is for clusters
     assert {"parquet", "record", "web"} <= extras
     assert requirements(metadata, "all") == set.union(*(requirements(metadata, extra) for extra in extras))
 

@@ -131,7 +131,7 @@ def test_digits_at_the_edges_of_the_image():
     assert line_of(np.ascontiguousarray(image[y:, x:]), cut) == "12.50"
 
 
-@pytest.mark.parametrize("text", ["12.50", "36-47", "7:45"])
+@pytest.mark.parametrize("text", ["12.50", "36-47", "18:05"])
 def test_a_reading_has_the_marks(text):
     image, _ = written(text, height=80)
     assert DigitReader().read(image).text == text
