@@ -18,7 +18,7 @@ from onnx import ModelProto, NodeProto, numpy_helper
 
 LIMIT = 64  # 7-bit weights, as onnxruntime limits them with `reduce_range`
 
-_ROWS = 20_000  # places of a layer whose inputs are looked at, over all images
+_ROWS = 20_000  # positions in a layer's output whose inputs are sampled, over all images
 _DAMPING = 0.01  # as a share of the mean square of the inputs: those that hardly vary keep their weights
 
 
@@ -69,7 +69,7 @@ def _round(
 def _inputs(
     model: ModelProto, layers: list[NodeProto], batches: Iterable[NDArray[np.uint8]]
 ) -> dict[str, NDArray[np.float32]]:
-    """What each layer multiplies its weights with, float32 `[P, K]`, at a sample of places."""
+    """The inputs that each layer multiplies by its weights, float32 `[P, K]`, at sampled positions."""
     tapped = copy.deepcopy(model)
     names = [node.input[0] for node in layers]
     tapped.graph.output.extend(
@@ -89,7 +89,7 @@ def _inputs(
 
 
 def _rows(node: NodeProto, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The inputs of a layer, one row for each place of its output."""
+    """The inputs of a layer, one row for each position in its output."""
     if node.op_type == "Gemm":
         return values
     fields = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}

@@ -31,7 +31,9 @@ def doctor(options: argparse.Namespace) -> int:
     else:
         for name, value in report.items():
             text = ", ".join(map(str, value)) if isinstance(value, list) else value
-            print(f"{name:<24} {'not installed' if name in _OPTIONAL and not text else text or '-'}")
+            if text in (None, ""):
+                text = "not installed" if name in _OPTIONAL else "-"
+            print(f"{name:<24} {text}")
     for problem in problems:
         print_message(problem)
     return 1 if problems else 0
