@@ -9,6 +9,7 @@ from edge_runtime.boxes import area, covered, intersection
 
 _NMS_IOU = 0.45  # two candidates that overlap more than this are the same digit
 _NMS_COVERED = 0.7  # so are two of similar size where this share of the smaller one is covered
+_BLOCK = 256  # boxes compared with all others at a time; more would take much memory
 _SIMILAR_AREA = 0.6  # two boxes are of similar size if the ratio of their areas is above this
 
 _NESTED = 0.5  # with more than this share of the smaller box inside the larger, only one of them is kept
@@ -23,18 +24,22 @@ def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
     `boxes` `[N, 4]` are sorted, best first. Overlapping boxes of different sizes, such as an 8 and one of its
     loops, are both kept: the classifier decides between them.
     """
-    areas = area(boxes)
     alive = np.ones(len(boxes), bool)
-    for index in range(len(boxes)):
-        if not alive[index]:
-            continue
-        rest = slice(index + 1, None)
-        shared = intersection(boxes[index : index + 1], boxes[rest])[0]
-        union = areas[index] + areas[rest] - shared
-        smaller = np.minimum(areas[index], areas[rest])
-        similar = smaller > _SIMILAR_AREA * np.maximum(areas[index], areas[rest])
-        alive[rest] &= ~((shared > _NMS_IOU * union) | (similar & (shared > _NMS_COVERED * smaller)))
+    for start in range(0, len(boxes), _BLOCK):
+        duplicates = _duplicates(boxes[start : start + _BLOCK], boxes)
+        for index, row in enumerate(duplicates, start):
+            if alive[index]:
+                alive[index + 1 :] &= ~row[index + 1 :]
     return np.flatnonzero(alive)
+
+
+def _duplicates(some: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of `boxes` `[N, 4]` show the same digit as each of `some` `[M, 4]`: bool `[M, N]`."""
+    shared, areas, others = intersection(some, boxes), area(some)[:, None], area(boxes)
+    smaller, larger = np.minimum(areas, others), np.maximum(areas, others)
+    similar = smaller > _SIMILAR_AREA * larger
+    same = shared > _NMS_IOU * (areas + others - shared)
+    return np.asarray(same | (similar & (shared > _NMS_COVERED * smaller)))
 
 
 def suppress_nested(

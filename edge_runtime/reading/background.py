@@ -30,26 +30,36 @@ def subtract_backgrounds(patches: Sequence[NDArray[np.uint8]]) -> list[NDArray[n
         return []
     values = np.empty((len(patches), _GRID**2), np.float32)
     for row, patch in zip(values, patches, strict=True):
-        row[:] = patch[_grid(patch.shape[0])[0][:, None], _grid(patch.shape[1])[0]].ravel()
+        row[:] = patch.take(_points(*patch.shape))
     planes = _fit_papers(values).tolist()
     return [_subtract(patch, *plane) for patch, plane in zip(patches, planes, strict=True)]
 
 
 def _subtract(patch: NDArray[np.uint8], level: float, slope: float, lean: float) -> NDArray[np.float32]:
     """Subtract the plane `level` + `slope` * y + `lean` * x, with coordinates from -1 to 1."""
-    down, across = _grid(patch.shape[0])[1], _grid(patch.shape[1])[1]
-    paper = np.maximum(
-        (np.float32(slope) * down)[:, None] + (np.float32(lean) * across + np.float32(level)), 1
-    )
+    down, across = _coordinates(patch.shape[0]), _coordinates(patch.shape[1])
+    paper = (np.float32(slope) * down)[:, None] + (np.float32(lean) * across + np.float32(level))
+    np.maximum(paper, 1, out=paper)
     level = max(1.0, level)
     # In the shade, the same ink differs from the paper by fewer grey levels: scale by the paper's brightness.
-    return np.asarray(patch * (np.float32(level) / paper) - np.float32(level), np.float32)
+    np.divide(np.float32(level), paper, out=paper)
+    paper *= patch
+    paper -= np.float32(level)
+    return np.asarray(paper, np.float32)
 
 
-@lru_cache(maxsize=256)  # patches are scaled to one size, so there are only a few dozen side lengths
-def _grid(side: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Indices of the grid's points along a side of a patch, and coordinates -1..1 of all pixels along it."""
-    return (np.arange(_GRID) * (side - 1)) // (_GRID - 1), np.linspace(-1, 1, side, dtype=np.float32)
+# Patches are scaled to one size: there are only a few dozen side lengths, and few shapes.
+@lru_cache(maxsize=1024)
+def _points(height: int, width: int) -> NDArray[np.int64]:
+    """Where the grid's points, int64 `[144]`, are in the flattened pixels of a patch."""
+    rows, columns = (np.arange(_GRID) * (side - 1) // (_GRID - 1) for side in (height, width))
+    return (rows[:, None] * width + columns).ravel()
+
+
+@lru_cache(maxsize=256)
+def _coordinates(side: int) -> NDArray[np.float32]:
+    """Coordinates of the pixels along a side of a patch, from -1 to 1."""
+    return np.linspace(-1, 1, side, dtype=np.float32)
 
 
 def _fit_papers(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -73,6 +83,8 @@ def _fit_papers(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def erase_lines(ink: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> None:
     """Erase, in place, straight lines that cross the box from margin to margin: rules, tables, frames."""
     for image, low, high in ((ink, left, right), (ink.T, top, bottom)):
+        if image[:, 0].max() <= 96 or image[:, -1].max() <= 96:
+            continue  # most patches: no line can come from outside
         before, after = image[:, : max(0, low - 1)], image[:, high + 1 :]
         if before.shape[1] < 3 or after.shape[1] < 3:
             continue

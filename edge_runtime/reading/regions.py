@@ -55,12 +55,13 @@ def find_ink(half: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def _without_lines(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A mask without straight rules. Of a digit that crosses one, what lies beside the rule remains."""
-    lines = np.zeros_like(mask)
-    for kernel in (np.ones((1, _LINE), np.uint8), np.ones((_LINE, 1), np.uint8)):
-        # Outside the image there is no ink: a stroke that ends at the border is no rule.
-        inside = cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        lines = cv2.max(lines, cv2.dilate(inside, kernel))
-    return np.asarray(cv2.subtract(mask, lines), np.uint8)
+    kernels = np.ones((1, _LINE), np.uint8), np.ones((_LINE, 1), np.uint8)
+    # Outside the image there is no ink: a stroke that ends at the border is no rule.
+    across, down = (
+        cv2.dilate(cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0), kernel)
+        for kernel in kernels
+    )
+    return np.asarray(cv2.subtract(mask, cv2.max(across, down)), np.uint8)
 
 
 def group_cells(ink: NDArray[np.bool_]) -> list[Rectangle]:

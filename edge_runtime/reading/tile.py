@@ -95,25 +95,30 @@ def make_tile(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Strokes that scaling would make thinner than MNIST's are thickened first: a fine pen would otherwise leave
     only a faint trace. Raises `ImageError` when there is no ink at all.
     """
-    strong = ink > 96
-    if not strong.any():
+    return make_tile_and_box(ink)[0]
+
+
+def make_tile_and_box(ink: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
+    """The tile that `make_tile` makes of ink, and the ink's box in it: left, top, width and height."""
+    strong = cv2.compare(ink, 96, cv2.CMP_GT)
+    x, y, width, height = cv2.boundingRect(strong)
+    if not width:
         raise ImageError("no ink to make a tile from")
-    x, y, width, height = cv2.boundingRect(strong.astype(np.uint8))
     ink = ink[y : y + height, x : x + width]
     scale = INK / max(width, height)
     if scale < 1:
-        ink = _thicken(ink, strong[y : y + height, x : x + width], scale)
+        ink = _thicken(ink, np.asarray(strong[y : y + height, x : x + width], np.uint8), scale)
     size = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
     small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    peak = int(small.max())
+    peak = cv2.minMaxLoc(small)[1]
     if 0 < peak < 255:
         small = cv2.convertScaleAbs(small, alpha=255 / peak)
-    return _centred(small)
+    return _centred(np.asarray(small, np.uint8)), (x, y, width, height)
 
 
-def _thicken(ink: NDArray[np.uint8], strong: NDArray[np.bool_], scale: float) -> NDArray[np.uint8]:
-    """Thicken strokes that `scale` would make thinner than MNIST's."""
-    mask = cv2.copyMakeBorder(strong.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+def _thicken(ink: NDArray[np.uint8], strong: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """Thicken strokes, given by a mask, that `scale` would make thinner than MNIST's."""
+    mask = cv2.copyMakeBorder(strong, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     # In a stroke of width w, the mean distance to the edge is about w / 4.
     width = 4 * cv2.mean(distance, mask)[0] - 1

@@ -29,6 +29,12 @@ def test_duplicates_of_better_boxes_are_suppressed(rectangles, kept):
     assert nms.suppress(corners(*rectangles)).tolist() == kept
 
 
+def test_more_boxes_than_are_compared_at_a_time():
+    rectangles = [(40 * index, 0, 20, 30) for index in range(600)]
+    again = [(x + 2, y + 1, *size) for x, y, *size in rectangles]
+    assert nms.suppress(corners(*rectangles, *again)).tolist() == list(range(600))
+
+
 @pytest.mark.parametrize(
     ("rectangles", "confidences", "overflows", "kept"),
     [

@@ -272,9 +272,12 @@ def test_workers_end_when_nobody_reads_their_readings(files, started):
     stream = DigitReader(threads=2).read_many(files * 50)
     next(stream)
     next(stream)
+    deadline = time.monotonic() + TIMEOUT
+    while len(started) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     for process in started:
         process.stdin.close()
-    deadline = time.monotonic() + TIMEOUT
     while any(process.poll() is None for process in started[:2]):
         assert time.monotonic() < deadline
         time.sleep(0.02)
