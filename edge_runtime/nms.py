@@ -15,7 +15,8 @@ _SIMILAR_AREA = 0.6  # two boxes are of similar size if the ratio of their areas
 _NESTED = 0.5  # with more than this share of the smaller box inside the larger, only one of them is kept
 _SHAPE_AREA = 6  # a box this many times as large as the digit in it is a shape around the digit
 _MAX_OVERFLOW = 0.02  # a digit with less of its ink outside its box is separate from what surrounds it
-_PAIR_HEIGHT, _PAIR_OVERLAP = 0.7, 0.2  # two digits in one box: minimum share of its height, maximum overlap
+_PAIR_HEIGHT, _PAIR_OVERLAP = 0.5, 0.2  # two digits in one box: minimum share of its height, maximum overlap
+_PAIR_OVERFLOW = 0.1  # of each, at most: they may touch what is beside them
 
 
 def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -48,9 +49,9 @@ def suppress_nested(
     """Suppression after classification: indices of boxes `[N, 4]`, none of which contains another.
 
     A digit is kept rather than a part of it. A digit in a drawn shape is kept rather than the shape, which is
-    far larger, if hardly any of the digit's ink lies outside its box. Two digits side by side are kept rather
-    than a box around both. `confidences` `[N]` are the probabilities 0..1 of being a digit, `overflows` `[N]`
-    the shares of ink outside the box (`Crop.overflow`).
+    far larger, if hardly any of the digit's ink lies outside its box. Two digits are kept rather than a box
+    around both, if neither of them is less certain. `confidences` `[N]` are the probabilities 0..1 of being a
+    digit, `overflows` `[N]` the shares of ink outside the box (`Crop.overflow`).
     """
     areas = area(boxes)
     shared = covered(boxes)
@@ -61,7 +62,8 @@ def suppress_nested(
     container = np.asarray((nested & far_larger & separate[None]).any(axis=1))
     height = boxes[:, 3] - boxes[:, 1]
     as_high = height[None] > _PAIR_HEIGHT * height[:, None]
-    part = nested & separate[None] & (areas[:, None] > areas[None]) & as_high
+    as_certain = (confidences >= 0.5) & (overflows < _PAIR_OVERFLOW) & (confidences >= confidences[:, None])
+    part = nested & as_certain & (areas[:, None] > areas[None]) & as_high
     for index in np.flatnonzero(part.sum(axis=1) > 1).tolist():
         parts = np.flatnonzero(part[index])
         container[index] |= bool((shared[np.ix_(parts, parts)] < _PAIR_OVERLAP).any())
