@@ -142,7 +142,7 @@ def _tracker(options: argparse.Namespace) -> Callable[[Reading], object]:
 
     def track(reading: Reading) -> None:
         seconds = next(frames) / 30
-        numbers.update(tracker.update(reading.digits, seconds, options.size), seconds)
+        numbers.update(tracker.update(reading.digits, seconds, options.size), seconds, options.size[0])
 
     return track
 

@@ -144,7 +144,7 @@ class Live:
         read = time.perf_counter()
         self._tracker.rejection_threshold = reader.classifier.info.rejection_threshold
         tracks = self._tracker.update(self._reading.digits, self._tracked_seconds, (width, height))
-        numbers, changes = self._number_tracker.update(tracks, self._tracked_seconds)
+        numbers, changes = self._number_tracker.update(tracks, self._tracked_seconds, width)
         self._all_confirmed = all(number.confirmed for number in numbers)
         track_seconds = time.perf_counter() - read
         now = time.time()

@@ -52,11 +52,12 @@ class NumberTracker:
         self._states = []
 
     def update(
-        self, tracks: Sequence[Track], seconds: float
+        self, tracks: Sequence[Track], seconds: float, width: int
     ) -> tuple[tuple[TrackedNumber, ...], tuple[Change, ...]]:
         """The numbers in a frame, in reading order, and what has happened to them.
 
-        `tracks` is what the tracker shows for the frame; `seconds` is its time and does not decrease.
+        `tracks` is what the tracker shows for the frame, which is `width` px wide; `seconds` is its time and
+        does not decrease.
         """
         groups = _group(tracks)
         recognised = self._recognise(groups)
@@ -68,7 +69,7 @@ class NumberTracker:
                 self._last_id += 1
                 state = _NumberState(_make_number(self._last_id, group), seen=seconds)
                 self._states.append(state)
-            change = _update_state(state, group, seconds)
+            change = _update_state(state, group, seconds, width)
             if change:
                 changes.append(change)
             numbers.append(state.number)
@@ -107,9 +108,11 @@ class NumberTracker:
         return recognised
 
 
-def _update_state(state: _NumberState, group: Sequence[Track], seconds: float) -> Change | None:
+def _update_state(state: _NumberState, group: Sequence[Track], seconds: float, width: int) -> Change | None:
     """Update a number with the group that continues it; return what there is to report."""
     number = _make_number(state.number.id, group)
+    if state.reported and _is_cut_off(number, state.reported, width):
+        number = replace(number, confirmed=False)
     unchanged = number.confirmed and number.text == state.candidate
     steady = unchanged and seconds - state.candidate_since >= STEADY_SECONDS
     if not unchanged:
@@ -122,6 +125,17 @@ def _update_state(state: _NumberState, group: Sequence[Track], seconds: float) -
     if before is None:
         return Change("appeared", number)
     return Change("changed", number, before.text) if before.text != number.text else None
+
+
+def _is_cut_off(number: TrackedNumber, whole: TrackedNumber, width: int) -> bool:
+    """Whether the edge of a frame, `width` px wide, hides what a number lacks of the `whole`."""
+    if number.text == whole.text:
+        return False
+    starts = number.box.x + number.box.width - whole.box.width  # where it would start in the frame
+    ends = number.box.x + whole.box.width
+    return (whole.text.endswith(number.text) and starts < 1) or (
+        whole.text.startswith(number.text) and ends > width - 1
+    )
 
 
 def _similarity(group: Sequence[Track], state: _NumberState) -> float:

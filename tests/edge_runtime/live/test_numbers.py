@@ -9,6 +9,7 @@ from edge_runtime.live.tracker import Track
 from edge_runtime.results import Box, Digit
 
 FPS = 30
+WIDTH = 640  # px, of the frames
 
 
 def tracks_of(text, x=100, y=100, height=60, first=1, confirmed=True, gap=0.25):
@@ -28,7 +29,7 @@ def run(frames, tracker=None, start=0):
     tracker = tracker or NumberTracker()
     all_changes, last = [], ()
     for index, frame in enumerate(frames):
-        last, changes = tracker.update(frame, (start + index) / FPS)
+        last, changes = tracker.update(frame, (start + index) / FPS, WIDTH)
         all_changes += changes
     return all_changes, last
 
@@ -72,7 +73,7 @@ def test_neighbours_form_a_number():
     ],
 )
 def test_digits_side_by_side_are_grouped(frame, texts):
-    numbers, _ = NumberTracker().update(frame, 0.0)
+    numbers, _ = NumberTracker().update(frame, 0.0, WIDTH)
     assert [number.text for number in sorted(numbers, key=lambda number: number.box.x)] == texts
 
 
@@ -134,7 +135,7 @@ def test_growing_numbers_change_once_they_are_steady():
 def test_numbers_leave_after_an_absence(share, kinds):
     tracker = NumberTracker()
     changes, _ = run([tracks_of("42")] * 20, tracker)
-    _, last_changes = tracker.update([], 19 / FPS + share * LEAVE_SECONDS)
+    _, last_changes = tracker.update([], 19 / FPS + share * LEAVE_SECONDS, WIDTH)
     assert [change.kind for change in (*changes, *last_changes)] == kinds
     assert all(change.number.text == "42" for change in last_changes)
 
@@ -182,6 +183,26 @@ def test_number_leaves_as_it_was_reported():
     assert changes[-1].number.box == changes[0].number.box
 
 
+@pytest.mark.parametrize(
+    ("x", "shown", "kinds"),
+    [
+        pytest.param(-60, slice(1, None), ["appeared", "left"], id="out at the left"),
+        pytest.param(WIDTH - 70, slice(2), ["appeared", "left"], id="out at the right"),
+        pytest.param(
+            20, slice(1, None), ["appeared", "changed", "left"], id="digit erased near the left edge"
+        ),
+        pytest.param(WIDTH - 160, slice(2), ["appeared", "changed", "left"], id="near the right edge"),
+    ],
+)
+def test_number_that_slides_out_of_the_frame_does_not_change(x, shown, kinds):
+    slid = tracks_of("428", x=x)[shown]
+    changes, _ = run([tracks_of("428", x=300)] * 20 + [slid] * 30 + [[]] * 20)
+    assert [change.kind for change in changes] == kinds
+    assert changes[-1].number.text == (
+        "428" if len(kinds) == 2 else "".join(str(t.digit.value) for t in slid)
+    )
+
+
 def test_cleared_numbers_leave_and_their_ids_are_not_reused():
     tracker = NumberTracker()
     run([tracks_of("42")] * 20, tracker)
@@ -194,5 +215,5 @@ def test_cleared_numbers_leave_and_their_ids_are_not_reused():
 
 def test_hundreds_of_digits_are_grouped_into_lines():
     frame = [track for row in range(10) for track in tracks_of("1234567890" * 3, y=80 * row, first=100 * row)]
-    numbers, _ = NumberTracker().update(frame, 0.0)
+    numbers, _ = NumberTracker().update(frame, 0.0, WIDTH)
     assert [number.text for number in numbers] == ["1234567890" * 3] * 10
