@@ -19,4 +19,4 @@ DIGIT_SIZES = (12.0, 28.0)  # px, longer sides of the digits that one pyramid le
 DETECTOR_CHANNELS = 15
 CLASS_LOGITS, SIDES = slice(1, 11), slice(11, 15)
 BOX_SCALE = 16.0  # px per unit of these distances
-MIN_OBJECTNESS = -0.5  # lowest logit of a candidate that is passed to the classifier
+MIN_OBJECTNESS = -1.0  # lowest logit of a candidate that is passed to the classifier

@@ -33,7 +33,7 @@ _BIAS = 2  # index of the weight that may be negative
 # Background candidates count this many times in the fit: the development photographs, where large pages hold
 # few digits, have more of them for each digit than the validation scenes. This value was chosen on these
 # photographs.
-_BACKGROUND_WEIGHT = 2.5
+_BACKGROUND_WEIGHT = 5.0
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

@@ -31,8 +31,9 @@ from train.loop import Config
 from train.recipes import is_unchanged
 from train.sources import Source, load_sources
 
-# Scenes drawn for calibration, for fitting and for parity, as shares of those of the run.
-_CALIBRATION, _FITTING, _PARITY = 0.005, 0.03, 0.03
+# Scenes drawn for calibration, for fitting the temperature and the fusion weights, and for parity, as shares of
+# those of the run.
+_CALIBRATION, _FITTING, _FUSION, _PARITY = 0.005, 0.03, 0.1, 0.03
 _MIN_SCENES = 30
 _PAGE_SIDE = 384  # px, side of the scenes on which the fusion weights are fitted
 
@@ -171,7 +172,7 @@ def _metadata(state: Checkpoint, precision: str) -> dict[str, Any]:
 def _fit_fusion(classifier: Classifier, detector: str, config: Config, source: Source) -> FusionWeights:
     """Fit the fusion weights of a classifier and the released detector on simulated validation scenes."""
     drawn = draw_classifier_samples(
-        _scenes(config, _FITTING), source, (config.seed, 7), detector, side=_PAGE_SIDE, negatives_per_scene=0
+        _scenes(config, _FUSION), source, (config.seed, 7), detector, side=_PAGE_SIDE, negatives_per_scene=0
     )
     scenes = []
     for samples in drawn:
