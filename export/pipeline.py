@@ -31,8 +31,7 @@ from train.loop import Config
 from train.recipes import is_unchanged
 from train.sources import Source, load_sources
 
-# Scenes drawn for calibration, for fitting the temperature and the fusion weights, and for parity, as shares of
-# those of the run.
+# Scenes drawn to calibrate, to fit the temperature, to fit the fusion, and for parity: shares of the run's.
 _CALIBRATION, _FITTING, _FUSION, _PARITY = 0.005, 0.03, 0.1, 0.03
 _MIN_SCENES = 30
 _PAGE_SIDE = 384  # px, side of the scenes on which the fusion weights are fitted

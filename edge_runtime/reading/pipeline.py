@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -56,12 +56,24 @@ class Page:
     turn: int = 0  # degrees clockwise by which `grey` is turned; what follows refers to the turned image
     candidates: Candidates | None = None  # detect; None where the image is a tile itself
     crops: Sequence[Crop] = ()  # crop: one per candidate
-    surroundings: Sequence[Surroundings] = ()  # crop: one per candidate
+    surroundings: Sequence[Surroundings] = ()  # one per candidate, once the image is dropped
     tiles: Sequence[NDArray[np.uint8]] = ()  # crop: of the candidates, then of `whole`
     whole: Box | None = None  # crop: the box of a small image that may be a single digit
     probabilities: NDArray[np.float32] = field(default_factory=lambda: _NONE)  # classify: of the tiles
     digits: tuple[Digit, ...] | None = None  # classify
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    def drop_image(self) -> None:
+        """Free the memory of the image; a page that is not classified yet keeps what it needs of it."""
+        if self.grey is not None and self.digits is None:
+            self.surroundings = self.surroundings_of(range(len(self.crops)))
+        self.grey = None
+
+    def surroundings_of(self, chosen: Iterable[int]) -> list[Surroundings]:
+        """The surroundings of some of the candidates, by index."""
+        if self.grey is None:
+            return [self.surroundings[index] for index in chosen]
+        return [Surroundings.of(self.grey, self.crops[index]) for index in chosen]
 
     @property
     def may_be_tile(self) -> bool:
@@ -143,7 +155,6 @@ class Pipeline:
         page.crops = [crop for crop in crops if crop is not None]
         page.candidates = inked.with_boxes([crop.box for crop in page.crops])
         page.tiles = [crop.tile for crop in page.crops]
-        page.surroundings = [Surroundings.of(page.grey, crop) for crop in page.crops]
         if max(page.grey.shape) <= CELL and (whole := whole_tile(page.grey)) is not None:
             page.tiles = [*page.tiles, whole]
             page.whole = Box(0, 0, page.grey.shape[1], page.grey.shape[0])
@@ -205,7 +216,7 @@ class Pipeline:
             self._digit(fused[index], _box(*corners), page.tiles[index])
             for index, corners in zip(kept, candidates.boxes[kept].tolist(), strict=True)
         ]
-        return in_reading_order(digits, [page.surroundings[index] for index in kept])
+        return in_reading_order(digits, page.surroundings_of(kept))
 
     def _digit(self, probabilities: NDArray[np.float32], box: Box, tile: NDArray[np.uint8]) -> Digit:
         value, confidence, status = rejection.decide(probabilities, self.classifier.info.rejection_threshold)

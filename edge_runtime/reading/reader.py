@@ -181,7 +181,7 @@ class DigitReader:
         self._pipeline.search(page)
         if turn is None:
             page = turn_upright(page, self._pipeline)
-        page.grey = None  # a batch of large images would fill the memory
+        page.drop_image()  # a batch of large images would fill the memory
         return page
 
     def _finish(self, pages: list[Page]) -> list[Reading]:

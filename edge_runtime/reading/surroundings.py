@@ -1,6 +1,6 @@
 """Surroundings: what is to the left of a digit, at a size that does not depend on the image's.
 
-Every candidate's are kept: marks are looked for once it is known which candidates are digits.
+Marks are looked for in them, once it is known which candidates are digits: then the image may be gone.
 """
 
 from __future__ import annotations
