@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,8 @@ _GRID = 12
 _SPREAD = np.linspace(-1, 1, _GRID, dtype=np.float32)
 _PLANE = np.stack([np.ones(_GRID**2, np.float32), np.repeat(_SPREAD, _GRID), np.tile(_SPREAD, _GRID)], axis=1)
 _FIT = (_PLANE / (_PLANE**2).sum(axis=0)).T  # the least squares: the columns are orthogonal
+
+_END = 3  # px; lines are recognised by at least so many at both ends
 
 
 def subtract_background(patch: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -80,22 +82,60 @@ def _fit_papers(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(planes, np.float32)
 
 
+class _Line(NamedTuple):
+    """A line across a patch: its first row at the left and at the right, and how many rows it fills."""
+
+    start: int
+    stop: int
+    thick: int
+
+
 def erase_lines(ink: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> None:
-    """Erase, in place, straight lines that cross the box from margin to margin: rules, tables, frames."""
-    for image, low, high in ((ink, left, right), (ink.T, top, bottom)):
-        if image[:, 0].max() <= 96 or image[:, -1].max() <= 96:
-            continue  # most patches: no line can come from outside
-        before, after = image[:, : max(0, low - 1)], image[:, high + 1 :]
-        if before.shape[1] < 3 or after.shape[1] < 3:
-            continue
-        # A line fills a row of both margins; a tilted line enters in one row and leaves in another.
-        begins, ends = before.min(axis=1) > 96, after.min(axis=1) > 96
-        if not (begins.any() and ends.any()):
-            continue
-        for start, thick in _runs(begins):
-            for stop, _ in _runs(ends):
-                if abs(start - stop) <= 5 and thick <= 6:
-                    _erase(image, start, stop, thick)
+    """Erase, in place, straight lines that cross the box from margin to margin: rules, tables, frames.
+
+    Upright lines that end at a level one, such as the walls of a row of boxes, are erased, too.
+    """
+    rules = sorted(_lines(ink, left, right))
+    for line in rules:
+        _erase(ink, *line)
+    for line in _lines(ink.T, top, bottom):
+        _erase(ink.T, *line)
+    if not rules:
+        return
+    starts = [0, *(max(rule.start, rule.stop) + rule.thick for rule in rules)]
+    ends = [*(min(rule.start, rule.stop) for rule in rules), len(ink)]
+    for start, end in zip(starts, ends, strict=True):
+        if 2 * (end - start) > bottom - top:
+            between = ink[start:end].T
+            for line in _lines(between, _END + 1, end - start - _END - 1):
+                if _is_filled(between, line):
+                    _erase(between, *line)
+
+
+def _lines(image: NDArray[np.uint8], low: int, high: int) -> list[_Line]:
+    """Lines that fill a row of both margins, the columns left of `low` and right of `high`."""
+    if not image.size or image[:, 0].max() <= 96 or image[:, -1].max() <= 96:
+        return []  # most patches: no line can come from outside
+    before, after = image[:, : max(0, low - 1)], image[:, high + 1 :]
+    if before.shape[1] < _END or after.shape[1] < _END:
+        return []
+    # A tilted line enters in one row and leaves in another.
+    begins, ends = before.min(axis=1) > 96, after.min(axis=1) > 96
+    if not (begins.any() and ends.any()):
+        return []
+    return [
+        _Line(start, stop, thick)
+        for start, thick in _runs(begins)
+        for stop, _ in _runs(ends)
+        if abs(start - stop) <= 5 and thick <= 6
+    ]
+
+
+def _is_filled(image: NDArray[np.uint8], line: _Line) -> bool:
+    """Whether a line has ink all along: the two ends may also be those of an 8."""
+    columns = np.arange(image.shape[1])
+    rows = np.rint(np.linspace(line.start, line.stop, len(columns)) + (line.thick - 1) / 2).astype(int)
+    return bool(image[np.clip(rows, 0, len(image) - 1), columns].min() > 96)
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 
 from edge_runtime.reading.background import erase_lines, subtract_background
 
@@ -35,3 +37,37 @@ def test_lines_that_do_not_reach_both_margins_are_kept():
     before = ink.copy()
     erase_lines(ink, 8, 8, 48, 48)
     assert (ink == before).all()
+
+
+def walls(bottom=52, wall=slice(27, 30)):
+    """A patch of a row of boxes: rules above and below, and an upright line down to a row."""
+    ink = np.zeros((56, 56), np.uint8)
+    ink[[2, 3]] = ink[[52, 53]] = 255
+    ink[2:bottom, wall] = 255
+    return ink
+
+
+@pytest.mark.parametrize(
+    "ink", [walls(), walls()[:50], walls()[10:]], ids=["whole", "lower rule out of sight", "upper one"]
+)
+def test_the_wall_between_two_boxes_is_erased(ink):
+    erase_lines(ink, 8, 8, 48, len(ink) - 8)
+    assert not ink[8:40].any()
+
+
+@pytest.mark.parametrize(
+    "ink", [walls(40), walls(wall=slice(20, 32))], ids=["a 1 that touches one rule", "a thick stroke"]
+)
+def test_strokes_that_are_no_walls_are_kept(ink):
+    before = ink.copy()
+    erase_lines(ink, 8, 8, 48, 48)
+    assert (ink[8:40] == before[8:40]).all()
+
+
+def test_an_8_that_touches_two_rules_is_kept():
+    ink = walls(0)
+    for middle in (15, 40):
+        cv2.ellipse(ink, (28, middle), (9, 12), 0, 0, 360, 255, 3)
+    before = ink.copy()
+    erase_lines(ink, 8, 8, 48, 48)
+    assert (ink[8:48] == before[8:48]).all()
