@@ -9,8 +9,8 @@ from edge_runtime.boxes import area, covered, intersection
 
 _NMS_IOU = 0.45  # two candidates that overlap more than this are the same digit
 _NMS_COVERED = 0.7  # so are two of similar size where this share of the smaller one is covered
-_BLOCK = 256  # boxes compared with all others at a time; more would take much memory
 _SIMILAR_AREA = 0.6  # two boxes are of similar size if the ratio of their areas is above this
+_BLOCK = 256  # boxes compared with all others at a time; more would take much memory
 
 _NESTED = 0.5  # with more than this share of the smaller box inside the larger, only one of them is kept
 _SHAPE_AREA = 6  # a box this many times as large as the digit in it is a shape around the digit

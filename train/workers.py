@@ -40,7 +40,7 @@ def draw_all(
 
 def _with_progress(drawn: Iterator[Any], count: int) -> Iterator[Any]:
     terminal = sys.stderr.isatty()
-    return iter(tqdm(drawn, total=count, desc="drawing scenes", leave=False, disable=not terminal))
+    return iter(tqdm(drawn, total=count, desc="drawing samples", leave=False, disable=not terminal))
 
 
 def _start(prepare: Callable[..., Callable[[int], Any]], arguments: tuple[Any, ...]) -> None:

@@ -128,7 +128,7 @@ def _update_state(state: _NumberState, group: Sequence[Track], seconds: float, w
 
 
 def _is_cut_off(number: TrackedNumber, whole: TrackedNumber, width: int) -> bool:
-    """Whether the edge of a frame, `width` px wide, hides what a number lacks of the `whole`."""
+    """Whether what a number lacks of the `whole` lies beyond the edge of a frame `width` px wide."""
     if number.text == whole.text:
         return False
     starts = number.box.x + number.box.width - whole.box.width  # where it would start in the frame

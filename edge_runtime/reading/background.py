@@ -89,6 +89,10 @@ class _Line(NamedTuple):
     stop: int
     thick: int
 
+    def rows(self, width: int, below: float = 0.0) -> NDArray[np.int64]:
+        """The row of the line, or one `below` its upper edge, in each of `width` columns."""
+        return np.rint(np.linspace(self.start, self.stop, width) + below).astype(np.int64)
+
 
 def erase_lines(ink: NDArray[np.uint8], left: int, top: int, right: int, bottom: int) -> None:
     """Erase, in place, straight lines that cross the box from margin to margin: rules, tables, frames.
@@ -97,9 +101,9 @@ def erase_lines(ink: NDArray[np.uint8], left: int, top: int, right: int, bottom:
     """
     rules = sorted(_lines(ink, left, right))
     for line in rules:
-        _erase(ink, *line)
+        _erase(ink, line)
     for line in _lines(ink.T, top, bottom):
-        _erase(ink.T, *line)
+        _erase(ink.T, line)
     if not rules:
         return
     starts = [0, *(max(rule.start, rule.stop) + rule.thick for rule in rules)]
@@ -109,7 +113,7 @@ def erase_lines(ink: NDArray[np.uint8], left: int, top: int, right: int, bottom:
             between = ink[start:end].T
             for line in _lines(between, _END + 1, end - start - _END - 1):
                 if _is_filled(between, line):
-                    _erase(between, *line)
+                    _erase(between, line)
 
 
 def _lines(image: NDArray[np.uint8], low: int, high: int) -> list[_Line]:
@@ -133,9 +137,9 @@ def _lines(image: NDArray[np.uint8], low: int, high: int) -> list[_Line]:
 
 def _is_filled(image: NDArray[np.uint8], line: _Line) -> bool:
     """Whether a line has ink all along: the two ends may also be those of an 8."""
-    columns = np.arange(image.shape[1])
-    rows = np.rint(np.linspace(line.start, line.stop, len(columns)) + (line.thick - 1) / 2).astype(int)
-    return bool(image[np.clip(rows, 0, len(image) - 1), columns].min() > 96)
+    height, width = image.shape
+    rows = line.rows(width, (line.thick - 1) / 2)
+    return bool(image[np.clip(rows, 0, height - 1), np.arange(width)].min() > 96)
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -144,14 +148,13 @@ def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(start), int(stop - start)) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _erase(image: NDArray[np.uint8], start: int, stop: int, thick: int) -> None:
-    """Erase the line from row `start` at the left to `stop` at the right, except where strokes cross it."""
+def _erase(image: NDArray[np.uint8], line: _Line) -> None:
+    """Erase a line, except where strokes cross it."""
     height, width = image.shape
-    rows = np.rint(np.linspace(start, stop, width)).astype(int)
-    columns = np.arange(width)
-    over, under = np.maximum(rows - 2, 0), np.minimum(rows + thick + 1, height - 1)
+    rows, columns = line.rows(width), np.arange(width)
+    over, under = np.maximum(rows - 2, 0), np.minimum(rows + line.thick + 1, height - 1)
     # Ink above or below the line belongs to a stroke that continues through it.
     crossed = (image[over, columns] > 96) | (image[under, columns] > 96)
-    for offset in range(-1, thick + 1):
+    for offset in range(-1, line.thick + 1):
         row = np.clip(rows + offset, 0, height - 1)
         image[row[~crossed], columns[~crossed]] = 0

@@ -65,7 +65,7 @@ class Page:
 
     def drop_image(self) -> None:
         """Free the memory of the image; a page that is not classified yet keeps what it needs of it."""
-        if self.grey is not None and self.digits is None:
+        if self.digits is None:
             self.surroundings = self.surroundings_of(range(len(self.crops)))
         self.grey = None
 

@@ -99,7 +99,7 @@ def make_tile(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def make_tile_and_box(ink: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
-    """The tile that `make_tile` makes of ink, and the ink's box in it: left, top, width and height."""
+    """The tile that `make_tile` makes of ink, and where in the image the ink is: left, top, width, height."""
     strong = cv2.compare(ink, 96, cv2.CMP_GT)
     x, y, width, height = cv2.boundingRect(strong)
     if not width:
