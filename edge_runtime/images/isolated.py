@@ -102,7 +102,9 @@ def _process() -> _Process:
     Raises `ImageError` if there is none and none can be started.
     """
     with _guard:
-        _processes[:] = [each for each in _processes if each.alive]
+        for each in [each for each in _processes if not each.alive]:
+            each.end()  # closes its pipes
+            _processes.remove(each)
         idle = next((each for each in _processes if not each.lock.locked()), None)
         if idle is None and len(_processes) < _MOST_PROCESSES:
             try:

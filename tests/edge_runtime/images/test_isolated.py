@@ -177,6 +177,17 @@ def test_a_decoder_that_crashes_does_not_stop_the_others():
     assert document.decode(0).shape == other.decode(0).shape
 
 
+def test_a_decoder_that_ends_while_idle_is_replaced_and_its_pipes_are_closed():
+    document = open_document(PDF)
+    ended = document._process._popen
+    ended.kill()
+    ended.wait()
+    assert document.decode(0).size
+    assert document._process._popen is not ended
+    assert ended.stdin.closed
+    assert ended.stdout.closed
+
+
 def test_closed_files_are_forgotten():
     document = open_document(PDF)
     number, closed = document._number, document._process.closed
