@@ -156,7 +156,8 @@ class _TrackState:
 
     def is_shown(self) -> bool:
         """Whether the track is more than a passing false detection."""
-        return self.observations >= _SHOW_OBSERVATIONS and not is_background(self.probabilities[None])[0]
+        probable = self.label is not None or not is_background(self.probabilities[None])[0]
+        return self.observations >= _SHOW_OBSERVATIONS and bool(probable)
 
     def is_confirmed(self, seconds: float, frame_size: tuple[int, int]) -> bool:
         """Whether the label may be reported."""

@@ -36,8 +36,8 @@ def test_candidates_below_the_threshold_are_rejected(candidate, value, status):
     assert confidence == pytest.approx(candidate[1])
 
 
-def test_clear_background_is_ignored():
-    rows = np.stack([probabilities(1, 0.2, share) for share in (0.1, 0.69, 0.71, 0.78)])
+def test_what_is_more_likely_background_than_a_digit_is_ignored():
+    rows = np.stack([probabilities(1, 0.2, share) for share in (0.1, 0.49, 0.51, 0.78)])
     assert rejection.is_background(rows).tolist() == [False, False, True, True]
 
 
