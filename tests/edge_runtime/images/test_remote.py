@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -37,9 +38,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/a.png":  # one comes without its length
             self.send_header("content-length", str(len(body or b"")))
         self.end_headers()
-        for start in range(0, len(body or b""), 4000):  # in pieces, as they come over a network
-            self.wfile.write(body[start : start + 4000])
-            time.sleep(0.001)
+        with contextlib.suppress(ConnectionError):  # a reader that has seen enough hangs up
+            for start in range(0, len(body or b""), 4000):  # in pieces, as they come over a network
+                self.wfile.write(body[start : start + 4000])
+                time.sleep(0.001)
 
     def log_message(self, *_):
         pass
