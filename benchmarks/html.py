@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
-from benchmarks import compare, svg
+from benchmarks import charts, compare
 from benchmarks.bounds import invalid
 from benchmarks.errors import BenchmarkError
 from benchmarks.markdown import conditions
@@ -26,11 +26,7 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.25rem; margin-top: 2.5rem } h3 { font
 th, td { border-bottom: 1px solid var(--rule); padding: .25rem .6rem; text-align: left; white-space: nowrap }
 .charts { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; flex: 1 1 18rem; max-width: 30rem }
 figcaption { font-weight: 600; font-size: .875rem } .bad { color: var(--c4); font-weight: 600 }
-svg { width: 100%; height: auto; font: 11px system-ui, sans-serif } svg text { fill: var(--text) }
-svg line { stroke: var(--rule) } polyline { fill: none; stroke-width: 2 }
-.c0 { --c: var(--c0) } .c1 { --c: var(--c1) } .c2 { --c: var(--c2) }
-.c3 { --c: var(--c3) } .c4 { --c: var(--c4) } .c5 { --c: var(--c5) }
-rect, circle, svg text[class] { fill: var(--c) } polyline { stroke: var(--c) }
+svg { width: 100%; height: auto }
 """
 
 
@@ -38,13 +34,19 @@ def records_page(records: Iterable[Record]) -> str:
     """The page of some records: tables, times of calls, accuracy against time, and mistakes by digit."""
     parts = ["<p>Times depend on the machine and on its other work: compare ratios, not times.</p>"]
     for record in records:
-        host = record.conditions["host"]
-        parts.append(f"<h2>{escape(host['cpu'])}, {escape(record.name)}</h2>{_to_html(conditions(record))}")
-        parts += [f'<p class="bad">{escape(line)}</p>' for line in invalid(record)]
-        parts.append(f'<div class="charts">{"".join(_charts(record))}</div>')
-        for title, text in sections(record):
-            parts.append(f"<h3>{escape(title)}</h3>{_to_html(text)}")
+        parts.append(f"<h2>{escape(record.conditions['host']['cpu'])}, {escape(record.name)}</h2>")
+        try:
+            parts += list(_parts(record))
+        except (KeyError, IndexError):
+            parts.append(f"<p>The format of this record is an old one; see {escape(record.name)}.md.</p>")
     return _page("Benchmarks", parts)
+
+
+def _parts(record: Record) -> Iterator[str]:
+    yield _to_html(conditions(record))
+    yield from (f'<p class="bad">{escape(line)}</p>' for line in invalid(record))
+    yield f'<div class="charts">{"".join(_charts(record))}</div>'
+    yield from (f"<h3>{escape(title)}</h3>{_to_html(text)}" for title, text in sections(record))
 
 
 def history_page(records: Iterable[Record]) -> str:
@@ -52,7 +54,7 @@ def history_page(records: Iterable[Record]) -> str:
 
     Raises `BenchmarkError` if there is none.
     """
-    hosts: dict[str, dict[str, list[float]]] = {}
+    hosts: dict[str, dict[str, list[tuple[str, float]]]] = {}
     names: dict[str, list[str]] = {}
     for record in records:
         try:
@@ -62,19 +64,17 @@ def history_page(records: Iterable[Record]) -> str:
         host = _host(record)
         names.setdefault(host, []).append(record.name)
         for name, value in figures.items():
-            hosts.setdefault(host, {}).setdefault(name, []).append(value)
+            hosts.setdefault(host, {}).setdefault(name, []).append((record.name, value))
     parts = []
     for host, figures_of_host in hosts.items():
-        charts = [
-            _history_chart(name, values)
-            for name, values in sorted(figures_of_host.items())
-            if len(values) > 1
+        drawn = [
+            _history_chart(name, made) for name, made in sorted(figures_of_host.items()) if len(made) > 1
         ]
-        if charts:
+        if drawn:
             parts.append(
                 f"<h2>{escape(host)}</h2><p>From {escape(names[host][0])} to {escape(names[host][-1])}.</p>"
             )
-            parts.append(f'<div class="charts">{"".join(charts)}</div>')
+            parts.append(f'<div class="charts">{"".join(drawn)}</div>')
     if not parts:
         raise BenchmarkError("no machine has two records with the same figure; measure once more")
     return _page("History of the figures", parts)
@@ -85,9 +85,10 @@ def _host(record: Record) -> str:
     return f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags'])}"
 
 
-def _history_chart(name: str, values: list[float]) -> str:
-    chart = svg.lines([("", list(enumerate(values, 1)))], "record", name)
-    return _figure(f"{name}: {svg.number(values[0])} → {svg.number(values[-1])}", chart)
+def _history_chart(name: str, made: list[tuple[str, float]]) -> str:
+    records, values = zip(*made, strict=True)
+    chart = charts.line(values, records, name)
+    return _figure(f"{name}: {charts.number(values[0])} → {charts.number(values[-1])}", chart)
 
 
 def _charts(record: Record) -> Iterable[str]:
@@ -95,7 +96,7 @@ def _charts(record: Record) -> Iterable[str]:
         if result.get("batch", 1) == 1 and result["threads"] == 1:
             series = [(name, _shares(each)) for name, each in result["histogram"].items()]
             what = f"{result['subject']}, {result.get('size', 'one tile')}: times of calls"
-            yield _figure(what, svg.histogram(series, "milliseconds"))
+            yield _figure(what, charts.histogram(series, "milliseconds"))
     accuracies = {result["contender"]: result for result in record.of_kind("accuracy")}
     tile = next((r for r in record.of_kind("single stream") if r["subject"] == "classifier"), None)
     if tile and accuracies:
@@ -104,17 +105,19 @@ def _charts(record: Record) -> Iterable[str]:
             for name, times in tile["us"].items()
             if name in accuracies
         ]
-        yield _figure("Accuracy against time of one tile", svg.points(series, "us (p50)", "% of MNIST"))
+        yield _figure(
+            "Accuracy against time of one tile", charts.points(series, "median microseconds", "% of MNIST")
+        )
     for result in record.of_kind("cold start"):
         rows = list(result["ms"].items())
-        yield _figure(f"{result['contender']}: cold start", svg.bars(rows, "milliseconds"))
+        yield _figure(f"{result['contender']}: cold start", charts.bars(rows, "milliseconds"))
     for result in record.of_kind("operators"):
         rows = [(f"{each['type']} {index}", each["us"]) for index, each in enumerate(result["operators"], 1)]
         what = f"{result['subject']} {result['contender']}, {result['input']}: operators in order"
-        yield _figure(what, svg.bars(rows, "microseconds"))
+        yield _figure(what, charts.bars(rows, "microseconds"))
     for name, result in accuracies.items():
         rows = [(f"digit {digit}", count) for digit, count in enumerate(result["mistakes_by_digit"])]
-        yield _figure(f"{name}: mistakes by digit", svg.bars(rows, f"of {result['images']} images"))
+        yield _figure(f"{name}: mistakes by digit", charts.bars(rows, f"of {result['images']} images"))
 
 
 def _shares(histogram: dict[str, Any]) -> list[tuple[float, float]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import accuracy, bounds, check, contenders, record, svg
+from benchmarks import accuracy, bounds, charts, check, contenders, record
 from benchmarks.__main__ import main
 from edge_runtime.cli import profile
 from edge_runtime.errors import ModelError
@@ -173,7 +173,7 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.counts[tag] = self.counts.get(tag, 0) + 1
-        self.links += [value for name, value in attrs if name in ("src", "href")]
+        self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
         if tag not in ("meta", "rect", "line", "circle", "polyline"):
             self.open.append(tag)
 
@@ -187,15 +187,17 @@ class Tags(HTMLParser):
 def test_a_page_shows_records_of_several_machines(tmp_path, capsys, run_profile):
     made = record.write(tmp_path / "<made>.jsonl", results(accuracy=0.98)).path
     page = tmp_path / "page.html"
-    newest = record.newest()
-    assert main(["html", str(made), str(run_profile), str(newest), "--out", str(page)]) == 0
+    newest, oldest = record.newest(), record.FOLDER / "20261120-0943.jsonl"
+    assert main(["html", str(made), str(run_profile), str(newest), str(oldest), "--out", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     tags = Tags(text)
     assert tags.open == ["html"] or not tags.open
-    assert not tags.links and "url(" not in text and "<script" not in text
-    assert tags.counts["h2"] == 3
+    places = [*tags.links, *re.findall(r"url\((.*?)\)", text)]
+    assert all(place.startswith("#") for place in places) and "<script" not in text
+    assert tags.counts["h2"] == 4
     assert tags.counts["table"] > 8
     assert tags.counts["svg"] > 4
+    assert "The format of this record is an old one; see 20261120-0943.md." in text
     assert "&lt;made&gt;" in text
     assert "int8: invalid speed, its accuracy is 98.00% on drawn tiles, below 99.50%" in text
     assert "prefers-color-scheme: dark" in text
@@ -237,13 +239,20 @@ def test_history_needs_two_records(tmp_path, capsys):
     assert "no record" in capsys.readouterr().err
 
 
-def test_charts_name_their_series_and_stay_inside():
-    chart = svg.points([("a <b>", [(1, 99.5)]), ("c", [(1000, 99.9)])], "us", "%")
+def test_charts_name_their_series_in_the_colours_of_the_page():
+    chart = charts.points([("a <b>", [(1, 99.5)]), ("c", [(1000, 99.9)])], "us", "%")
     assert "a &lt;b&gt;" in chart
-    for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', chart):
-        assert 0 <= float(x) <= 360
-        assert 0 <= float(y) <= 200
-    assert svg.points([], "us", "%") == ""
+    assert "var(--c1)" in chart
+    assert set(re.findall("#0{6}|black|#0102..", chart)) == set()
+    assert charts.points([], "us", "%") == ""
+
+
+@pytest.mark.parametrize("span", [(0.0788, 4.52), (9.8, 20.5), (42.6, 131.0), (4.0, 4.9)])
+def test_logarithmic_axes_have_more_than_one_number(span):
+    chart = charts.points([("a", [(span[0], 1)]), ("b", [(span[1], 2)])], "ms", "%")
+    across = chart[: chart.index(">ms<")]
+    numbers = [float(text) for text in re.findall(r">([\d.]+)</text>", across)]
+    assert sum(span[0] / 2 <= number <= span[1] * 2 for number in numbers) >= 2
 
 
 def test_records_of_results_are_plain_json(tmp_path):
