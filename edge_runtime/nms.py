@@ -1,4 +1,4 @@
-"""Non-maximum suppression: which of several overlapping candidates are kept."""
+"""Non-maximum suppression: which of several overlapping candidates are the same digit, or parts of it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ _PAIR_HEIGHT, _PAIR_OVERLAP = 0.5, 0.2  # two digits in one box: minimum share o
 _PAIR_OVERFLOW = 0.1  # of each, at most: they may touch what is beside them
 
 
-def suppress(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Non-maximum suppression: indices of the boxes that do not duplicate a better one.
+def find_duplicates(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
+    """For each of the boxes `[N, 4]`, sorted best first, the index of the box that it duplicates: `[N]`.
 
-    `boxes` `[N, 4]` are sorted, best first. Overlapping boxes of different sizes, such as an 8 and one of its
-    loops, are both kept: the classifier decides between them.
+    A box that duplicates no better one has its own index. Overlapping boxes of different sizes, such as an 8
+    and one of its loops, are no duplicates: the classifier decides between them.
     """
-    alive = np.ones(len(boxes), bool)
+    originals = np.full(len(boxes), -1)
     for start in range(0, len(boxes), _BLOCK):
         duplicates = _duplicates(boxes[start : start + _BLOCK], boxes)
         for index, row in enumerate(duplicates, start):
-            if alive[index]:
-                alive[index + 1 :] &= ~row[index + 1 :]
-    return np.flatnonzero(alive)
+            if originals[index] < 0:
+                originals[(originals < 0) & row] = index
+                originals[index] = index
+    return originals
 
 
 def _duplicates(some: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.contract import BACKGROUND, BOX_SCALE, CLASS_LOGITS, DIGIT_SIZES, GRID, SIDES, STRIDE
-from edge_runtime.nms import suppress
+from edge_runtime.nms import find_duplicates
 from edge_runtime.reading import regions
 from edge_runtime.reading.candidates import Candidates
 
@@ -61,9 +61,9 @@ def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = 0.
         rows = np.concatenate([rows, *found])
     rows[:, :4] = np.minimum(rows[:, :4], np.array(grey.shape[::-1] * 2, np.float32))
     best = rows[np.argsort(-rows[:, 4], kind="stable")[:_MAX_FOUND]]
-    kept = suppress(best[:, :4])
-    complete = searched <= _MAX_SEARCHED and count <= _MAX_FOUND and len(kept) <= MAX_CANDIDATES
-    best = best[kept[:MAX_CANDIDATES]]
+    best = _merge_duplicates(best)
+    complete = searched <= _MAX_SEARCHED and count <= _MAX_FOUND and len(best) <= MAX_CANDIDATES
+    best = best[:MAX_CANDIDATES]
     return Candidates(best[:, :4], best[:, 4], best[:, 5:], complete)
 
 
@@ -134,6 +134,23 @@ def _run(level: NDArray[np.uint8], network: Network, min_objectness: float) -> N
     )
     candidates = np.concatenate([boxes, chosen[:1].T, chosen[CLASS_LOGITS].T], axis=1)[good]
     return np.asarray(candidates, np.float32)
+
+
+def _merge_duplicates(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One row per digit, best first, from the rows of all levels, best first.
+
+    Boxes and class logits are means, weighted by the odds of being a digit (Solovyev et al., 2021, "Weighted
+    Boxes Fusion"): which of the levels is the best may change with a single pixel, their mean hardly changes.
+    """
+    originals = find_duplicates(rows[:, :4])
+    weights = np.exp(rows[:, 4] - rows[originals, 4])[:, None]
+    sums, total = np.zeros_like(rows), np.zeros_like(weights)
+    np.add.at(sums, originals, weights * rows)
+    np.add.at(total, originals, weights)
+    kept = np.flatnonzero(originals == np.arange(len(rows)))
+    merged = np.asarray(sums[kept] / total[kept], np.float32)
+    merged[:, 4] = rows[kept, 4]
+    return merged
 
 
 def _padded(side: int) -> int:

@@ -14,25 +14,27 @@ def corners(*rectangles):
 
 
 @pytest.mark.parametrize(
-    ("rectangles", "kept"),
+    ("rectangles", "originals"),
     [
         pytest.param([], [], id="none"),
         pytest.param([(0, 0, 20, 30), (40, 0, 20, 30)], [0, 1], id="apart"),
-        pytest.param([(0, 0, 20, 30), (3, 2, 20, 30)], [0], id="same digit twice"),
+        pytest.param([(0, 0, 20, 30), (3, 2, 20, 30)], [0, 0], id="same digit twice"),
         pytest.param([(0, 0, 20, 30), (9, 0, 20, 30)], [0, 1], id="less than half in common"),
-        pytest.param([(0, 0, 20, 30), (2, 0, 16, 26)], [0], id="similar size, one inside the other"),
+        pytest.param([(0, 0, 20, 30), (2, 0, 16, 26)], [0, 0], id="similar size, one inside the other"),
         pytest.param([(0, 0, 20, 30), (2, 0, 14, 14)], [0, 1], id="8 and its loop"),
-        pytest.param([(0, 0, 20, 30), (3, 0, 20, 30), (9, 0, 20, 30)], [0, 2], id="duplicate of a duplicate"),
+        pytest.param(
+            [(0, 0, 20, 30), (3, 0, 20, 30), (9, 0, 20, 30)], [0, 0, 2], id="duplicate of a duplicate"
+        ),
     ],
 )
-def test_duplicates_of_better_boxes_are_suppressed(rectangles, kept):
-    assert nms.suppress(corners(*rectangles)).tolist() == kept
+def test_duplicates_of_better_boxes_are_found(rectangles, originals):
+    assert nms.find_duplicates(corners(*rectangles)).tolist() == originals
 
 
 def test_more_boxes_than_are_compared_at_a_time():
     rectangles = [(40 * index, 0, 20, 30) for index in range(600)]
     again = [(x + 2, y + 1, *size) for x, y, *size in rectangles]
-    assert nms.suppress(corners(*rectangles, *again)).tolist() == list(range(600))
+    assert nms.find_duplicates(corners(*rectangles, *again)).tolist() == [*range(600), *range(600)]
 
 
 @pytest.mark.parametrize(

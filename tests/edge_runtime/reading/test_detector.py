@@ -183,3 +183,15 @@ def test_finer_levels_are_not_searched_inside_a_certain_digit():
     rest = detector._regions(grey, half, large)
     assert min(left for left, *_ in both) < 110
     assert rest == [region for region in both if region[0] > 400] != []
+
+
+def test_the_box_of_a_digit_is_the_mean_of_all_levels_and_its_objectness_the_best():
+    def rows(*found):
+        return np.array([[*box, objectness, *[logit] * 10] for box, objectness, logit in found], np.float32)
+
+    likely, unlikely = 3.0, float(3 - np.log(3))  # the odds are 3 to 1
+    merged = detector._merge_duplicates(
+        rows(((0, 0, 20, 40), likely, 1), ((40, 0, 60, 40), 2.0, 5), ((2, 4, 20, 36), unlikely, 9))
+    )
+    np.testing.assert_allclose(merged[:, :5], [[0.5, 1, 20, 39, 3], [40, 0, 60, 40, 2]], rtol=1e-5)
+    np.testing.assert_allclose(merged[:, 5], [3, 5], rtol=1e-5)
