@@ -1,4 +1,4 @@
-"""The classifier's task: MNIST, tiles of scenes and of real writers, their loss and validation metrics."""
+"""The classifier's task: MNIST and tiles of simulated scenes, their loss and the validation metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 from edge_runtime.contract import BACKGROUND
 from train import data
 from train.augment import augment, corrupt
-from train.classifier_samples import draw_pen_tiles, draw_tiles
+from train.classifier_samples import draw_tiles
 from train.data import Digits
 from train.loop import Config
 from train.sources import Source
@@ -29,8 +29,7 @@ Batch = tuple[Tensor, Tensor]  # tiles and labels
 class ClassifierTask:
     """Trains a classifier on MNIST, `config.repeats` times an epoch, and on tiles of `config.scenes` scenes.
 
-    With scenes, it also learns from every character of the source's real writers, if it has any. These tiles
-    and those of scenes are drawn at construction. `mnist` and `scenes` are the validation data; `scenes` is
+    The tiles of scenes are drawn at construction. `mnist` and `scenes` are the validation data; `scenes` is
     None for a run without scenes.
     """
 
@@ -43,8 +42,6 @@ class ClassifierTask:
         if config.scenes:
             drawn = draw_tiles(config.scenes, source, (config.seed, 3))
             parts = [training] * config.repeats + [drawn]
-            if source.pens is not None:
-                parts.append(draw_pen_tiles(source.pens, (config.seed, 8)))
             training = data.join(parts)
             held_out = max(_MIN_VALIDATION, round(VALIDATION_SHARE * config.scenes))
             self.scenes = draw_tiles(held_out, held_out_source, (config.seed, 4)).to(device)

@@ -1,8 +1,7 @@
-"""Training samples of the classifier besides MNIST: tiles of simulated scenes and of real characters.
+"""Training samples of the classifier besides MNIST: tiles that the runtime crops from simulated scenes.
 
-The runtime crops the tiles of scenes: digits in the boxes that the released detector finds, and what it
-wrongly takes for digits. The negatives of `train.synthetic.negatives` are added, because a user may pass in a
-tile of anything.
+They show digits in the boxes that the released detector finds, and what it wrongly takes for digits. The
+negatives of `train.synthetic.negatives` are added, because a user may pass in a tile of anything.
 """
 
 from __future__ import annotations
@@ -21,15 +20,12 @@ from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.crop import crop_tiles
 from edge_runtime.reading.detector import detect
 from edge_runtime.reading.networks import Detector
-from edge_runtime.reading.tile import make_tile
 from train import workers
 from train.data import Digits
 from train.sources import Source
 from train.synthetic import negatives
-from train.synthetic.glyph_images import GLYPH_HEIGHT
 from train.synthetic.handwriting import Handwriting
 from train.synthetic.scenes import IGNORE, Scene, draw_scene
-from train.synthetic.writers import AMBIGUOUS, DIGITS, PenStrokes, draw_strokes
 
 _SIDE = 208  # px, side of a scene
 _HEIGHTS = (13.0, 130.0)  # px, range of digit heights
@@ -43,9 +39,6 @@ _MISSED_SHARE = 0.1  # share of the digits missed by the detector that are cropp
 _JITTER = 0.04  # deviation of the box of a missed digit, as a share of its longer side
 _NEGATIVES = 2  # per scene
 _CHUNK = 32  # scenes that a worker process draws at a time
-_PEN_CHUNK = 1000  # characters
-_PENS = (0.05, 0.18)  # widths of the pens, as shares of the height
-_SLANT = 0.12  # deviation of the slant of characters
 
 Tile = NDArray[np.uint8]
 
@@ -160,36 +153,6 @@ def _prepare(
 def draw_tiles(count: int, source: Source, seed: tuple[int, ...], model: str = "int8") -> Digits:
     """The tiles and labels, 0..9 or `BACKGROUND`, of `draw_classifier_samples` as tensors."""
     samples = [sample for scene in draw_classifier_samples(count, source, seed, model) for sample in scene]
-    return _as_digits(samples)
-
-
-def draw_pen_tiles(strokes: PenStrokes, seed: tuple[int, ...]) -> Digits:
-    """A tile of every character that real writers wrote, with pens of any width: digits, and background.
-
-    Letters and symbols that could be read as digits are left out.
-    """
-    drawn = workers.draw_all(_prepare_pens, (strokes, seed), len(strokes), chunk=_PEN_CHUNK)
-    return _as_digits([sample for sample in drawn if sample is not None])
-
-
-def _prepare_pens(strokes: PenStrokes, seed: tuple[int, ...]) -> Callable[[int], Sample | None]:
-    def draw(index: int) -> Sample | None:
-        character = str(strokes.labels[index])
-        if character in AMBIGUOUS:
-            return None
-        generator = np.random.default_rng((*seed, index))
-        pen = GLYPH_HEIGHT * float(np.exp(generator.uniform(*np.log(_PENS))))
-        slant = _SLANT * float(generator.normal())
-        ink = draw_strokes(strokes.strokes(index), generator, height=GLYPH_HEIGHT, pen=pen, slant=slant)
-        if ink.max() <= 128:  # a dot of a fine pen
-            return None
-        sample = Sample(make_tile(ink), int(character) if character in DIGITS else BACKGROUND)
-        return None if sample.label == BACKGROUND and _is_slender(sample.tile) else sample
-
-    return draw
-
-
-def _as_digits(samples: list[Sample]) -> Digits:
     return Digits(
         torch.from_numpy(np.stack([sample.tile for sample in samples])),
         torch.tensor([sample.label for sample in samples], dtype=torch.int64),

@@ -8,7 +8,7 @@ RECIPES: dict[str, Config] = {
     # Learns from simulated scenes alone. Train and release it first: the classifier learns from its mistakes.
     "detector": Config(recipe="detector", arch="detector", epochs=16, batch_size=64, scenes=120_000),
     "classifier": Config(
-        recipe="classifier", arch="cnn", epochs=22, batch_size=128, scenes=10_000, repeats=3
+        recipe="classifier", arch="cnn", epochs=22, batch_size=128, scenes=10_000, repeats=2
     ),
     # The simplest network, on MNIST alone: what the classifier is compared with.
     "baseline": Config(recipe="baseline", arch="mlp", epochs=20, scenes=0),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_runtime.contract import BACKGROUND
-from train.classifier_samples import draw_pen_tiles
 from train.synthetic.glyph_images import GLYPH_HEIGHT, IGNORE, NOT_A_DIGIT
 from train.synthetic.handwriting import Handwriting
 from train.synthetic.writers import PenStrokes, Writers, draw_strokes
@@ -77,13 +75,3 @@ def test_about_half_of_the_pages_are_written_by_real_writers():
     generator = np.random.default_rng(0)
     own = sum(handwriting.choose_writer(generator) is handwriting for _ in range(400))
     assert 120 < own < 240
-
-
-def test_every_clear_character_is_a_tile_to_learn_from():
-    drawn = draw_pen_tiles(pen_strokes(), (1,))
-    assert drawn.tiles.shape[1:] == (28, 28)
-    labels = drawn.labels.tolist()
-    assert [labels.count(digit) for digit in range(10)] == [2] * 10
-    # Not the "/", which could be a 1, nor letters that are as narrow as one.
-    assert len(LETTERS) + 1 <= labels.count(BACKGROUND) < 2 * (len(LETTERS) + 1)
-    assert np.array_equal(draw_pen_tiles(pen_strokes(), (1,)).tiles, drawn.tiles)
