@@ -18,7 +18,7 @@ _LEAST = 0.55  # a gap below this never ends a number, however narrow the others
 _SPREAD = (1.4, 1.5)  # evenly spread digits: their usual gap at most, and the widest as a multiple of it
 # Gaps form two groups, those in and those between numbers, if the groups explain this share of their
 # variance, and if the mean of the wider ones exceeds that of the others by this factor.
-_EXPLAINED, _WIDER = 0.8, 2.0
+_EXPLAINED, _WIDER = 0.8, 2.2
 _FEW = 3  # gaps; fewer show no spacing of their own
 _COLUMNS = 2  # numbers of several digits that show the columns of a table
 
