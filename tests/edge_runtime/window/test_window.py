@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -171,7 +172,9 @@ def test_the_window_shows_the_image_and_notices_that_it_was_closed(screen, tmp_p
     for _ in range(8):
         with processes.started(*command, env=screen.environment, cwd=ROOT, **pipes) as process:
             assert process.stdout.readline() == "shown\n", process.stderr.read()
-            seen = any(is_seen(screen.pixels(), image) for _ in range(10))
+            deadline, seen = time.monotonic() + 3, False
+            while not seen and time.monotonic() < deadline:
+                seen = is_seen(screen.pixels(), image)
             output, errors = process.communicate("\n")
         assert errors == ""  # Qt does not complain
         assert output == "closed\n"
