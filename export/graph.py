@@ -5,11 +5,14 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime
 import torch
+from numpy.typing import NDArray
 from onnx import ModelProto, helper
 from torch import nn
 
@@ -70,6 +73,17 @@ def to_onnx(network: TileNetwork) -> ModelProto:
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def run_inside(
+    model: ModelProto, names: Sequence[str], batches: Iterable[NDArray[np.uint8]]
+) -> Iterator[list[NDArray[np.float32]]]:
+    """The values inside a model, by name, for each batch of images uint8 `[N, H, W]`."""
+    tapped = copy.deepcopy(model)
+    tapped.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in dict.fromkeys(names))
+    session = onnxruntime.InferenceSession(tapped.SerializeToString(), providers=["CPUExecutionProvider"])
+    for batch in batches:
+        yield session.run(names, {INPUT: batch})
 
 
 def set_metadata(model: ModelProto, entries: Mapping[str, object]) -> None:

@@ -7,14 +7,14 @@ Quantization for Generative Pre-trained Transformers").
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, numpy_helper
+
+from export.graph import run_inside
 
 LIMIT = 64  # 7-bit weights, as onnxruntime limits them with `reduce_range`
 
@@ -70,18 +70,11 @@ def _inputs(
     model: ModelProto, layers: list[NodeProto], batches: Iterable[NDArray[np.uint8]]
 ) -> dict[str, NDArray[np.float32]]:
     """The inputs that each layer multiplies by its weights, float32 `[P, K]`, at sampled positions."""
-    tapped = copy.deepcopy(model)
-    names = [node.input[0] for node in layers]
-    tapped.graph.output.extend(
-        onnx.helper.make_empty_tensor_value_info(name) for name in dict.fromkeys(names)
-    )
-    session = onnxruntime.InferenceSession(tapped.SerializeToString(), providers=["CPUExecutionProvider"])
-    (images,) = session.get_inputs()
     found: dict[str, list[NDArray[np.float32]]] = {node.name: [] for node in layers}
     batches = list(batches)
     generator = np.random.default_rng(0)
-    for batch in batches:
-        for node, values in zip(layers, session.run(names, {images.name: batch}), strict=True):
+    for inside in run_inside(model, [node.input[0] for node in layers], batches):
+        for node, values in zip(layers, inside, strict=True):
             rows = _rows(node, values)
             some = generator.choice(len(rows), min(len(rows), -(-_ROWS // len(batches))), replace=False)
             found[node.name].append(rows[some])
