@@ -26,7 +26,7 @@ from train import checkpoint, data
 from train.checkpoint import Checkpoint
 from train.classifier_samples import draw_classifier_samples, draw_tiles
 from train.data import Digits
-from train.detector_samples import draw_detector_samples
+from train.detector_samples import draw_detector_scenes
 from train.loop import Config
 from train.recipes import is_unchanged
 from train.sources import Source, load_sources
@@ -106,13 +106,15 @@ def _build_detector(
     training, validation = sources
     network = state.network()
     floating = graph.to_onnx(network)
-    seen = draw_detector_samples(_scenes(config, _CALIBRATION), training, (config.seed, 5)).grey.numpy()
+    seen = (
+        draw_detector_scenes(_scenes(config, _CALIBRATION), training, (config.seed, 5)).middle().grey.numpy()
+    )
     models = {"int8": quantize.quantize(floating, seen), "float": floating}
     for precision, model in models.items():
         sizes = " ".join(f"{size:g}" for size in DIGIT_SIZES)
         graph.set_metadata(model, _metadata(state, precision) | {"stride": STRIDE, "sizes": sizes})
         onnx.save(model, paths[precision])
-    scenes = draw_detector_samples(_scenes(config, _PARITY), validation, (config.seed, 6))
+    scenes = draw_detector_scenes(_scenes(config, _PARITY), validation, (config.seed, 6)).middle()
     return parity.compare_detector(network, paths["float"], paths["int8"], scenes)
 
 

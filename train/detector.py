@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge_runtime.contract import BOX_SCALE, CLASS_LOGITS, SIDES
-from train.detector_samples import UNJUDGED, DetectorSamples, draw_detector_samples
+from train.detector_samples import UNJUDGED, DetectorSamples, draw_detector_scenes
 from train.loop import Config
 from train.sources import Source
 
@@ -27,9 +27,9 @@ class DetectorTask:
     def __init__(self, config: Config, sources: tuple[Source, Source], device: torch.device) -> None:
         self._config = config
         training, validation = sources
-        self._training = draw_detector_samples(config.scenes, training, (config.seed, 1)).to(device)
+        self._training = draw_detector_scenes(config.scenes, training, (config.seed, 1)).to(device)
         held_out = max(_MIN_VALIDATION, round(VALIDATION_SHARE * config.scenes))
-        self._validation = draw_detector_samples(held_out, validation, (config.seed, 2)).to(device)
+        self._validation = draw_detector_scenes(held_out, validation, (config.seed, 2)).to(device)
 
     @property
     def steps(self) -> int:
@@ -37,12 +37,18 @@ class DetectorTask:
         return math.ceil(len(self._training) / self._config.batch_size)
 
     def batches(self, generator: torch.Generator) -> Iterator[DetectorSamples]:
-        """The shuffled samples of one epoch; with `config.augment`, in varied light, some inverted."""
+        """The shuffled samples of one epoch: the middles of the scenes.
+
+        With `config.augment`, they are random views instead, in varied light, some inverted.
+        """
         order = torch.randperm(len(self._training), generator=generator)
         for index in order.to(self._training.grey.device).split(self._config.batch_size):
-            batch = self._training[index]
-            grey = _augment(batch.grey, generator) if self._config.augment else batch.grey
-            yield DetectorSamples(grey, batch.digit, batch.sides)
+            scenes = self._training[index]
+            if self._config.augment:
+                views = scenes.random_views(generator)
+                yield DetectorSamples(_augment(views.grey, generator), views.digit, views.sides)
+            else:
+                yield scenes.middle()
 
     def loss(self, network: nn.Module, batch: DetectorSamples) -> tuple[Tensor, dict[str, float]]:
         """The weighted loss of a batch; no further metrics."""
@@ -59,7 +65,7 @@ class DetectorTask:
         network.eval()
         sums: dict[str, float] = {}
         for start in range(0, len(self._validation), _EVALUATION_BATCH):
-            batch = self._validation[slice(start, start + _EVALUATION_BATCH)]
+            batch = self._validation[slice(start, start + _EVALUATION_BATCH)].middle()
             output = network(batch.grey)
             parts = losses(output, batch)
             metrics = {"loss": float(_total(parts))}
@@ -86,7 +92,7 @@ def losses(output: Tensor, samples: DetectorSamples) -> dict[str, Tensor]:
     present = digit >= 0
     count = present.sum().clamp(min=1)
     chosen = output.permute(0, 2, 3, 1)[present]
-    sides = samples.sides.permute(0, 2, 3, 1)[present].float()
+    sides = samples.sides.permute(0, 2, 3, 1)[present]
     return {
         "objectness": _focal_loss(output[:, 0], present, digit != UNJUDGED) / count,
         "class": functional.cross_entropy(chosen[:, CLASS_LOGITS], digit[present], reduction="sum") / count,

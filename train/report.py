@@ -17,7 +17,7 @@ from edge_runtime.contract import BACKGROUND
 from train.checkpoint import Checkpoint
 from train.classifier import predict
 from train.data import Digits
-from train.detector_samples import draw_sample
+from train.detector_samples import draw_detector_scene
 from train.sources import Source
 
 FILE_NAME = "report.json"
@@ -82,11 +82,11 @@ def write_detector_report(state: Checkpoint, training: Source, run: Path) -> dic
 
 
 def _draw_scenes(source: Source, seed: tuple[int, ...], path: Path) -> None:
-    """Write a sheet of the detector's samples with boxes: green for digits, red for ignored glyphs."""
+    """Write a sheet of the detector's scenes with boxes: green for digits, red for ignored glyphs."""
     handwriting = source.handwriting(seed)
     cells = []
     for index in range(_SCENES):
-        scene = draw_sample((*seed, index), handwriting)
+        scene = draw_detector_scene((*seed, index), handwriting)
         cell = cv2.cvtColor(cv2.resize(scene.grey, None, fx=2, fy=2), cv2.COLOR_GRAY2BGR)
         for (x, y, width, height), label in zip(2 * scene.boxes, scene.labels, strict=True):
             corners = (round(float(x)), round(float(y))), (round(float(x + width)), round(float(y + height)))

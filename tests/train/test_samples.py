@@ -13,11 +13,11 @@ from edge_runtime.reading.networks import Classifier, Detector
 from tests import drawing
 from train import classifier_samples, detector_samples
 from train.data import Digits
-from train.detector_samples import EMPTY, UNJUDGED
+from train.detector_samples import EMPTY, UNJUDGED, DetectorScenes
 from train.sources import Source
 from train.synthetic import negatives, scenes
 from train.synthetic.handwriting import Handwriting
-from train.synthetic.scenes import IGNORE, Scene
+from train.synthetic.scenes import IGNORE
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +51,15 @@ def test_negatives_repeat_for_the_same_seed(handwriting):
     assert not np.array_equal(one, other)
 
 
-def scene_of(label, box, side=96):
-    """A scene whose only digit has this label and box (x, y, width, height)."""
-    boxes, labels = np.array([box], np.float32), np.array([label], np.int64)
-    return Scene(np.zeros((side, side), np.uint8), boxes, labels, "test")
+def targets_of(label, box):
+    """The targets of a sample whose only digit has this label and box (x, y, width, height)."""
+    boxes, labels = torch.tensor([[box]], dtype=torch.float32), torch.tensor([[label]], dtype=torch.int8)
+    digit, sides = detector_samples.targets(boxes, labels)
+    return digit[0].numpy(), sides[0].numpy()
 
 
 def test_the_cells_in_the_middle_of_a_digit_are_its_targets():
-    digit, sides = detector_samples.targets(scene_of(7, (40, 36, 14, 22)))
+    digit, sides = targets_of(7, (40, 36, 14, 22))
     rows, columns = np.nonzero(digit == 7)
     assert len(rows) >= 2
     for row, column in zip(rows, columns, strict=True):
@@ -81,30 +82,85 @@ def test_the_cells_in_the_middle_of_a_digit_are_its_targets():
     ],
 )
 def test_each_level_detects_digits_of_its_size(size, detected):
-    digit, _ = detector_samples.targets(scene_of(3, (30, 30, size * 0.6, size)))
+    digit, _ = targets_of(3, (30, 30, size * 0.6, size))
     assert (digit == 3).any() == detected
 
 
 def test_cells_of_ignored_digits_are_unjudged():
-    digit, _ = detector_samples.targets(scene_of(IGNORE, (80, 36, 16, 22)))
+    digit, _ = targets_of(IGNORE, (80, 36, 16, 22))
     rows, columns = np.nonzero(digit == UNJUDGED)
     assert len(rows) >= 2
     assert (columns * STRIDE >= 76).all()
     assert not (digit >= 0).any()
 
 
+def test_a_cell_that_two_digits_share_belongs_to_the_nearer_one():
+    boxes = torch.tensor([[[20.0, 20, 16, 24], [26, 20, 16, 24], [0, 0, 0, 0]]])
+    digit, sides = detector_samples.targets(boxes, torch.tensor([[4, 9, IGNORE]], dtype=torch.int8))
+    row = (20 + 12) // STRIDE
+    centres = [(column + 0.5) * STRIDE for column in range(digit.shape[2])]
+    expected = [4 if abs(x - 28) < abs(x - 34) else 9 for x in centres]
+    owners = digit[0, row].tolist()
+    assert {4, 9} <= set(owners)
+    for column, owner in enumerate(owners):
+        if owner >= 0:
+            assert owner == expected[column]
+            left = 20 if owner == 4 else 26
+            assert centres[column] - sides[0, 0, row, column] == left
+
+
+def scenes_of(box, count=1):
+    """Scenes with a black rectangle at `box` (x, y, width, height) on a white page, labelled 5."""
+    side = detector_samples.SCENE_SIDE
+    x, y, width, height = box
+    grey = torch.full((count, side, side), 255, dtype=torch.uint8)
+    grey[:, y : y + height, x : x + width] = 0
+    boxes = torch.tensor(box, dtype=torch.float32).expand(count, 1, 4)
+    return DetectorScenes(grey, boxes, torch.full((count, 1), 5, dtype=torch.int8))
+
+
+def test_the_boxes_of_a_view_fit_its_pixels():
+    samples = scenes_of((48, 44, 14, 20), 40).random_views(torch.Generator().manual_seed(3))
+    corners = set()
+    for grey, digit, sides in zip(samples.grey, samples.digit, samples.sides, strict=True):
+        rows, columns = torch.nonzero(grey < 128, as_tuple=True)
+        ink = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        row, column = torch.nonzero(digit == 5)[0].tolist()
+        left, top, right, bottom = sides[:, row, column].tolist()
+        x, y = (column + 0.5) * STRIDE, (row + 0.5) * STRIDE
+        assert (x - left, y - top, x + right, y + bottom) == pytest.approx([float(i) for i in ink], abs=0.8)
+        corners.add((round(x - left), round(y - top)))
+    assert len(corners) > 20
+    widths = samples.sides[:, 0] + samples.sides[:, 2]
+    assert {round(float(width), 3) for width in widths[widths > 0]} >= {14.0}
+    assert widths.max() > 14.5
+
+
+def test_unscaled_views_and_the_middle_show_the_pixels_of_the_scene(digits, monkeypatch):
+    monkeypatch.setattr(detector_samples, "_SCALED_SHARE", 0)
+    scenes = detector_samples.draw_detector_scenes(6, Source(digits), (3, 1), 1)
+    views = scenes.random_views(torch.Generator().manual_seed(3)).grey
+    side = detector_samples.SIDE
+    for view, scene in zip(views, scenes.grey, strict=True):
+        assert (scene.unfold(0, side, 1).unfold(1, side, 1) == view).all(dim=(2, 3)).any()
+    margin = (detector_samples.SCENE_SIDE - side) // 2
+    middle = scenes.middle()
+    assert torch.equal(middle.grey, scenes.grey[:, margin:-margin, margin:-margin])
+    assert middle.digit.shape == (6, side // STRIDE, side // STRIDE)
+
+
 @pytest.mark.slow  # starts processes that import torch
-def test_samples_do_not_depend_on_the_number_of_processes(digits, monkeypatch):
+def test_scenes_do_not_depend_on_the_number_of_processes(digits, monkeypatch):
     monkeypatch.setattr(detector_samples, "_CHUNK", 4)
-    one, two = (detector_samples.draw_detector_samples(12, Source(digits), (3, 1), count) for count in (1, 2))
-    for name in ("grey", "digit", "sides"):
+    one, two = (detector_samples.draw_detector_scenes(12, Source(digits), (3, 1), count) for count in (1, 2))
+    for name in ("grey", "boxes", "labels"):
         assert torch.equal(getattr(one, name), getattr(two, name)), name
-    assert (one.digit >= 0).any()
+    assert (one.labels >= 0).any()
 
 
-def test_detector_samples_depend_on_their_seed(digits):
+def test_detector_scenes_depend_on_their_seed(digits):
     one, again, other = (
-        detector_samples.draw_detector_samples(4, Source(digits), (3, seed), 1).grey for seed in (1, 1, 2)
+        detector_samples.draw_detector_scenes(4, Source(digits), (3, seed), 1).grey for seed in (1, 1, 2)
     )
     assert torch.equal(one, again)
     assert not torch.equal(one, other)

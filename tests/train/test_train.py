@@ -313,13 +313,13 @@ def test_a_perfect_prediction_has_nearly_no_detector_loss():
     cells = 6
     digit = torch.full((1, cells, cells), EMPTY, dtype=torch.int8)
     digit[0, 2, 3], digit[0, 2, 4] = 7, UNJUDGED
-    sides = torch.zeros(1, 4, cells, cells, dtype=torch.float16)
+    sides = torch.zeros(1, 4, cells, cells)
     sides[0, :, 2, 3] = torch.tensor([6.0, 9.0, 8.0, 11.0])
     samples = DetectorSamples(torch.zeros(1, 24, 24, dtype=torch.uint8), digit, sides)
     output = torch.full((1, DETECTOR_CHANNELS, cells, cells), -20.0)
     output[0, 0, 2, 3] = output[0, CLASS_LOGITS, 2, 3][7] = 20
     output[0, 0, 2, 4] = 20  # a cell that is not judged may detect the digit as well
-    output[0, SIDES, 2, 3] = sides[0, :, 2, 3].float() / BOX_SCALE
+    output[0, SIDES, 2, 3] = sides[0, :, 2, 3] / BOX_SCALE
     parts = detector.losses(output, samples)
     assert all(float(part) < 1e-4 for part in parts.values())
     for name, channel in {"objectness": 0, "class": CLASS_LOGITS.start, "box": SIDES.start + 1}.items():
@@ -342,7 +342,7 @@ def true_digits(samples, index):
 
 def test_the_detector_overfits_one_batch(digits):
     """Targets, loss, network and the runtime's decoding agree on cells, classes and boxes."""
-    config = loop.Config(arch="detector", batch_size=4, scenes=4, augment=False, seed=13)
+    config = loop.Config(arch="detector", batch_size=4, scenes=4, augment=False, seed=15)
     torch.manual_seed(0)
     network = ARCHITECTURES["detector"]()
     task = DetectorTask(config, tuple(map(Source, digits)), CPU)
@@ -372,8 +372,8 @@ def test_the_detector_overfits_one_batch(digits):
         if overlaps.size:
             right = candidates.class_logits[overlaps.argmax(axis=1)].argmax(axis=1) == values
             found += int((right & (overlaps.max(axis=1) > 0.5)).sum())
-    assert total == 13
-    assert found >= 10
+    assert total == 17
+    assert found >= 14
 
 
 def test_a_run_starts_from_the_weights_of_another(few_digits, mnist_root, tmp_path, monkeypatch, capsys):
