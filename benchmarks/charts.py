@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 Series = Sequence[tuple[str, Sequence[tuple[float, float]]]]  # (name, points)
 
@@ -29,7 +30,8 @@ def histogram(series: Series, label: str) -> str:
         for index, (name, places) in enumerate(series):
             style = "--" if index >= len(_COLOURS) else "-"
             axes.plot(*zip(*places, strict=True), style, label=name, color=_colour(index))
-        _log_scale(axes)
+        axes.set_xscale("log")
+        log_ticks(axes.xaxis)
         axes.set_ylim(0)
         axes.set(xlabel=label, ylabel="share of calls")
         axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
@@ -54,7 +56,8 @@ def points(series: Series, across: str, up: str) -> str:
         # A scale on which a hundredth of a percentage point looks as small as it is, with space for names.
         limits = axes.set_ylim(axes.dataLim.y0 - 0.3, axes.dataLim.y1 + 1)
         axes.set_yticks([tick for tick in axes.get_yticks() if limits[0] <= tick <= 100])
-        _log_scale(axes)
+        axes.set_xscale("log")
+        log_ticks(axes.xaxis)
         axes.set(xlabel=across, ylabel=up)
 
     return _svg(draw, f"{up} by {across}", 2.4) if any(places for _, places in series) else ""
@@ -100,15 +103,14 @@ def _colour(index: int) -> str:
     return _COLOURS[index % len(_COLOURS)]
 
 
-def _log_scale(axes: Axes) -> None:
-    """A logarithmic horizontal axis with plain numbers, of which a narrow range has several, too."""
+def log_ticks(axis: Axis) -> None:
+    """Plain numbers on a logarithmic axis, of which a narrow range has several, too."""
     from matplotlib.ticker import LogLocator, NullLocator
 
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _svg(draw: Callable[[Axes], None], label: str, height: float = 2.0) -> str:

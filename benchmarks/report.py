@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks import breakdown_report, contest_report, pad
 from benchmarks.bounds import invalid
+from benchmarks.charts import log_ticks
 from benchmarks.errors import BenchmarkError
 from benchmarks.folder_report import files_table, folder_page
 from benchmarks.live.report import live_page, live_summary
@@ -380,8 +381,9 @@ def _draw_plot(record: Record, path: Path) -> None:
         latency.plot(batches, [1e6 / r["per_second"][name] for r in single], marker="o", label=name)
     latency.set(title="Offline, one thread", xlabel="batch", ylabel="us per image (mean)")
     latency.set(xscale="log", yscale="log")
-    latency.set_xticks(batches, [str(batch) for batch in batches], minor=False)
     latency.minorticks_off()
+    latency.set_xticks(batches, [str(batch) for batch in batches])
+    log_ticks(latency.yaxis)
     latency.grid(alpha=0.3)
     latency.legend()
     released = [result for result in record.of_kind("accuracy") if "bytes" in result]
