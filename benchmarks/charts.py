@@ -103,14 +103,15 @@ def _colour(index: int) -> str:
     return _COLOURS[index % len(_COLOURS)]
 
 
-def log_ticks(axis: Axis) -> None:
-    """Plain numbers on a logarithmic axis, of which a narrow range has several, too."""
+def log_ticks(*logarithmic: Axis) -> None:
+    """Plain numbers on logarithmic axes, of which a narrow range has several, too."""
     from matplotlib.ticker import LogLocator, NullLocator
 
-    low, high = axis.get_view_interval()
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    for axis in logarithmic:
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _svg(draw: Callable[[Axes], None], label: str, height: float = 2.0) -> str:

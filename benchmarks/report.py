@@ -378,12 +378,10 @@ def _draw_plot(record: Record, path: Path) -> None:
     single = [r for r in record.of_kind("offline") if r["threads"] == 1]
     batches = [r["batch"] for r in single]
     for name in single[0]["per_second"]:
-        latency.plot(batches, [1e6 / r["per_second"][name] for r in single], marker="o", label=name)
+        latency.loglog(batches, [1e6 / r["per_second"][name] for r in single], marker="o", label=name)
     latency.set(title="Offline, one thread", xlabel="batch", ylabel="us per image (mean)")
-    latency.set(xscale="log", yscale="log")
-    latency.minorticks_off()
+    log_ticks(latency.xaxis, latency.yaxis)
     latency.set_xticks(batches, [str(batch) for batch in batches])
-    log_ticks(latency.yaxis)
     latency.grid(alpha=0.3)
     latency.legend()
     released = [result for result in record.of_kind("accuracy") if "bytes" in result]
@@ -395,8 +393,8 @@ def _draw_plot(record: Record, path: Path) -> None:
     trade_off.set(title="Accuracy and size", xlabel="kB", ylabel="% of the MNIST test set")
     # A scale on which a hundredth of a percentage point looks as small as it is.
     percents = [result["accuracy"] * 100 for result in released]
-    trade_off.set(xlim=(0, 1.25 * max(result["bytes"] / 1000 for result in released)))
-    trade_off.set(ylim=(min(percents) - 0.5, max(percents) + 0.3))
+    trade_off.set_xlim(0, 1.25 * max(result["bytes"] / 1000 for result in released))
+    trade_off.set_ylim(min(percents) - 0.5, max(percents) + 0.3)
     trade_off.grid(alpha=0.3)
     figure.suptitle(f"{record.conditions['host']['cpu']}, {record.conditions['started'][:10]}")
     figure.savefig(path, dpi=110)

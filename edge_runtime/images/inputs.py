@@ -37,10 +37,18 @@ def name_of(image: object) -> str:
 
 def local_path(image: object) -> str | None:
     """The path of an input that is one, and no address; None for any other input."""
-    if not isinstance(image, (str, os.PathLike)) or isinstance(image, files.Received):
+    if not isinstance(image, (str, os.PathLike)) or isinstance(image, files.Received) or is_address(image):
         return None
-    path = str(os.fsdecode(image))  # not a subclass, such as numpy's
-    return None if "://" in path and paths.is_remote(path) else path
+    return str(os.fsdecode(image))  # not a subclass, such as numpy's
+
+
+def is_address(image: object) -> bool:
+    """Whether an input names a file on a web server or in an object store."""
+    return (
+        isinstance(image, (str, os.PathLike))
+        and "://" in (name := os.fsdecode(image))
+        and paths.is_remote(name)
+    )
 
 
 def is_pillow(image: object) -> bool:

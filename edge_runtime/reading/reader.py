@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edge_runtime.images.inputs import Image
 
 _MAX_WAIT = 0.25  # s for which results are held back to fill a batch
+_DOWNLOADS = 4  # addresses that are fetched side by side unless `threads` is given
 
 
 class DigitReader:
@@ -102,7 +103,8 @@ class DigitReader:
 
         An image that cannot be read, or anything that is not an image, such as None, gives a `Reading` with
         an "error: ..." status, and the rest is read. Small images are classified together, many files are
-        read side by side in worker processes, and other inputs in `threads` threads. Memory does not grow
+        read side by side in worker processes, and other inputs in `threads` threads; if addresses come
+        first, "auto" is four, so that they need not wait for each other. Memory does not grow
         with the number of images or pages: readings hold no arrays, so use `annotate` to draw on these.
         Raises `ImageError` when `images` is a single array, or cannot be iterated over.
         """
@@ -128,7 +130,7 @@ class DigitReader:
         images = iter(images)
         first = next(images, None)
         images = itertools.chain([first], images)
-        threads = self._threads or 1
+        threads = self._threads or (_DOWNLOADS if inputs.is_address(first) else 1)
         count = min(threads, cores()) if self._threads else cores_for_workers()
         if count > 1 and workers.are_possible():
             if workers.path_for_workers(first):  # files are for the workers, threads for all else

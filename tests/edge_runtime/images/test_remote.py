@@ -30,9 +30,15 @@ FILES = {
 }
 
 
+TOGETHER = threading.Barrier(2)  # two requests that are answered together, or not at all
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         body = FILES.get(self.path)
+        if self.path.startswith("/together"):
+            body = PNG
+            TOGETHER.wait(20)
         status = 403 if self.path == "/private.png" else 200 if body else 404
         self.send_response(status)
         if self.path != "/a.png":  # one comes without its length
@@ -84,6 +90,11 @@ def test_files_on_a_web_server_are_read(server, reader):
     assert found(readings) == [
         (f"{scan}#1", "12"), (f"{scan}#2", "345"), (f"{server}/gone.png", ""), (f"{server}/a.png", "407"),
     ]  # fmt: skip
+
+
+def test_addresses_are_fetched_side_by_side(server, reader):
+    addresses = [f"{server}/together?{index}" for index in range(4)]
+    assert found(reader.read_many(addresses)) == [(address, "407") for address in addresses]
 
 
 @pytest.mark.parametrize(
