@@ -34,7 +34,7 @@ def histogram(series: Series, label: str) -> str:
         log_ticks(axes.xaxis)
         axes.set_ylim(0)
         axes.set(xlabel=label, ylabel="share of calls")
-        axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
+        axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
         axes.figure.legend(
             loc="outside upper center", ncols=min(3, len(series)), labelcolor=_TEXT, frameon=False
         )

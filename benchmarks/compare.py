@@ -58,7 +58,7 @@ def _figures(record: Record) -> dict[str, Figure]:
 
 
 def _figures_of(result: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """The figures of one result. Those of old records have no intervals: changes below 5 % are noise."""
+    """The figures of one result. Those of old records have no intervals: changes below 5% are noise."""
     if result["kind"] in ("single stream", "offline"):
         noise = result.get("noise", _MIN_CHANGE)
         for name, each in result["ratio"].items():

@@ -207,8 +207,8 @@ def _single_table(record: Record) -> str:
     )
     return (
         f"{times}\n\nThe baseline is the one with 1.00x, and noise is how far it differs from itself. Ratios "
-        "have 95 % intervals. A percentile is shown if at least one call lies beyond it with a probability "
-        f"of 95 %: after {calls_for('p99')} calls for p99, and {calls_for('p999')} for p99.9."
+        "have 95% intervals. A percentile is shown if at least one call lies beyond it with a probability "
+        f"of 95%: after {calls_for('p99')} calls for p99, and {calls_for('p999')} for p99.9."
     )
 
 
@@ -360,7 +360,7 @@ def _disturbed(results: list[dict[str, Any]]) -> str:
 
 def _rejected(results: list[dict[str, Any]]) -> str:
     return table(
-        ("tiles", "AUROC", "accepted at 95 % of digits accepted", "accepted at the model's threshold"),
+        ("tiles", "AUROC", "accepted at 95% of digits accepted", "accepted at the model's threshold"),
         (
             (r["negatives"], f"{r['auroc']:.4f}", f"{r['accepted_at_95']:.1%}", f"{r['accepted']:.1%}")
             for r in results
@@ -388,7 +388,7 @@ def _draw_plot(record: Record, path: Path) -> None:
     for result in released:
         size, percent = result["bytes"] / 1000, result["accuracy"] * 100
         trade_off.scatter(size, percent, s=60)
-        label = f"{result['contender']} {percent:.2f} %"
+        label = f"{result['contender']} {percent:.2f}%"
         trade_off.annotate(label, (size, percent), xytext=(0, 10), textcoords="offset points", ha="center")
     trade_off.set(title="Accuracy and size", xlabel="kB", ylabel="% of the MNIST test set")
     # A scale on which a hundredth of a percentage point looks as small as it is.

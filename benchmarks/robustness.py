@@ -100,7 +100,7 @@ def measure(data: Path, model: str = "int8") -> Iterator[dict[str, Any]]:
     """Yield one result per disturbance and one per kind of negative. Raises `BenchmarkError`.
 
     Rejection is scored by how well confidence separates digits from negatives: the area under the ROC curve,
-    and the share of negatives that is accepted at the confidence that 95 % of the undisturbed digits reach.
+    and the share of negatives that is accepted at the confidence that 95% of the undisturbed digits reach.
     """
     if missing():
         raise BenchmarkError(f"{missing()} is missing: pip install -e '.[train]'")

@@ -78,7 +78,7 @@ def cost_table(results: Iterable[dict[str, Any]]) -> str:
                 (
                     *(result["image"], f"{_short(size / 1000)} kB", f"{_short(milliseconds)} ms"),
                     *(f"{result['decode_share']:.0%}", f"{_short(hours)} core-hours"),
-                    *(f"{_short(hours * price)} $" for price in PRICES.values()),
+                    *(f"${_short(hours * price)}" for price in PRICES.values()),
                     f"{_short(size * _MANY / 1e12)} TB",
                 )
             )

@@ -18,7 +18,7 @@ from onnx import ModelProto, NodeProto, numpy_helper
 from export.graph import run_inside
 
 # How far the ranges of the maps count, and not those of the next layer's weights. Of 0.5, 0.7 and 0.85, the
-# second kept the detector's scores closest to float on simulated scenes: 0.85 helped objectness by 2 %, but
+# second kept the detector's scores closest to float on simulated scenes: 0.85 helped objectness by 2%, but
 # harmed the class logits.
 _STRENGTH = 0.7
 _LIMITS = (0.1, 10.0)  # of the factors

@@ -19,14 +19,16 @@ def live_summary(record: Record) -> str:
         "Live, on synthetic 640x480 videos at 30 frames per second:",
         f"{p50[0]:.1f} to {p50[-1]:.1f} ms from the arrival of a frame to its result",
         f"(p50 of each video; p99 at most {p99:.1f} ms),",
-        f"using {100 * share[0]:.0f} % to {100 * share[-1]:.0f} % of one core.",
-        f"Of the confirmed digits, {100 * videos['track_accuracy']:.1f} % are correct;",
+        f"using {100 * share[0]:.0f}% to {100 * share[-1]:.0f}% of one core.",
+        f"Of the confirmed digits, {100 * videos['track_accuracy']:.1f}% are correct;",
         f"there are {videos['wrong_events_per_1000_frames']:.2f} wrong events per 1,000 frames;",
         f"a number is reported within {videos['delay_frames']['p90']} frames",
         "of being completely in view (p90).",
-        f"While {load['clients']} clients send images to the HTTP API,",
-        f"it answers within {load['p99_ms']:.0f} ms (p99 of the images that are read),",
-        f"and the camera runs at {fps['loaded']:.1f} frames per second ({fps['alone']:.1f} without clients).",
+        f"While {load['clients']} clients send images to the HTTP API without a pause,",
+        f"it reads {load['read_per_second']} of them per second and rejects the rest with 503",
+        f"({sum(load['statuses'].values()) - load['statuses']['200']:,} of {sum(load['statuses'].values()):,});",
+        f"an image that is read is answered in {load['p50_ms']:.0f} ms (p50) or {load['p99_ms']:.0f} ms (p99).",
+        f"The camera then runs at {fps['loaded']:.1f} frames per second ({fps['alone']:.1f} without clients).",
         f"Record: [{record.name}](benchmarks/results/live/{record.name}.md).",
     ]
     return textwrap.fill(" ".join(sentences), 110, break_long_words=False, break_on_hyphens=False)
@@ -73,7 +75,7 @@ confirmed track.
 - {total["reported"]:.1%} of the numbers that were completely in view for two seconds were reported. From \
 being completely in view to the event: p50 {delay["p50"]} frames, p90 {delay["p90"]} frames.
 
-A digit is legible while 90 % of its ink is visible. A track is correct if its value was there within the \
+A digit is legible while 90% of its ink is visible. A track is correct if its value was there within the \
 last 10 frames, an event if its number was there within the last 45. The event "left" is wrong if the number \
 was completely in view in all of the last 10 frames."""
 

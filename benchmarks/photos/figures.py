@@ -15,13 +15,13 @@ from edge_runtime.results import Reading
 
 # Classes of digit height in percent of the image's longer side, from and below.
 SIZES = {
-    "below 1.2 %": (0.0, 1.2),
-    "1.2 to 1.6 %": (1.2, 1.6),
-    "1.6 to 2 %": (1.6, 2.0),
-    "2 to 3 %": (2.0, 3.0),
-    "from 3 %": (3.0, float("inf")),
+    "below 1.2%": (0.0, 1.2),
+    "1.2 to 1.6%": (1.2, 1.6),
+    "1.6 to 2%": (1.6, 2.0),
+    "2 to 3%": (2.0, 3.0),
+    "from 3%": (3.0, float("inf")),
 }
-_POOLED = {"1.2 to 3 %": (1.2, 3.0)}
+_POOLED = {"1.2 to 3%": (1.2, 3.0)}
 
 
 def sum_up(scores: Sequence[Score]) -> dict[str, Any]:

@@ -155,7 +155,7 @@ def _progress(step: str) -> Callable[[float], object]:
         nonlocal shown
         if int(100 * share) != shown:
             shown = int(100 * share)
-            _print_step(f"{step}: {shown} %")
+            _print_step(f"{step}: {shown}%")
 
     return show
 

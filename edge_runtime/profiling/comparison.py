@@ -23,7 +23,7 @@ class Ratio:
     """The time of a contender relative to the baseline's.
 
     `value` is the median over the rounds of the ratio of both contenders' median calls; `low` and `high` are
-    its 95 % interval by bootstrap over the rounds.
+    its 95% interval by bootstrap over the rounds.
     """
 
     value: float

@@ -42,7 +42,7 @@ class Timing:
 
 
 def calls_for(quantile: str) -> int:
-    """How many calls a percentile of `QUANTILES` needs: at least one is slower with a probability of 95 %.
+    """How many calls a percentile of `QUANTILES` needs: at least one is slower with a probability of 95%.
 
     With fewer, it may be no more than the slowest call so far, and is not to be shown.
     """

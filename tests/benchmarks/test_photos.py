@@ -334,12 +334,12 @@ def test_recall_is_split_by_digit_height():
     found = [(7 if box.height in (15, 30) else 1, box) for box in boxes if box.height != 16]
     result = figures.sum_up([scored(image, *found)])
     assert result["by_size"] == {
-        "below 1.2 %": {"digits": 1, "recall": 1.0, "misread": 0, "not_found": 0},
-        "1.2 to 1.6 %": {"digits": 2, "recall": 0.5, "misread": 1, "not_found": 0},
-        "1.6 to 2 %": {"digits": 1, "recall": 0.0, "misread": 0, "not_found": 1},
-        "2 to 3 %": {"digits": 1, "recall": 1.0, "misread": 0, "not_found": 0},
-        "from 3 %": {"digits": 2, "recall": 0.5, "misread": 1, "not_found": 0},
-        "1.2 to 3 %": {"digits": 4, "recall": 0.5, "misread": 1, "not_found": 1},
+        "below 1.2%": {"digits": 1, "recall": 1.0, "misread": 0, "not_found": 0},
+        "1.2 to 1.6%": {"digits": 2, "recall": 0.5, "misread": 1, "not_found": 0},
+        "1.6 to 2%": {"digits": 1, "recall": 0.0, "misread": 0, "not_found": 1},
+        "2 to 3%": {"digits": 1, "recall": 1.0, "misread": 0, "not_found": 0},
+        "from 3%": {"digits": 2, "recall": 0.5, "misread": 1, "not_found": 0},
+        "1.2 to 3%": {"digits": 4, "recall": 0.5, "misread": 1, "not_found": 1},
     }
     assert result["misread"] == 2
     assert result["misread_as"] == {"1 read as 7": 2}
@@ -347,8 +347,8 @@ def test_recall_is_split_by_digit_height():
 
 def test_sizes_without_digits_have_no_recall():
     result = figures.sum_up([scored(labelled(TRUTH))])
-    assert result["by_size"]["below 1.2 %"]["recall"] is None
-    assert result["by_size"]["from 3 %"] == {"digits": 1, "recall": 0.0, "misread": 0, "not_found": 1}
+    assert result["by_size"]["below 1.2%"]["recall"] is None
+    assert result["by_size"]["from 3%"] == {"digits": 1, "recall": 0.0, "misread": 0, "not_found": 1}
 
 
 def test_documents_and_groups_of_negatives_are_summed_up_apart():
