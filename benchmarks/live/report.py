@@ -14,7 +14,7 @@ def live_summary(record: Record) -> str:
     videos, load, delays = record.of_kind("videos")[0], record.of_kind("load")[0], record.of_kind("delay")
     p50, share = (sorted(each[name] for each in delays) for name in ("p50_ms", "share_of_core"))
     p99 = max(each["p99_ms"] for each in delays)
-    fps = load["camera_fps"]
+    fps, answers = load["camera_fps"], sum(load["statuses"].values())
     sentences = [
         "Live, on synthetic 640x480 videos at 30 frames per second:",
         f"{p50[0]:.1f} to {p50[-1]:.1f} ms from the arrival of a frame to its result",
@@ -26,9 +26,9 @@ def live_summary(record: Record) -> str:
         "of being completely in view (p90).",
         f"While {load['clients']} clients send images to the HTTP API without a pause,",
         f"it reads {load['read_per_second']} of them per second and rejects the rest with 503",
-        f"({sum(load['statuses'].values()) - load['statuses']['200']:,} of {sum(load['statuses'].values()):,});",
-        f"an image that is read is answered in {load['p50_ms']:.0f} ms (p50) or {load['p99_ms']:.0f} ms (p99).",
-        f"The camera then runs at {fps['loaded']:.1f} frames per second ({fps['alone']:.1f} without clients).",
+        f"({answers - load['statuses']['200']:,} of {answers:,});",
+        f"an image that is read is answered in {load['p50_ms']:.0f} ms (p50), {load['p99_ms']:.0f} ms (p99).",
+        f"The camera runs at {fps['loaded']:.1f} frames per second ({fps['alone']:.1f} without clients).",
         f"Record: [{record.name}](benchmarks/results/live/{record.name}.md).",
     ]
     return textwrap.fill(" ".join(sentences), 110, break_long_words=False, break_on_hyphens=False)

@@ -22,6 +22,15 @@ SIZES = {
     "from 3%": (3.0, float("inf")),
 }
 _POOLED = {"1.2 to 3%": (1.2, 3.0)}
+_CONFIDENCES = (
+    0.0,
+    0.7,
+    0.8,
+    0.9,
+    0.95,
+    0.98,
+    0.99,
+)  # of --min-confidence; at 0, the model's threshold counts
 
 
 def sum_up(scores: Sequence[Score]) -> dict[str, Any]:
@@ -30,6 +39,7 @@ def sum_up(scores: Sequence[Score]) -> dict[str, Any]:
         **_positive_figures([one for one in scores if not one.image.negative and one.image.text is None]),
         **_text_figures([one for one in scores if one.image.text is not None]),
         **_negative_figures([one for one in scores if one.image.negative]),
+        "by_confidence": {f"{least:g}": _at_confidence(scores, least) for least in _CONFIDENCES},
     }
     times = [one.reading.seconds for one in scores]
     result["ms"] = {
@@ -100,6 +110,18 @@ def _negative_figures(scores: Sequence[Score]) -> dict[str, Any]:
     if scores[0].varied:
         result["stability_of_negatives"] = _stability(scores)
     return result
+
+
+def _at_confidence(scores: Sequence[Score], least: float) -> dict[str, int]:
+    """Digits right, wrong and missed in all images if those with a confidence below `least` are rejected."""
+    right = [
+        is_right
+        for one in scores
+        for digit, is_right in zip(one.digits, one.is_correct, strict=True)
+        if digit.confidence >= least
+    ]
+    labelled = sum(len(one.image.values) for one in scores)
+    return {"right": sum(right), "wrong": len(right) - sum(right), "missed": labelled - sum(right)}
 
 
 def _grouped(scores: Iterable[Score], key: Callable[[Score], str]) -> dict[str, list[Score]]:

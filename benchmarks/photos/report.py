@@ -24,6 +24,7 @@ _MAX_MISREAD = 8  # kinds of misread digits on the page
 def format_page(figures: dict[str, Any], scores: Sequence[Score]) -> str:
     """The figures as text for the terminal, with one line per image that was not read perfectly."""
     lines = [*_positive_lines(figures), *_text_lines(figures), *_negative_lines(figures)]
+    lines += _confidence_lines(figures["by_confidence"])
     lines += [f"  {one.image.path.name}: {one.missed} missed, {one.false} false" for one in failed(scores)]
     stages = ", ".join(f"{stage} {ms:.2f}" for stage, ms in figures["ms"].items())
     lines.append(f"median ms per image: {stages}")
@@ -101,6 +102,12 @@ def _negative_lines(figures: dict[str, Any]) -> Iterator[str]:
             for name, group in figures["false_by_group"].items()
         )
     yield from _stability_lines(figures.get("stability_of_negatives", {}))
+
+
+def _confidence_lines(by_confidence: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    yield "in all images, by --min-confidence (0: the model's own threshold):"
+    for least, counts in by_confidence.items():
+        yield f"  {least}: {counts['right']} digits right, {counts['wrong']} wrong, {counts['missed']} missed"
 
 
 def _stability_lines(stability: Mapping[str, Mapping[str, float]]) -> Iterator[str]:

@@ -351,6 +351,22 @@ def test_sizes_without_digits_have_no_recall():
     assert result["by_size"]["from 3%"] == {"digits": 1, "recall": 0.0, "misread": 0, "not_found": 1}
 
 
+def test_digits_are_counted_by_the_least_confidence_that_is_accepted():
+    image = labelled(TRUTH, (1, Box(100, 10, 20, 30)), (4, Box(200, 10, 20, 30)))
+    found = ((3, 0.995, TRUTH[1]), (1, 0.9, Box(100, 10, 20, 30)), (9, 0.93, Box(200, 10, 20, 30)))
+    digits = tuple(Digit(value, confidence, box) for value, confidence, box in found)
+    page = Reading("", digits, seconds={"detect": 0.001})
+    blank = Reading("", (Digit(8, 0.6, Box(0, 0, 20, 30)),), seconds={"detect": 0.001})
+    scores = [
+        scoring.score(image, page, longer_side=1000),
+        scoring.score(labelled(negative=True), blank, longer_side=1000),
+    ]
+    counts = figures.sum_up(scores)["by_confidence"]
+    assert counts["0"] == {"right": 2, "wrong": 2, "missed": 1}
+    assert counts["0.9"] == {"right": 2, "wrong": 1, "missed": 1}
+    assert counts["0.95"] == {"right": 1, "wrong": 0, "missed": 2}
+
+
 def test_documents_and_groups_of_negatives_are_summed_up_apart():
     form = LabelledImage(Path("form.png"), "an office", "scan", (TRUTH,), group="form")
     kana = LabelledImage(Path("kana.png"), "", "letters (scan)", negative=True, group="letters")
