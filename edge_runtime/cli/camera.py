@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,6 +37,8 @@ def camera(options: argparse.Namespace) -> int:
 
     if options.raw and options.record is None:
         raise EdgeDigitsError("--raw needs a recording; add --record FILE")
+    if options.serve is not None:
+        _check_address(options.serve)
     cv2.setNumThreads(1)
     with contextlib.ExitStack() as stack:
         # Errors in the outputs are reported before a camera is started.
@@ -109,6 +112,18 @@ def _keep_serving(live: Live, server: Server, last: View) -> float:
     print_message(f"{last.source} has ended; the page stays up until Ctrl-C")
     wait_for(live.stopping)
     return time.perf_counter() - started
+
+
+def _check_address(address: str) -> None:
+    """Refuse what is no address before a camera is started. Raises `EdgeDigitsError`."""
+    from edge_runtime.web.address import parse
+
+    try:
+        parse(address)
+    except SourceError as error:
+        if os.path.exists(address) or "://" in address:
+            raise EdgeDigitsError(f"--serve takes an address; put the source {address} before it") from error
+        raise
 
 
 def _open_events(path: Path) -> EventFile:

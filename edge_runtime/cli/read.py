@@ -72,7 +72,8 @@ def _check_annotate(options: argparse.Namespace) -> None:
     from edge_runtime.images import paths
 
     for source in options.sources if options.annotate else ():
-        if os.path.isdir(source) and paths.is_under(source, options.annotate):
+        folder = paths.folder_of_glob(source) if paths.is_glob(source) else source
+        if os.path.isdir(folder) and paths.is_under(folder, options.annotate):
             raise EdgeDigitsError(
                 f"--annotate {options.annotate} contains {source}, which is to be read; choose another folder"
             )
@@ -104,7 +105,7 @@ def _open_table(options: argparse.Namespace, reader: DigitReader) -> TableFile:
 
     table = tables.open_table(
         options.out,
-        RunRecord.of(reader, options.model),
+        RunRecord.of(reader, options.model, frames=options.frames),
         _rows(options),
         overwrite=options.overwrite,
         resume=options.resume,
@@ -129,15 +130,17 @@ def _process(
 
         images = AnnotatedImages(options.annotate, tiles=options.tiles)
     for batch in batches:
+        # Before the rows: what a resumed table contains is not annotated again.
+        for reading in batch:
+            if images and not reading.failed:
+                counts.add_annotated(_annotate(images, reading))
         if table:
             table.write(batch)
         counts.add(batch)
         if show:
             show(batch)
         for reading in batch:
-            if images and not reading.failed:
-                counts.add_annotated(_annotate(images, reading))
-            elif options.quiet and reading.failed:
+            if options.quiet and reading.failed:
                 print_message(f"{reading.source}: {reading.status.removeprefix('error: ')}")
 
 

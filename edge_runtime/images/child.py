@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import subprocess
 
+# Begins every program that `python -c` runs: otherwise, it would import files of the current folder.
+SAFE_PATH = "import sys; sys.path[:] = filter(None, sys.path)\n"
+
 # The packages of this process, wherever they come from.
-_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {} import main; main()"
+_PROGRAM = f"{SAFE_PATH}import json; sys.path[:] = json.loads(sys.argv[1]); from {{}} import main; main()"
 
 
 def start(module: str, *arguments: str) -> subprocess.Popen[bytes]:

@@ -63,7 +63,9 @@ def check_length(length: int) -> None:
 def _describe_folder(folder: str) -> str:
     if not paths.holds_images(folder):
         return "a folder that contains no images"
-    return "a folder, not an image; give the paths of its images, or read it with read_many"
+    if not paths.holds_images(folder, recursive=False):
+        return "a folder whose images are all in subfolders"
+    return "a folder, not an image"
 
 
 def _read_all(handle: int) -> bytes:

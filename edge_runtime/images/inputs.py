@@ -130,10 +130,11 @@ def expand_paths(arguments: Iterable[str | None], **options: Any) -> Iterator[st
 
 
 def hint(image: object) -> str:
-    """What to add to an error of `read` if the input is a glob."""
-    path = os.fsdecode(image) if isinstance(image, (str, os.PathLike)) else ""
-    is_glob = paths.is_glob(path) and not paths.is_remote(path)
-    return "; read what a glob matches with read_many" if is_glob else ""
+    """What to add to an error of `read` if the input is a glob or a folder."""
+    path = local_path(image) or ""
+    if paths.is_glob(path):
+        return "; read what a glob matches with read_many"
+    return "; read the images of a folder with read_many" if os.path.isdir(path) else ""
 
 
 def check_many(images: object) -> Iterable[Any]:

@@ -81,6 +81,9 @@ class _Process:
                 self.end()
                 slow = f"it takes more than {seconds:g} s to decode"
                 raise _Failed(slow if late.is_set() else "damaged: its decoder crashed") from error
+            except BaseException:  # Ctrl-C: the reply that is still to come belongs to no other request
+                self.end()
+                raise
             finally:
                 timer.cancel()
         return reply, pixels

@@ -6,6 +6,7 @@ the reason, in its place among the other images.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import re
@@ -25,6 +26,10 @@ _LEAVINGS = {
     *("desktop.ini", "ehthumbs.db", "lost+found", "system volume information", "thumbs.db"),
 }
 
+
+# A `**` of a glob that stands for any number of folders, with the separators after it.
+_SEPARATOR = "[" + re.escape(os.sep + (os.altsep or "")) + "]"
+_ANY_FOLDERS = re.compile(rf"(?:^|(?<={_SEPARATOR}))\*\*(?:{_SEPARATOR}+|$)")
 
 _LONGEST_KIND = 6  # characters of a suffix that is counted by itself
 _MOST_KINDS = 5  # that are listed
@@ -62,14 +67,19 @@ def expand(
             yield argument
 
 
-def holds_images(folder: str) -> bool:
-    """Whether a folder, or one below it, contains images."""
-    return next(_walk(folder, True, None, Counter()), None) is not None
+def holds_images(folder: str, *, recursive: bool = True) -> bool:
+    """Whether a folder or, if `recursive`, one below it, contains images."""
+    return next(_walk(folder, recursive, None, Counter()), None) is not None
 
 
 def is_glob(argument: str) -> bool:
     """Whether an argument is a glob, and not the name of a file with such characters."""
     return glob.has_magic(argument) and not os.path.lexists(argument)
+
+
+def folder_of_glob(pattern: str) -> str:
+    """The folder in which, or below which, all matches of a glob lie."""
+    return os.path.dirname(re.split(r"[*?\[]", pattern, maxsplit=1)[0]) or os.curdir
 
 
 def describe_skipped(skipped: Counter[str]) -> str:
@@ -97,7 +107,7 @@ def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[
             return True
         return bool(name) and left_out(parent)
 
-    for match in sorted(glob.iglob(pattern, recursive=True)):
+    for match in sorted(set(_glob(pattern))):
         if skip and is_under(match, skip):
             continue
         if os.path.isdir(match):
@@ -108,6 +118,34 @@ def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[
         parent, name = os.path.split(match)
         if not left_out(parent) and (name in named or name.lower() not in _LEAVINGS):
             yield match
+
+
+def _glob(pattern: str) -> Iterator[str]:
+    """Expand a glob as `glob.iglob` does, but let `**` enter no folder twice: links may form cycles."""
+    found = _ANY_FOLDERS.search(pattern)
+    if not found:
+        yield from glob.iglob(pattern)
+        return
+    head, tail = pattern[: found.start()], pattern[found.end() :]
+    for start in glob.iglob(head) if head else [""]:
+        for folder in _folders(start):
+            yield from _glob(os.path.join(glob.escape(folder), tail or "*"))
+
+
+def _folders(start: str) -> Iterator[str]:
+    """A folder, "" for the current one, and those below it that are not hidden, each once."""
+    seen: set[tuple[int, int]] = set()
+    pending = [start]
+    while pending:
+        folder = pending.pop()
+        with contextlib.suppress(OSError):  # it is no folder, or may not be read
+            status = os.stat(folder or os.curdir)
+            if (status.st_dev, status.st_ino) not in seen:
+                seen.add((status.st_dev, status.st_ino))
+                yield folder
+                with os.scandir(folder or os.curdir) as entries:
+                    names = [entry.name for entry in entries if entry.name[0] != "." and _is_folder(entry)]
+                pending += (os.path.join(folder, name) for name in sorted(names, reverse=True))
 
 
 def _is_annotated(folder: str) -> bool:

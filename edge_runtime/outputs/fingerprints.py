@@ -11,30 +11,34 @@ _SIZE = 16  # bytes; two of 10^9 texts are mistaken for each other with a probab
 
 
 class Fingerprints:
-    """A growing set of texts: 16 bytes for each, and some more for the latest, however long they are."""
+    """A growing set of texts: 16 bytes for each, and some more for the latest, however long they are.
+
+    One thread may add texts while others ask for some.
+    """
 
     def __init__(self) -> None:
         self._latest: set[bytes] = set()
-        self._high, self._low = array("Q"), array("Q")  # the halves of the others, sorted
+        self._halves = array("Q"), array("Q")  # high and low ones of the others, sorted
 
     def __bool__(self) -> bool:
-        return bool(self._latest or self._high)
+        return bool(self._latest or self._halves[0])
 
     def add(self, text: str) -> None:
         """Add a text, which must be valid Unicode."""
         self._latest.add(_fingerprint(text))
         # Sorting takes as long as there are fingerprints, so it becomes rarer.
-        if len(self._latest) >= max(_PART, len(self._high) // 8):
+        if len(self._latest) >= max(_PART, len(self._halves[0]) // 8):
             self._sort()
 
     def __contains__(self, text: str) -> bool:
         mark = _fingerprint(text)
         if mark in self._latest:
             return True
+        highs, lows = self._halves
         high, low = (int.from_bytes(half, "big") for half in (mark[:8], mark[8:]))
-        index = bisect_left(self._high, high)
-        while index < len(self._high) and self._high[index] == high:
-            if self._low[index] == low:
+        index = bisect_left(highs, high)
+        while index < len(highs) and highs[index] == high:
+            if lows[index] == low:
                 return True
             index += 1
         return False
@@ -43,13 +47,14 @@ class Fingerprints:
         import numpy as np
 
         new = np.frombuffer(b"".join(self._latest), ">u8").reshape(-1, 2).astype(np.uint64)
-        self._latest = set()
         high, low = (
             np.concatenate([np.frombuffer(old, np.uint64), column])
-            for old, column in zip((self._high, self._low), new.T, strict=True)
+            for old, column in zip(self._halves, new.T, strict=True)
         )
         order = np.argsort(high, kind="stable")
-        self._high, self._low = array("Q", high[order].tobytes()), array("Q", low[order].tobytes())
+        # In this order, another thread that asks meanwhile finds every text in one of the two.
+        self._halves = array("Q", high[order].tobytes()), array("Q", low[order].tobytes())
+        self._latest = set()
 
 
 def _fingerprint(text: str) -> bytes:

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime import __version__
 from edge_runtime.errors import OutputError
@@ -23,7 +23,7 @@ class RunRecord:
     `version` is that of edge-digits; `model` is the name or path of the model as the user gave it;
     `precision` is "int8" or "float"; `classifier` and `detector` are the SHA-256 hashes of the two files;
     `folder` is the working directory, to which relative paths in the rows refer; `rotate` and
-    `min_confidence` are those of the reader.
+    `min_confidence` are those of the reader; `frames` says whether every frame of an animation was read.
     """
 
     version: str
@@ -34,25 +34,33 @@ class RunRecord:
     folder: str
     rotate: str = "auto"
     min_confidence: float = 0.0
+    frames: bool = False
 
     @classmethod
-    def of(cls, reader: DigitReader, model: str) -> RunRecord:
-        """The record of a run of `reader`, which was opened with `model`."""
+    def of(cls, reader: DigitReader, model: str, *, frames: bool = False) -> RunRecord:
+        """The record of a run of `reader`, which was opened with `model`.
+
+        Raises `OutputError` if the working directory has been deleted.
+        """
         classifier, detector = (_sha256(network.path) for network in (reader.classifier, reader.detector))
         precision = reader.classifier.info.precision
-        options = (str(reader.rotate), reader.min_confidence)
-        return cls(__version__, model, precision, classifier, detector, str(Path.cwd()), *options)
+        options = (str(reader.rotate), reader.min_confidence, frames)
+        try:
+            folder = str(Path.cwd())
+        except OSError as error:
+            raise OutputError("the current folder no longer exists; change to another one") from error
+        return cls(__version__, model, precision, classifier, detector, folder, *options)
 
     @classmethod
     def parse(cls, text: str | bytes) -> RunRecord:
         """The record in a text that `as_json` made. Raises `ValueError` for any other text."""
         try:
             # Earlier versions did not record these.
-            values = {"rotate": "auto", "min_confidence": 0.0} | json.loads(text)
+            values = {"rotate": "auto", "min_confidence": 0.0, "frames": False} | json.loads(text)
             record = cls(**{field.name: values[field.name] for field in fields(cls)})
         except (KeyError, TypeError, RecursionError) as error:
             raise ValueError(f"not a run record: {error!r}") from error
-        kinds = {"min_confidence": (int, float)}
+        kinds: dict[str, Any] = {"min_confidence": (int, float), "frames": bool}
         if not all(isinstance(value, kinds.get(name, str)) for name, value in asdict(record).items()):
             raise ValueError("not a run record: a value is of the wrong type")
         return record
@@ -80,7 +88,7 @@ class RunRecord:
 
     def matches(self, other: RunRecord) -> bool:
         """Whether rows of both runs may be in one file: all that decides about digits is the same."""
-        names = ("version", "classifier", "detector", "rotate", "min_confidence")
+        names = ("version", "classifier", "detector", "rotate", "min_confidence", "frames")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def __str__(self) -> str:
@@ -90,7 +98,7 @@ class RunRecord:
         )
         rotate = f" and --rotate {self.rotate}" if self.rotate != "auto" else ""
         least = f" and --min-confidence {self.min_confidence:g}" if self.min_confidence else ""
-        return text + rotate + least
+        return text + rotate + least + " and --frames" * self.frames
 
 
 def _sha256(path: Path) -> str:

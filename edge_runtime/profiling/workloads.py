@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.images import annotate
+from edge_runtime.images import annotate, child
 from edge_runtime.profiling.comparison import single_stream
 from edge_runtime.reading import tile
 from edge_runtime.reading.networks import Classifier
@@ -173,7 +173,7 @@ def cold_starts(repeats: int, programs: Mapping[str, str]) -> dict[str, dict[str
 def _run_program(program: str) -> str:
     """The output of a Python program, run as a fresh process that keeps and uses compiled modules."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-c", program]
+    command = [sys.executable, "-c", child.SAFE_PATH + program]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 

@@ -42,8 +42,11 @@ def prepare_ahead(
         found = open(image)
         return found if _has_pages(found) else prepare(found)
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="read") as pool:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+    try:
         yield from _in_threads(images, work, choose, pool, AHEAD * threads)
+    finally:  # also after Ctrl-C: a download may take for ever
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _one_by_one(

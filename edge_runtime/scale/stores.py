@@ -123,16 +123,21 @@ def expand(store: Store, skipped: Counter[str], *, recursive: bool = True) -> It
             yield path
         return
     found = False
-    for path in _walk(store, store.path, skipped, recursive):
+    for path in _walk(store, store.path, skipped, recursive, set()):
         found = True
         yield store.address + path[len(store.path) :]
     if not found:  # a file, or a folder without images: reading it tells
         yield store.address
 
 
-def _walk(store: Store, folder: str, skipped: Counter[str], recursive: bool) -> Iterator[str]:
+def _walk(store: Store, folder: str, skipped: Counter[str], recursive: bool, seen: set[str]) -> Iterator[str]:
     from pyarrow.fs import FileSelector, FileType
 
+    if store.system.type_name == "local":  # where links may form cycles
+        real = os.path.realpath(folder)
+        if real in seen:
+            return
+        seen.add(real)
     try:
         found = store.system.get_file_info(FileSelector(folder, allow_not_found=True))
     except NotADirectoryError:
@@ -149,7 +154,7 @@ def _walk(store: Store, folder: str, skipped: Counter[str], recursive: bool) -> 
                 skipped[suffix[1:] or "without suffix"] += 1
     for each in sorted(found, key=lambda info: info.base_name):
         if each.type == FileType.Directory and recursive:
-            yield from _walk(store, each.path, skipped, recursive)
+            yield from _walk(store, each.path, skipped, recursive, seen)
 
 
 class StoredImage:

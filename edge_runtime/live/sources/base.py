@@ -48,13 +48,15 @@ class Frames(ABC):
     """A source of frames; a context manager that closes it.
 
     `name` identifies the source in messages. `live` is True for cameras and streams, which do not wait for
-    the reader. `capture_format` describes the size and frame rate. `problem` is the reason why no frames
-    arrive, "" if they do. `ended` is True after the last frame.
+    the reader. `capture_format` describes the size and frame rate; `period` is the time of one frame of a
+    file in seconds. `problem` is the reason why no frames arrive, "" if they do. `ended` is True after the
+    last frame.
     """
 
     name: str
     live = False
     capture_format = ""
+    period = 0.0
     problem = ""
     ended = False
 
@@ -64,6 +66,9 @@ class Frames(ABC):
 
         After None, `problem` and `ended` give the reason.
         """
+
+    def begin_after(self, frame: Frame) -> None:  # noqa: B027 - live sources have nothing to do
+        """Let the first frame of a file that plays at its own rate be due a period after another frame."""
 
     @abstractmethod
     def close(self) -> None:

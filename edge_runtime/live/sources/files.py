@@ -7,6 +7,7 @@ import time
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import cv2
@@ -33,6 +34,7 @@ class _Played(Frames):
 
     def __init__(self, name: str, rate: float, *, paced: bool) -> None:
         self.name, self._rate, self._paced = name, rate, paced
+        self.period = 1 / rate
         self._number = 0
         self._started: float | None = None  # by time.perf_counter, when a frame at 0 s was due
         self._waiting: tuple[NDArray[np.uint8], float] | None = None
@@ -58,6 +60,10 @@ class _Played(Frames):
         frame = Frame(image, self._number, seconds, time.perf_counter())
         self._number += 1
         return frame
+
+    def begin_after(self, frame: Frame) -> None:
+        """As `Frames.begin_after`."""
+        self._started = frame.arrived + self.period
 
     @abstractmethod
     def _read(self, timeout: float) -> tuple[NDArray[np.uint8], float] | None:
@@ -149,7 +155,8 @@ def _open_video(source: str, *, remote: bool) -> cv2.VideoCapture | None:
     if remote:
         capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, base.stream_timeouts())
     else:
-        capture = cv2.VideoCapture(source)
+        # FFmpeg would take a relative name with a colon for an address: "concat:a.mp4".
+        capture = cv2.VideoCapture(str(Path(source).absolute()))
     if capture.isOpened():
         return capture
     capture.release()

@@ -120,6 +120,52 @@ def test_a_folder_starts_again_at_its_end(image_file):
     assert len(read) >= 3
 
 
+def test_time_goes_on_if_a_single_image_is_looped(image_file):
+    folder = image_file("pages/1.png", "42").parent
+    with open_frames(str(folder), loop=True) as frames:
+        read = [frame for frame in (frames.next(1) for _ in range(10)) if frame]
+    assert np.diff([frame.seconds for frame in read]) == pytest.approx(0.1)
+
+
+def test_every_image_of_a_folder_that_is_looped_is_shown_for_its_time(image_file, monkeypatch):
+    for name in ("1.png", "2.png"):
+        folder = image_file(f"pages/{name}", "42").parent
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("time.sleep", sleep)
+    with open_frames(str(folder), paced=True, loop=True) as frames:
+        shown = [(frame.number, now[0]) for frame in (frames.next(1) for _ in range(12)) if frame]
+    assert [number for number, _ in shown[:6]] == list(range(6))
+    assert np.diff([moment for _, moment in shown]) == pytest.approx(0.1)
+
+
+def test_problems_of_a_folder_that_is_looped_are_told_once(image_file):
+    folder = image_file("pages/1.png", "42").parent
+    (folder / "2.png").write_bytes(b"x")
+    (folder / "notes.txt").write_text("x")
+    with open_frames(str(folder), loop=True) as frames:
+        told = [frames.problem for _ in range(30) if frames.next(1) is None and frames.problem]
+    assert len(told) == 2
+    assert "2.png is skipped" in told[0] and "1 file skipped (txt 1)" in told[1]
+
+
+def test_a_video_whose_name_looks_like_a_protocol_is_opened(video, tmp_path, monkeypatch):
+    shutil.copy(video, tmp_path / "concat:a.avi")
+    monkeypatch.chdir(tmp_path)
+    with open_frames("concat:a.avi") as frames:
+        assert frames.next(1)
+
+
+def test_a_source_after_serve_is_named(run, video):
+    code, _, errors = run("camera", "--serve", video)
+    assert code == 2
+    assert errors == f"edge-digits: --serve takes an address; put the source {video} before it\n"
+
+
 def test_a_video_that_is_looped_goes_on_in_number_and_time(video):
     with open_frames(str(video), loop=True) as frames:
         read = [frame for frame in (frames.next(1) for _ in range(130)) if frame]

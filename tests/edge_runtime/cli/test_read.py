@@ -324,6 +324,15 @@ def test_annotated_images_are_saved_and_not_read_again(run, scans):
     assert saved == ["a.png", "b.jpg", "c.png"]
 
 
+def test_a_run_that_could_not_annotate_an_image_continues_with_it(run, scans):
+    (scans / "file").write_text("x")
+    assert run("read", "scans", "--out", "r.csv", "--annotate", "scans/file")[0] == 1
+    code, _, errors = run("read", "scans", "--out", "r.csv", "--annotate", "drawn", "--resume")
+    assert code == 0
+    assert errors.startswith("edge-digits: 3 images, 6 digits; TIME")
+    assert sum(path.is_file() for path in Path("drawn/scans").rglob("*")) == 3
+
+
 def test_annotated_images_are_not_read_by_later_runs(run, scans):
     run("read", "scans", "--annotate", "scans/drawn")
     for arguments in (["scans"], ["scans", "--annotate", "others"], ["scans/**/*.*"]):
@@ -341,6 +350,7 @@ def test_a_folder_to_be_read_must_not_be_inside_that_of_the_annotated_images(run
         assert errors == (
             f"edge-digits: --annotate {folder} contains scans, which is to be read; choose another folder\n"
         )
+    assert "contains scans/*, which is to be read" in run("read", "scans/*", "--annotate", ".")[2]
 
 
 def test_files_of_folders_that_are_no_images_are_counted(run, scans, monkeypatch):

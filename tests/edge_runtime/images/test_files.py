@@ -75,8 +75,9 @@ def test_pipes_have_limits(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        pytest.param("in", "a folder, not an image; give the paths of its images", id="folder"),
+        pytest.param("in", "a folder, not an image", id="folder"),
         pytest.param("empty", "a folder that contains no images", id="empty folder"),
+        pytest.param("above", "a folder whose images are all in subfolders", id="folder of folders"),
         pytest.param("", "an empty file name", id="empty name"),
         pytest.param("a\0b", "not a file name", id="null byte"),
         pytest.param(os.devnull, "not a regular file", id="device"),
@@ -86,6 +87,8 @@ def test_what_is_no_file_is_rejected_with_the_reason(path, message, tmp_path, mo
     for folder in ("in", "empty"):
         (tmp_path / folder).mkdir()
     (tmp_path / "in" / "a.png").touch()
+    (tmp_path / "above" / "in").mkdir(parents=True)
+    (tmp_path / "above" / "in" / "a.png").touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ImageError, match=message):
         files.read_file(path)

@@ -177,6 +177,28 @@ def test_a_decoder_that_crashes_does_not_stop_the_others():
     assert document.decode(0).shape == other.decode(0).shape
 
 
+def test_the_answer_to_an_interrupted_request_is_not_that_of_the_next(monkeypatch):
+    document = open_document(PDF)
+    process = document._process._popen
+
+    def interrupt(text):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(isolated.json, "loads", interrupt)
+        document.decode(0)
+    assert process.poll() is not None
+    assert document.decode(1).size > 0
+
+
+def test_decoders_import_nothing_from_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("raise SystemExit")
+    (tmp_path / "numpy.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    isolated._end_all()
+    assert open_document(PDF).decode(0).size > 0
+
+
 def test_a_decoder_that_ends_while_idle_is_replaced_and_its_pipes_are_closed():
     document = open_document(PDF)
     ended = document._process._popen

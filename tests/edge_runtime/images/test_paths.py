@@ -38,6 +38,12 @@ def tree(tmp_path, monkeypatch):
         pytest.param(["."], {"recursive": False}, ["./a.JPG", "./b.png"], id="folder alone"),
         pytest.param(["*.png", "in/*.png"], {}, ["b.png", "in/c.png"], id="globs"),
         pytest.param(["**/*.png"], {}, ["b.png", "in/c.png", "out/e.png"], id="recursive glob"),
+        pytest.param(
+            ["**"], {}, ["a.JPG", "b.png", "in/c.png", "in/deep/d.webp", "notes.txt", "out/e.png"], id="all"
+        ),
+        pytest.param(["i*/**/*.w*"], {}, ["in/deep/d.webp"], id="recursive glob below a glob"),
+        pytest.param(["./**/deep/**/*"], {}, ["./in/deep/d.webp"], id="glob with two recursive parts"),
+        pytest.param(["**.png"], {}, ["b.png"], id="two stars within a name"),
         pytest.param(["*.bmp"], {}, ["*.bmp"], id="glob without a match"),
         pytest.param(["i*"], {}, ["in/c.png", "in/deep/d.webp"], id="glob of folders"),
         pytest.param(["i*"], {"recursive": False}, ["in/c.png"], id="glob of folders alone"),
@@ -82,6 +88,13 @@ def test_folders_are_searched_once_if_links_lead_in_circles(tree):
     ]
     with pytest.raises(ImageError, match="symbolic links"):
         files.read_file("in/self.png")
+    (tmp := tree / "out" / "again").symlink_to(tree, target_is_directory=True)
+    assert tmp.exists()
+    assert list(paths.expand(["**/*.png"])) == ["b.png", "in/c.png", "in/self.png", "out/e.png"]
+    assert list(paths.expand([f"{tree}/*/**/*.webp"])) == [
+        f"{tree}/in/deep/d.webp",
+        f"{tree}/out/again/in/deep/d.webp",
+    ]
 
 
 def deny(monkeypatch, function, path):

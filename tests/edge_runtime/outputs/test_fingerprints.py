@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from array import array
 
 import pytest
 
@@ -33,6 +34,22 @@ def test_texts_with_the_same_first_half_are_told_apart(monkeypatch):
     for text in "abcde":
         known.add(text)
     assert [text for text in "abcdefg" if text in known] == list("abcde")
+
+
+def test_nothing_is_missing_while_the_set_is_sorted(monkeypatch):
+    monkeypatch.setattr(fingerprints, "_PART", 4)
+    known, missing = Fingerprints(), []
+    for text in "abc":
+        known.add(text)
+
+    def watched(*arguments):
+        missing.extend(text for text in "abcd" if text not in known)
+        return array(*arguments)
+
+    monkeypatch.setattr(fingerprints, "array", watched)
+    known.add("d")
+    assert known._halves[0]
+    assert not missing
 
 
 def test_millions_fit_into_little_memory(monkeypatch):

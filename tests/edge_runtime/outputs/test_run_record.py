@@ -37,17 +37,27 @@ def test_a_record_is_read_as_it_was_saved(tmp_path):
 
 def test_records_of_earlier_versions_have_no_options():
     values = json.loads(RUN.as_json())
-    del values["min_confidence"], values["rotate"]
+    del values["min_confidence"], values["rotate"], values["frames"]
     assert RunRecord.parse(json.dumps(values)) == RUN
 
 
 def test_options_are_named_where_they_are_not_the_usual_ones():
     assert str(RUN).endswith(")")
-    other = replace(RUN, rotate="180", min_confidence=0.9)
-    assert str(other).endswith(") and --rotate 180 and --min-confidence 0.9")
+    other = replace(RUN, rotate="180", min_confidence=0.9, frames=True)
+    assert str(other).endswith(") and --rotate 180 and --min-confidence 0.9 and --frames")
     record = RunRecord.of(DigitReader(rotate=180, min_confidence=0.9), "int8")
     assert (record.rotate, record.min_confidence) == ("180", 0.9)
     assert RunRecord.of(DigitReader(), "int8").rotate == "auto"
+    assert RunRecord.of(DigitReader(), "int8", frames=True).frames
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the working directory from being deleted")
+def test_a_deleted_working_directory_is_named(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(OutputError, match="the current folder no longer exists"):
+        RunRecord.of(DigitReader(), "int8")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +68,7 @@ def test_options_are_named_where_they_are_not_the_usual_ones():
         ({"detector": "x"}, False),
         ({"min_confidence": 0.9}, False),
         ({"rotate": "90"}, False),
+        ({"frames": True}, False),
         ({"model": "/models/int8.onnx"}, True),
         ({"folder": "elsewhere"}, True),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import threading
 
 import cv2
 import numpy as np
@@ -299,3 +300,20 @@ def test_the_higher_of_the_two_thresholds_counts(tmp_path):
 def test_a_minimum_confidence_must_be_a_probability(value):
     with pytest.raises(ArgumentError, match=f"min_confidence must be a number from 0 to 1, not {value!r}"):
         DigitReader(min_confidence=value)
+
+
+def test_an_interruption_does_not_wait_for_what_is_being_opened():
+    release, opened = threading.Event(), []
+
+    def images():
+        yield from range(2)
+        raise KeyboardInterrupt
+
+    def open_slowly(image):
+        release.wait(20)
+        opened.append(image)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(ahead.prepare_ahead(images(), open_slowly, lambda page: page, None, threads=2))
+    assert not opened
+    release.set()

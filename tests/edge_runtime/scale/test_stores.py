@@ -28,6 +28,13 @@ def test_folders_and_addresses_are_listed_in_the_same_order(scans):
     assert listed(f"{scans.as_uri()}/", recursive=False)[0] == addresses[:-1]
 
 
+def test_folders_are_listed_once_if_links_lead_in_circles(scans):
+    once = listed(scans.as_uri())
+    (scans / "more" / "up").symlink_to(scans, target_is_directory=True)
+    (scans / "more" / "again").symlink_to(scans / "more", target_is_directory=True)
+    assert listed(scans.as_uri()) == once
+
+
 @pytest.mark.parametrize("name", ["scans/a.png", "gone", "scans/empty"])
 def test_what_is_no_folder_of_images_stands_for_itself(scans, tmp_path, name):
     (scans / "empty").mkdir()
