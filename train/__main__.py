@@ -147,6 +147,12 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="initial", metavar="RUN", help="start from the weights of the run in this folder"
     )
     settings.add_argument(
+        "--keep",
+        type=_rate,
+        metavar="SHARE",
+        help="with --from: share of its weights in the final ones, such as 0.5 (default: 0)",
+    )
+    settings.add_argument(
         "--digits",
         metavar="DIR",
         help="also train on your own digits: a folder for each label, 0 to 9, with an image of each digit",
@@ -221,6 +227,8 @@ def _choose_run(options: argparse.Namespace, parser: argparse.ArgumentParser) ->
         config = dataclasses.replace(RECIPES[given.get("recipe", _RECIPE)], **given)
         if config.arch == "detector" and config.scenes == 0:
             parser.error("the detector learns from scenes alone: --scenes must be at least 1")
+        if config.keep and not config.initial:
+            parser.error("--keep needs the run that training starts from: add --from RUN")
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.recipe}-s{config.seed}"
         return options.runs / name, config
     if given:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
@@ -376,6 +377,27 @@ def test_the_detector_overfits_one_batch(digits):
     assert found >= 14
 
 
+def test_a_share_of_the_initial_weights_is_kept(digits, tmp_path):
+    """Of a detector, whose batch normalisation has to fit the mean of the weights."""
+    sources = tuple(map(Source, digits))
+    first = loop.Config(arch="detector", epochs=1, batch_size=4, scenes=16, seed=13)
+    task = DetectorTask(first, sources, CPU)
+    initial = loop.train(first, task, tmp_path / "first", CPU).network()
+    further = replace(first, initial=str(tmp_path / "first"), learning_rate=0.05)
+    trained = loop.train(further, task, tmp_path / "trained", CPU).network()
+    mixed = loop.train(replace(further, keep=0.25), task, tmp_path / "mixed", CPU).network()
+    names = [name for name, _ in mixed.named_parameters()]
+    assert any(not torch.equal(initial.state_dict()[name], trained.state_dict()[name]) for name in names)
+    for name in names:
+        expected = 0.25 * initial.state_dict()[name] + 0.75 * trained.state_dict()[name]
+        torch.testing.assert_close(mixed.state_dict()[name], expected)
+    generator = torch.Generator().manual_seed(1)
+    grey = torch.cat([batch.grey for batch in task.batches(generator)])
+    convolution, normalisation = mixed.layers[0], mixed.layers[1]
+    put_out = convolution(grey.unsqueeze(1) / 255)
+    torch.testing.assert_close(normalisation.running_mean, put_out.mean((0, 2, 3)), rtol=0.2, atol=0.05)
+
+
 def test_a_run_starts_from_the_weights_of_another(few_digits, mnist_root, tmp_path, monkeypatch, capsys):
     config = loop.Config(arch="mlp", epochs=1, batch_size=32, validation=200, scenes=0)
     first = train_classifier(config, few_digits, tmp_path / "first")
@@ -390,6 +412,9 @@ def test_a_run_starts_from_the_weights_of_another(few_digits, mnist_root, tmp_pa
     for name, weight in first.weights.items():
         torch.testing.assert_close(second.weights[name], weight, rtol=1e-2, atol=1e-3)
     capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["--recipe", "baseline", "--keep", "0.5"])
+    assert "--keep needs the run that training starts from: add --from RUN" in capsys.readouterr().err
     for harm, advice in (
         (["--recipe", "classifier"], "the recipe of that run"),
         (["--seed", "5"], "--seed 0 --validation 200"),
