@@ -118,6 +118,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m train", description="Train a network on MNIST and simulated photographs."
     )
+    _add_settings(parser)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=data.DEFAULT_ROOT,
+        metavar="DIR",
+        help=f"folder with MNIST/raw, downloaded if it is missing (default: {data.DEFAULT_ROOT})",
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder for new runs (default: runs)"
+    )
+    parser.add_argument("--device", help="cpu, cuda or mps (default: the best available)")
+    parser.add_argument(
+        "--resume", type=Path, metavar="RUN", help="continue the run in this folder, with its own settings"
+    )
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
     settings = parser.add_argument_group("settings of a new run")
     settings.add_argument(
         "--recipe",
@@ -164,21 +183,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"MNIST training images to hold out for validation ({_default('validation')})",
     )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        default=data.DEFAULT_ROOT,
-        metavar="DIR",
-        help=f"folder with MNIST/raw, downloaded if it is missing (default: {data.DEFAULT_ROOT})",
-    )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder for new runs (default: runs)"
-    )
-    parser.add_argument("--device", help="cpu, cuda or mps (default: the best available)")
-    parser.add_argument(
-        "--resume", type=Path, metavar="RUN", help="continue the run in this folder, with its own settings"
-    )
-    return parser
 
 
 def _default(field: str) -> str:

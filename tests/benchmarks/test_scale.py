@@ -25,7 +25,7 @@ RESULTS = [
 
 def test_costs_of_many_images_are_those_of_one_a_hundred_million_times():
     last = scale.cost_table(RESULTS).splitlines()[-1]
-    assert last == "| a page | 950 kB | 36 ms | 25% | 1,000 core-hours | 50 $ | 20 $ | 95 TB |"
+    assert last == "| a page | 950 kB | 36 ms | 25% | 1,000 core-hours | $50 | $20 | 95 TB |"
 
 
 def test_the_engine_is_compared_with_a_single_process():
