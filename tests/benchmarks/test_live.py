@@ -306,7 +306,8 @@ def test_live_report_shows_the_record(live_record, capsys):
         "5.5 to 5.5 ms from the arrival of a frame to its result (p50 of each video; p99 at most 7.5 ms)"
         in sentence
     )
-    assert "the camera runs at 29.5 frames per second (30.0 without clients)" in sentence
+    assert "rejects the rest with 503 (2 of 9);" in sentence
+    assert "The camera runs at 29.5 frames per second (30.0 without clients)" in sentence
     assert max(map(len, summary.splitlines())) <= 110
 
 
