@@ -137,7 +137,7 @@ def targets(boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     across, down = (centres - (x + width / 2)).abs(), (centres - (y + height / 2)).abs()
 
     def within(reach: float, of: Tensor) -> Tensor:
-        """Cells, bool `[N, M, C, C]`, up to `reach` times a box's sides away from its centre.
+        """Cells, bool `[N, M, C, C]`, whose distance from a box's centre is at most `reach` times its sides.
 
         At least the nearest cell counts, however small the box.
         """

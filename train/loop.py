@@ -101,7 +101,7 @@ def train(
     torch.manual_seed(config.seed)
     torch.backends.cudnn.deterministic = True  # otherwise, equal seeds would give different runs on a GPU
     state = _build(config, task.steps, device)
-    initial = checkpoint.load(Path(config.initial)).network().to(device) if config.keep else nn.Module()
+    initial = checkpoint.load(Path(config.initial)).network().to(device) if config.keep else None
     metrics: list[dict[str, float]] = []
     origin = dict(origin or {})
     if resume:
@@ -116,7 +116,7 @@ def train(
         _save(config, origin, metrics, state, run)
     for epoch in range(len(metrics), config.epochs):
         training = _train_epoch(config, task, state, epoch, device)
-        if config.keep and epoch + 1 == config.epochs:
+        if initial is not None and epoch + 1 == config.epochs:
             mix(state["average"].module, initial, config.keep)
             generator = torch.Generator().manual_seed(config.seed * 100_003 + config.epochs)
             renew_statistics(state["average"].module, task, task.batches(generator))

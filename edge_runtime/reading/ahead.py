@@ -45,7 +45,7 @@ def prepare_ahead(
     pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
     try:
         yield from _in_threads(images, work, choose, pool, AHEAD * threads)
-    finally:  # also after Ctrl-C: a download may take for ever
+    finally:  # also after Ctrl-C: a download may take forever
         pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError
+from edge_runtime.images import child
 from edge_runtime.window.keys import key_name
 
 CLOSED = "closed"
@@ -23,12 +24,9 @@ _QT_LOGGING_RULES = "default.warning=false;qt.qpa.plugin.warning=false"
 
 def can_open() -> bool:
     """Whether a window can be opened, tried in a subprocess: without a screen, Qt aborts the process."""
-    program = "import cv2; cv2.namedWindow('edge-digits'); cv2.destroyAllWindows()"
+    program = f"{child.SAFE_PATH}import cv2; cv2.namedWindow('edge-digits'); cv2.destroyAllWindows()"
     with contextlib.suppress(subprocess.TimeoutExpired):
-        # Not run in the current folder, from which the program could import the wrong files.
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=sys.prefix, capture_output=True, timeout=20, check=False
-        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20, check=False)
         return done.returncode == 0
     return False
 

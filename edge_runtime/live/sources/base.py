@@ -68,7 +68,7 @@ class Frames(ABC):
         """
 
     def begin_after(self, frame: Frame) -> None:  # noqa: B027 - live sources have nothing to do
-        """Let the first frame of a file that plays at its own rate be due a period after another frame."""
+        """Show the first frame of a file one period after another frame, if it plays at its own rate."""
 
     @abstractmethod
     def close(self) -> None:
