@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -176,10 +178,12 @@ def test_a_turn_that_the_whole_image_does_not_confirm_is_dropped(reader, monkeyp
     assert reader.read(page) == reader.read(page, rotate=0)
 
 
-def test_the_seconds_of_all_attempts_count(reader):
+def test_the_seconds_of_all_attempts_count(reader, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr(pipeline, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
     page = drawing.page("4753 2745")
-    reader.read(page)  # warm-up
     upright, turned = reader.read(page), reader.read(hold(page, 270))
     assert turned.turn == 270
-    assert turned.seconds["detect"] > upright.seconds["detect"]
-    assert turned.seconds["crop"] > upright.seconds["crop"]
+    # By this clock every search lasts one second: two attempts at the least before the right one.
+    assert upright.seconds["detect"] == upright.seconds["crop"] == 1
+    assert turned.seconds["detect"] == turned.seconds["crop"] >= 2
