@@ -83,7 +83,7 @@ def fit_fusion(scenes: Sequence[SceneScores]) -> FusionWeights:
         if len(base) > 1:
             scores = fusion.scores(base, part[:, :, networks], np.array(first, np.float32), sharpness)
             p_digit = 1 - np.exp(fusion.log_softmax(scores))[:, BACKGROUND]
-            fusion.set_context(part, p_digit, scene.candidates.boxes, scene.contrasts)
+            fusion.set_context(part, p_digit, scene.candidates, scene.contrasts)
     start = [*first, *_START_CONTEXT, sharpness]
     return FusionWeights(*_fit_weights(bases, columns, labels, start))
 

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.boxes import covered
-from edge_runtime.contract import BACKGROUND, CLASSES
+from edge_runtime.contract import BACKGROUND, CLASSES, MIN_OBJECTNESS
 from edge_runtime.reading.candidates import Candidates
 
-_NEAR = 4.0  # digit sizes within which another candidate is a neighbour
+_NEAR = 3.0  # digit sizes over which the weight of a neighbour falls by a factor of e
+_DOWN = 2.0  # what is above or below counts as this many times as far away as what is on the same line
 _SAME_THING = 0.25  # two candidates that overlap by this share are the same thing
 _LARGEST = 1000  # weights beyond this are no result of fitting, and their products overflow
 _PRIOR_COUNT = 2.0  # undecided neighbours added for every candidate: a single real one has little effect
@@ -85,7 +86,7 @@ def fuse(
     vector, sharpness = np.array(weights.vector(), np.float32), np.float32(weights.sharpness)
     if len(candidates) > 1:
         alone = np.exp(log_softmax(scores(base, columns, vector, sharpness)))
-        set_context(columns, 1 - alone[:, BACKGROUND], candidates.boxes, contrasts)
+        set_context(columns, 1 - alone[:, BACKGROUND], candidates, contrasts)
     return np.exp(log_softmax(scores(base, columns, vector, sharpness)))
 
 
@@ -115,11 +116,11 @@ def features(
 def set_context(
     columns: NDArray[np.float32],
     p_digit: NDArray[np.float32],
-    boxes: NDArray[np.float32],
+    candidates: Candidates,
     contrasts: NDArray[np.float32],
 ) -> None:
     """Fill in the features of the context, given the probabilities `p_digit` `[N]` of being a digit."""
-    neighbours, faintness, size_mismatch = context(p_digit, boxes, contrasts)
+    neighbours, faintness, size_mismatch = context(p_digit, candidates, contrasts)
     columns[:, BACKGROUND, _CONTEXT] = np.stack([-neighbours, faintness, size_mismatch], axis=1)
 
 
@@ -129,21 +130,25 @@ def scores(base: Any, columns: Any, vector: Any, sharpness: Any) -> Any:
 
 
 def context(
-    p_digit: NDArray[np.float32], boxes: NDArray[np.float32], contrasts: NDArray[np.float32]
+    p_digit: NDArray[np.float32], candidates: Candidates, contrasts: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Evidence from the other candidates of an image, for each candidate.
 
     `p_digit` `[N]` are the probabilities of being a digit. Returns three float32 arrays `[N]`: the log-odds
-    that its neighbours are digits; by how many doublings, beyond the first, its contrast is lower than usual
-    among the digits of the image; and by how many, beyond the first, its size differs from the usual one. The
-    only candidate of an image gets zeros.
+    that its neighbours are digits, where near ones, those on the same line and those with a high objectness
+    weigh more; by how many doublings, beyond the first, its contrast is lower than usual among the digits of
+    the image; and by how many, beyond the first, its size differs from the usual one. The only candidate of
+    an image gets zeros.
     """
+    boxes = candidates.boxes
     sizes = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    distances = np.abs(middles[:, None] - middles[None]).max(axis=2)
+    distances = (np.abs(middles[:, None] - middles[None]) * np.array([1, _DOWN], np.float32)).max(axis=2)
     similar = np.abs(np.log2(sizes[:, None] / sizes[None])) < 1
-    near = (distances < _NEAR * sizes[:, None]) & similar & (covered(boxes) < _SAME_THING)
-    share = (near @ p_digit + _PRIOR_COUNT / 2) / (near.sum(axis=1) + _PRIOR_COUNT)
+    near = np.exp(-distances / (_NEAR * sizes[:, None])) * (similar & (covered(boxes) < _SAME_THING))
+    # What the detector hardly proposes is often a speck or a rule, and says little about what is beside it.
+    plausible = 1 / (1 + np.exp(MIN_OBJECTNESS - candidates.objectness))
+    share = (near @ (plausible * p_digit) + _PRIOR_COUNT / 2) / (near @ plausible + _PRIOR_COUNT)
     neighbours = np.log(share / (1 - share))
 
     # Probable, high-contrast and large digits define what is usual. A candidate that outweighs the others

@@ -10,15 +10,17 @@ from edge_runtime import contract
 from edge_runtime.reading import detector, regions
 
 
-def network_that_detects(*places):
-    """A network that detects digits of 20 px at these (x, y, logit) of every level, and nothing else."""
+def network_that_detects(*places, size=20):
+    """A network that detects digits of this size in px at these (x, y, logit) of every level."""
 
     def network(images):
         cells = [side // contract.STRIDE for side in images.shape[1:]]
         scores = np.full((len(images), contract.DETECTOR_CHANNELS, *cells), -9.0, np.float32)
         for x, y, logit in places:
             scores[0, 0, y // contract.STRIDE, x // contract.STRIDE] = logit
-            scores[0, contract.SIDES, y // contract.STRIDE, x // contract.STRIDE] = 10 / contract.BOX_SCALE
+            scores[0, contract.SIDES, y // contract.STRIDE, x // contract.STRIDE] = (
+                size / 2 / contract.BOX_SCALE
+            )
         return scores
 
     return network
@@ -183,6 +185,24 @@ def test_finer_levels_are_not_searched_inside_a_certain_digit():
     rest = detector._regions(grey, half, large)
     assert min(left for left, *_ in both) < 110
     assert rest == [region for region in both if region[0] > 400] != []
+
+
+@pytest.mark.parametrize(("size", "searched"), [(14, [150]), (20, [])])
+def test_a_certain_digit_is_searched_again_where_it_is_not_too_large(size, searched, monkeypatch):
+    levels, regions_of = {}, detector._regions
+
+    def regions_and_record(level, half, digits):
+        levels[len(level)] = len(digits)
+        return regions_of(level, half, digits)
+
+    monkeypatch.setattr(detector, "_regions", regions_and_record)
+    digit = network_that_detects((50, 50, 3.0), size=size)
+    # Only on the level of 75 px, which is 96 px with its padding.
+    detector.detect(
+        np.full((300, 300), 230, np.uint8),
+        lambda images: (digit if images.shape[1] == 96 else NOTHING)(images),
+    )
+    assert [side for side in (150, 300) if not levels[side]] == searched
 
 
 def test_the_box_of_a_digit_is_the_mean_of_all_levels_and_its_objectness_the_best():

@@ -17,12 +17,20 @@ def boxes_of(*rectangles):
     return np.array([(x, y, x + w, y + h) for x, y, w, h in rectangles], np.float32)
 
 
+def candidates_at(*rectangles, objectness=0.0):
+    count = len(rectangles)
+    objectness = np.broadcast_to(np.float32(objectness), count)
+    return Candidates(boxes_of(*rectangles), objectness, np.zeros((count, BACKGROUND), np.float32))
+
+
 def test_context_compares_a_candidate_with_the_others():
     row = [(40 * i, 0, 20, 30) for i in range(5)]
     faint, large = (45, 60, 20, 30), (300, 10, 70, 90)
     contrasts = np.array([80, 80, 80, 80, 80, 8, 80], np.float32)
     p_digit = np.array([0.9, 0.9, 0.9, 0.9, 0.9, 0.6, 0.6], np.float32)
-    neighbours, faintness, size_mismatch = fusion.context(p_digit, boxes_of(*row, faint, large), contrasts)
+    neighbours, faintness, size_mismatch = fusion.context(
+        p_digit, candidates_at(*row, faint, large), contrasts
+    )
     assert (neighbours[:5] > 0).all()
     assert faintness[5] > 1
     assert (faintness[:5] == 0).all()
@@ -31,8 +39,37 @@ def test_context_compares_a_candidate_with_the_others():
 
 
 def test_a_candidate_that_stands_alone_has_no_context():
-    alone = fusion.context(np.float32([0.9]), boxes_of((0, 0, 20, 30)), np.float32([80]))
+    alone = fusion.context(np.float32([0.9]), candidates_at((0, 0, 20, 30)), np.float32([80]))
     assert [feature.tolist() for feature in alone] == [[0], [0], [0]]
+
+
+def neighbours_of_the_first(*others, p_digit=0.95, objectness=0.0):
+    """The evidence of the `others`, rectangles, for a candidate at the origin."""
+    candidates = candidates_at((0, 0, 20, 30), *others, objectness=objectness)
+    p_digit, contrasts = (
+        np.full(len(candidates), p_digit, np.float32),
+        np.full(len(candidates), 80, np.float32),
+    )
+    return fusion.context(p_digit, candidates, contrasts)[0][0]
+
+
+def test_near_neighbours_on_the_same_line_weigh_most():
+    beside, further, below = ((40, 0, 20, 30), (80, 0, 20, 30), (0, 40, 20, 30))
+    for p_digit, sign in ((0.95, 1), (0.05, -1)):
+        weights = [
+            sign * neighbours_of_the_first(other, p_digit=p_digit) for other in (beside, further, below)
+        ]
+        assert weights[0] > max(weights[1:])
+        assert min(weights) > 0
+    assert neighbours_of_the_first((40, 0, 40, 60)) == 0  # twice as large: no neighbour
+
+
+def test_what_the_detector_hardly_proposes_says_little_about_its_neighbours():
+    beside = (40, 0, 20, 30)
+    weak, strong = (
+        neighbours_of_the_first(beside, p_digit=0.05, objectness=objectness) for objectness in (-1.0, 2.0)
+    )
+    assert strong < weak < 0
 
 
 def fused(weights, probabilities, objectness=(0.0, 0.0), class_logits=None, overflows=(0, 0)):
