@@ -30,7 +30,8 @@ _WHOLE_SIDE = 96  # px; a level up to this side is searched completely
 _LEAST_SIDE = 64  # px; smaller levels are padded to this side by repeating their border
 _PADDING = GRID  # px; every part is padded at least this much
 _CONTEXT = 32  # px around a region that the network sees with it: half of its receptive field
-_CERTAIN = 1.0  # objectness above which finer levels, where the digit is too large, are not searched inside
+# Objectness above which a finer level is not searched: inside a digit too large for it, and inside any digit.
+_CERTAIN, _BEYOND_DOUBT = 1.0, 1.5
 _TOO_LARGE = 32.0  # px; digits between the largest of `DIGIT_SIZES` and this are often detected, too
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
@@ -51,7 +52,7 @@ def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = 0.
         level, scale = levels[index], 2**index
         # A digit that this level may see as well, at twice the resolution, often gets a better score here.
         sizes = np.maximum(rows[:, 2] - rows[:, 0], rows[:, 3] - rows[:, 1]) / scale
-        certain = rows[(rows[:, 4] > _CERTAIN) & (sizes > _TOO_LARGE), :4] / scale
+        certain = rows[rows[:, 4] > np.where(sizes > _TOO_LARGE, _CERTAIN, _BEYOND_DOUBT), :4] / scale
         found = []
         for region in _regions(level, levels[index + 1], certain):
             searched += (region[2] - region[0] + 2 * _CONTEXT) * (region[3] - region[1] + 2 * _CONTEXT)
@@ -85,7 +86,7 @@ def _regions(
     """The parts of a level to search: left, top, right, bottom in px.
 
     `half` is the next coarser level. `digits` float32 `[N, 4]` are the boxes of what coarser levels have
-    found with certainty, too large for this level: there are no smaller digits in these.
+    found with certainty: there are no smaller digits in these.
     """
     height, width = level.shape
     if max(height, width) <= _WHOLE_SIDE:

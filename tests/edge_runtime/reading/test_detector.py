@@ -187,8 +187,15 @@ def test_finer_levels_are_not_searched_inside_a_certain_digit():
     assert rest == [region for region in both if region[0] > 400] != []
 
 
-@pytest.mark.parametrize(("size", "searched"), [(14, [150]), (20, [])])
-def test_a_certain_digit_is_searched_again_where_it_is_not_too_large(size, searched, monkeypatch):
+@pytest.mark.parametrize(
+    ("size", "objectness", "searched"),
+    [
+        pytest.param(14, 1.2, [150], id="28 px on the finer level"),
+        pytest.param(20, 1.2, [], id="too large for it"),
+        pytest.param(14, 3.0, [], id="beyond doubt"),
+    ],
+)
+def test_a_digit_is_searched_again_where_it_may_get_a_better_score(size, objectness, searched, monkeypatch):
     levels, regions_of = {}, detector._regions
 
     def regions_and_record(level, half, digits):
@@ -196,7 +203,7 @@ def test_a_certain_digit_is_searched_again_where_it_is_not_too_large(size, searc
         return regions_of(level, half, digits)
 
     monkeypatch.setattr(detector, "_regions", regions_and_record)
-    digit = network_that_detects((50, 50, 3.0), size=size)
+    digit = network_that_detects((50, 50, objectness), size=size)
     # Only on the level of 75 px, which is 96 px with its padding.
     detector.detect(
         np.full((300, 300), 230, np.uint8),
