@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -147,7 +148,8 @@ def test_the_rate_is_measured_in_each_window(monkeypatch, received, windows):
             passed.append(seconds)
             upload.size += received[len(passed) - 1] if len(passed) <= len(received) else 0
 
-        monkeypatch.setattr(asyncio, "sleep", sleep)
+        # For this module alone: servers of other tests may still be running in this process.
+        monkeypatch.setattr(intake, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
         await intake._watch_pace(upload, "too slow")
         return upload.error
 
