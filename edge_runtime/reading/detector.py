@@ -30,9 +30,10 @@ _WHOLE_SIDE = 96  # px; a level up to this side is searched completely
 _LEAST_SIDE = 64  # px; smaller levels are padded to this side by repeating their border
 _PADDING = GRID  # px; every part is padded at least this much
 _CONTEXT = 32  # px around a region that the network sees with it: half of its receptive field
-# Objectness above which a finer level is not searched inside a digit: one too large for it, or any other.
+# A level is not searched inside a digit that a coarser one has found with more than this objectness: the
+# first value is for digits that are too large to be detected on the level, the second for the others.
 _CERTAIN, _BEYOND_DOUBT = 1.0, 1.5
-_TOO_LARGE = 32.0  # px; digits between the largest of `DIGIT_SIZES` and this are often detected, too
+_TOO_LARGE = 32.0  # px; above the largest of `DIGIT_SIZES`, as somewhat larger digits are often detected, too
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
