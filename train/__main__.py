@@ -96,7 +96,7 @@ def _check_initial(config: Config) -> None:
             "use the recipe of that run"
         )
     # One's own digits change which images are held out.
-    settings = ("seed", "validation", "digits")
+    settings = ("validation", "digits")
     if any(initial[name] != getattr(config, name) for name in settings):
         used = " ".join(f"--{name} {initial[name]}" for name in settings if initial[name] != "")
         advice = f"use {used}" + " and no --digits" * (initial["digits"] == "")
@@ -176,7 +176,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="also train on your own digits: a folder for each label, 0 to 9, with an image of each digit",
     )
-    settings.add_argument("--seed", type=_integer(0, below=2**31), metavar="N", help=_default("seed"))
+    settings.add_argument(
+        "--seed",
+        type=_integer(0, below=2**31),
+        metavar="N",
+        help=f"another seed draws other scenes; the images held out stay the same ({_default('seed')})",
+    )
     settings.add_argument(
         "--validation",
         type=_integer(10, multiple=10),

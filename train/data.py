@@ -18,6 +18,7 @@ from edge_runtime.images import decode, files
 from edge_runtime.reading.crop import whole_tile
 
 DEFAULT_ROOT = Path("data")
+_SPLIT_SEED = 0  # the same for all runs: one that continues another must not learn its validation images
 
 
 class DataError(Exception):
@@ -121,11 +122,11 @@ def balanced_indices(labels: Tensor, per_class: int, seed: int) -> Tensor:
     return torch.cat(drawn).sort().values
 
 
-def split(digits: Digits, validation: int, seed: int) -> tuple[Digits, Digits]:
+def split(digits: Digits, validation: int) -> tuple[Digits, Digits]:
     """Split into disjoint training and validation data; the latter has `validation // 10` images per digit.
 
-    The same seed gives the same split. Raises `DataError` when a digit has too few images.
+    The same digits are always split alike. Raises `DataError` when a digit has too few images.
     """
     held_out = torch.zeros(len(digits), dtype=torch.bool)
-    held_out[balanced_indices(digits.labels, validation // 10, seed)] = True
+    held_out[balanced_indices(digits.labels, validation // 10, _SPLIT_SEED)] = True
     return digits[~held_out], digits[held_out]

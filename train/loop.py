@@ -33,11 +33,12 @@ class Config:
     """The settings of a run.
 
     `recipe` names the entry of `recipes.RECIPES` that it started from. `validation` images of MNIST's
-    training set are held out, chosen by `seed`. `scenes` simulated photographs are drawn with the digits of
-    the rest. A classifier's epoch consists of their tiles and `repeats` passes over MNIST. `average_decay` is
-    the weight of the past in the moving average of the weights. `initial` is the folder of a run whose
-    weights training starts from, and `digits` a folder of one's own digits, or "". `keep` is the share of the
-    initial weights in the final ones, 0 to 1.
+    training set are held out. `scenes` simulated photographs are drawn with the digits of the rest. A
+    classifier's epoch consists of their tiles and `repeats` passes over MNIST. `average_decay` is the weight
+    of the past in the moving average of the weights. `initial` is the folder of a run whose weights training
+    starts from, and `digits` a folder of one's own digits, or "". `keep` is the share of the initial weights
+    in the final ones, 0 to 1. `seed` decides the scenes, the order of the samples and, without `initial`, the
+    first weights.
     """
 
     recipe: str = ""

@@ -29,13 +29,13 @@ def load_sources(root: Path, config: Config) -> tuple[Source, Source]:
     """Load the training and the validation source of a run from the data folder `root`.
 
     One's own digits in the folder `config.digits`, if any, are added to MNIST's (see `data.load_folder`).
-    `config.validation` images of both are held out, chosen by `config.seed`; the writers are split once and
-    for all. Raises `DataError` when MNIST is missing or a file is damaged.
+    `config.validation` images of both are held out. The split of images and writers does not depend on
+    `config.seed`. Raises `DataError` when MNIST is missing or a file is damaged.
     """
     digits = data.load_mnist(root, train=True)
     if config.digits:
         digits = data.join([digits, data.load_folder(Path(config.digits))])
-    training, validation = data.split(digits, config.validation, config.seed)
+    training, validation = data.split(digits, config.validation)
     return (
         Source(training, pens.load_pens(root, "train")),
         Source(validation, pens.load_pens(root, "validation")),

@@ -40,7 +40,7 @@ def train_run(one_torch_thread, mnist_root, tmp_path_factory):
     def train(arch):
         folder = tmp_path_factory.mktemp("runs") / f"tiny-{arch}"
         config = loop.Config(arch=arch, epochs=4, batch_size=32, validation=200, scenes=0)
-        digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
+        digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200)
         loop.train(config, ClassifierTask(config, tuple(map(Source, digits)), DEVICE), folder, DEVICE)
         return folder
 
@@ -69,7 +69,7 @@ def detector_run(one_torch_thread, mnist_root, tmp_path_factory):
     """A finished run of a detector, far too short to detect anything."""
     folder = tmp_path_factory.mktemp("runs") / "tiny-detector"
     config = loop.Config(arch="detector", epochs=1, batch_size=16, validation=200, scenes=48)
-    digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200, config.seed)
+    digits = data.split(data.load_mnist(mnist_root, train=True, download=False), 200)
     loop.train(config, DetectorTask(config, tuple(map(Source, digits)), DEVICE), folder, DEVICE)
     return folder
 
