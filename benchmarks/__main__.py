@@ -136,14 +136,14 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_tile_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
-    disturbed = add(
+    corrupted = add(
         "robustness", help="measure accuracy on corrupted tiles, and how often non-digits are rejected"
     )
-    _add_data(disturbed)
-    _add_model(disturbed)
-    disturbed.set_defaults(run=_robustness)
+    _add_data(corrupted)
+    _add_model(corrupted)
+    corrupted.set_defaults(run=_robustness)
 
-    hands = add("writers", help="measure accuracy on the digits of people from whom nothing was learned")
+    hands = add("writers", help="measure accuracy on digits by held-out writers")
     _add_data(hands)
     _add_model(hands)
     hands.add_argument("--json", action="store_true", help="print the figures as JSON")

@@ -76,7 +76,7 @@ def _broken_ratios(record: Record) -> Iterator[str]:
     for name, bound in {**_BOUNDS["ratios"], **_BOUNDS["sizes"]}.items():
         if name not in figures:
             yield f"{name}: not measured"
-        elif lows.get(name, figures[name]) > bound:
+        elif lows[name] > bound:
             yield f"{name}: {figures[name]:.2f}, above {bound:.2f}"
 
 

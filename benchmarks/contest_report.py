@@ -22,7 +22,7 @@ def format_page(record: Record) -> str:
         f"# Contenders {record.name}",
         "Made by `python -m benchmarks contenders`; all figures are from the record of the same name.",
         conditions(record),
-        *([f"Besides: {versions}."] if versions else []),
+        *([f"Other packages: {versions}."] if versions else []),
         *(f"**{line}.**" for line in invalid(record)),
         "## On tiles",
         "The runtimes have the weights of the released classifier; models named as files have their own. "

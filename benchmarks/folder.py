@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from benchmarks import pages
 from edge_runtime import DigitReader
-from edge_runtime.contract import TILE
 from edge_runtime.outputs.run_record import RunRecord
 from edge_runtime.outputs.tables import open_table
-from edge_runtime.profiling.host import cores
 from edge_runtime.profiling.workloads import PRINT_PEAK
+from edge_runtime.reading.cores import cores
 from edge_runtime.reading.pipeline import STAGES
+from edge_runtime.reading.tile import make_tile
 from train.synthetic import strokes
 
 _SEED = 14
@@ -43,17 +43,9 @@ def _png(image: NDArray[np.uint8]) -> bytes:
 
 
 def tile(value: int) -> NDArray[np.uint8]:
-    """A digit as in MNIST: bright ink, its longer side 20 px, the centre of mass in the middle."""
+    """A digit as in MNIST, the same for the same `value`."""
     generator = np.random.default_rng(_SEED + value)
-    ink = strokes.draw_digit(value % 10, generator, height=80, pen=9, variation=0.5)
-    scale = 20 / max(ink.shape)
-    small = cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    image = np.zeros((TILE, TILE), np.uint8)
-    (height, width), moments = small.shape, cv2.moments(small)
-    centre = moments["m01"] / moments["m00"], moments["m10"] / moments["m00"]
-    top, left = (round((TILE - 1) / 2 - each) for each in centre)
-    image[top : top + height, left : left + width] = (255 * np.clip(small, 0, 1)).astype(np.uint8)
-    return image
+    return make_tile(strokes.draw_digit(value % 10, generator, height=80, pen=9, variation=0.5))
 
 
 # The kinds of files: how many are read in one round, and what one of them contains.

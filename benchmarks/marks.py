@@ -1,6 +1,6 @@
 """Marks: how well points, commas, minuses, slashes and colons between digits are seen and named.
 
-Digits and marks are the pen strokes of people from whom nothing was learned. The strokes show how a mark is
+Digits and marks are the pen strokes of held-out writers. The strokes show how a mark is
 formed. Its place beside the digits, which they do not show, is drawn at random.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.writers import load_test_writers
 from edge_runtime import DigitReader
 from edge_runtime.results import UNNAMED, Box, Digit, Reading
 from train.synthetic import paper
@@ -70,11 +71,7 @@ def measure(data: Path, model: str = "int8") -> dict[str, Any]:
 
     Raises `BenchmarkError` without pen strokes.
     """
-    from train import pens
-
-    strokes = pens.load_pens(data, "test")
-    if strokes is None:
-        raise BenchmarkError(f"no pen strokes in {data / 'pens'}; docs/data.md says where to get them")
+    strokes = load_test_writers(data)
     reader, writing = DigitReader(model), Handwriting(strokes)
     rows = []
     for page in range(_PAGES):
@@ -128,7 +125,7 @@ def sum_up(rows: Sequence[tuple[Row, Reading]]) -> dict[str, Any]:
 def format_page(figures: dict[str, Any]) -> str:
     """The figures as text for the terminal."""
     lines = [
-        f"{figures['numbers']} numbers by writers from whom nothing was learned; "
+        f"{figures['numbers']} numbers by held-out writers; "
         f"{figures['digits_read']} have all their digits read",
         f"  {'mark':<10}" + "".join(f"{outcome:>9}" for outcome in OUTCOMES) + f"{'whole':>9}",
     ]

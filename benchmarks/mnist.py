@@ -37,7 +37,7 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise BenchmarkError(
             f"no MNIST test set: {path} ({error.strerror or error}); give its folder with --data, "
-            "or download it with: python -m train --epochs 1"
+            "or download it with: python -m train --recipe baseline --epochs 1"
         ) from error
     except (ValueError, IndexError) as error:
         raise BenchmarkError(f"{path} is damaged: {error}") from error

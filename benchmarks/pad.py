@@ -1,4 +1,4 @@
-"""The pad: how well numbers are read that people from whom nothing was learned write on screens."""
+"""The pad: how well numbers are read that held-out writers wrote on screens."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.errors import BenchmarkError
 from benchmarks.markdown import conditions, table
 from benchmarks.record import Record
+from benchmarks.writers import load_test_writers
 from edge_runtime import DigitReader
 from edge_runtime.reading.pad import read_strokes
 from edge_runtime.reading.strokes import Stroke, span
@@ -51,11 +51,7 @@ def measure(data: Path, count: int, model: str = "int8") -> Iterator[dict[str, A
     read where it was written; a number is right if exactly its digits were read. Raises `BenchmarkError`
     without pen strokes.
     """
-    from train import pens
-
-    strokes = pens.load_pens(data, "test")
-    if strokes is None:
-        raise BenchmarkError(f"no pen strokes in {data / 'pens'}; docs/data.md says where to get them")
+    strokes = load_test_writers(data)
     writers = _Writers(strokes)
     reader = DigitReader(model)
     everything: list[tuple[Written, int, bool]] = []

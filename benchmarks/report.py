@@ -130,7 +130,7 @@ def sections(record: Record) -> list[tuple[str, str]]:
         ),
         ("image accuracy", "Labelled images", contest_report.image_table),
         ("folder", "A folder of MNIST images as PNG files, on one core, without start-up", _folder_table),
-        ("robustness", "Disturbed tiles, int8", _robustness_table),
+        ("robustness", "Corrupted tiles, int8", _robustness_table),
         ("rejection", "Negatives, int8", _rejection_table),
     )
     return [(title, make(record)) for kind, title, make in candidates if record.of_kind(kind)]
@@ -327,8 +327,8 @@ def _stages_table(record: Record) -> str:
 def robustness_page(results: list[dict[str, Any]], model: str) -> str:
     """Results of `benchmarks.robustness` as Markdown."""
     parts = (
-        f"## Disturbed tiles, {model}",
-        _disturbed(results),
+        f"## Corrupted tiles, {model}",
+        _corrupted(results),
         f"## Negatives, {model}",
         _rejected(results),
     )
@@ -336,16 +336,16 @@ def robustness_page(results: list[dict[str, Any]], model: str) -> str:
 
 
 def _robustness_table(record: Record) -> str:
-    return _disturbed(record.results)
+    return _corrupted(record.results)
 
 
 def _rejection_table(record: Record) -> str:
     return _rejected(record.results)
 
 
-def _disturbed(results: list[dict[str, Any]]) -> str:
+def _corrupted(results: list[dict[str, Any]]) -> str:
     return table(
-        ("disturbance", "grades", "accuracy at each grade"),
+        ("corruption", "severities", "accuracy at each severity"),
         (
             (
                 r["disturbance"],

@@ -1,4 +1,4 @@
-"""Robustness of the released classifiers: accuracy on disturbed tiles, and rejection of negatives."""
+"""Robustness of the released classifiers: accuracy on corrupted tiles, and rejection of negatives."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.mnist import load_test_set
 from edge_runtime import DigitReader
 
-IMAGES = 2000  # the first tiles of the test set, which are disturbed
+IMAGES = 2000  # the first tiles of the test set, which are corrupted
 NEGATIVES = 1000  # tiles per kind of negative
-SEED = 20_26
+SEED = 2026
 
 Tiles = NDArray[np.uint8]
-Disturb = Callable[[Tiles, float, np.random.Generator], NDArray[Any]]
+Corrupt = Callable[[Tiles, float, np.random.Generator], NDArray[Any]]
 
 
 def _noise(tile: Tiles, sigma: float, generator: np.random.Generator) -> NDArray[Any]:
@@ -76,8 +76,8 @@ def _lines(tile: Tiles, count: float, generator: np.random.Generator) -> NDArray
     return crossed
 
 
-# Five grades of each disturbance, the strongest last.
-DISTURBANCES: dict[str, tuple[Disturb, tuple[float, ...]]] = {
+# Five severities of each corruption, the strongest last.
+CORRUPTIONS: dict[str, tuple[Corrupt, tuple[float, ...]]] = {
     "noise (sigma)": (_noise, (10, 20, 40, 60, 80)),
     "blur (sigma, px)": (_blur, (0.5, 1, 1.5, 2, 2.5)),
     "contrast (share)": (_contrast, (0.8, 0.6, 0.4, 0.25, 0.15)),
@@ -97,10 +97,10 @@ def missing() -> str:
 
 
 def measure(data: Path, model: str = "int8") -> Iterator[dict[str, Any]]:
-    """Yield one result per disturbance and one per kind of negative. Raises `BenchmarkError`.
+    """Yield one result per corruption and one per kind of negative. Raises `BenchmarkError`.
 
     Rejection is scored by how well confidence separates digits from negatives: the area under the ROC curve,
-    and the share of negatives that is accepted at the confidence that 95% of the undisturbed digits reach.
+    and the share of negatives that is accepted at the confidence that 95% of the unchanged digits reach.
     """
     if missing():
         raise BenchmarkError(f"{missing()} is missing: pip install -e '.[train]'")
@@ -108,14 +108,14 @@ def measure(data: Path, model: str = "int8") -> Iterator[dict[str, Any]]:
     reader = DigitReader(model)
     clean = reader.read_tiles(tiles)
     yield _accuracy("none", [0], [float((clean.values == labels).mean())])
-    for name, (disturb, grades) in DISTURBANCES.items():
+    for name, (corrupt, severities) in CORRUPTIONS.items():
         generator = np.random.default_rng(SEED)
         accuracies = []
-        for grade in grades:
-            disturbed = np.stack([disturb(tile, grade, generator) for tile in tiles])
-            readings = reader.read_tiles(np.clip(np.rint(disturbed), 0, 255).astype(np.uint8))
+        for severity in severities:
+            corrupted = np.stack([corrupt(tile, severity, generator) for tile in tiles])
+            readings = reader.read_tiles(np.clip(np.rint(corrupted), 0, 255).astype(np.uint8))
             accuracies.append(float((readings.values == labels).mean()))
-        yield _accuracy(name, list(grades), accuracies)
+        yield _accuracy(name, list(severities), accuracies)
     digits, threshold = clean.confidences, reader.classifier.info.rejection_threshold
     by_kind = []
     for name, negatives in _draw_negatives():
@@ -124,11 +124,11 @@ def measure(data: Path, model: str = "int8") -> Iterator[dict[str, Any]]:
     yield _rejection("all negatives", digits, np.concatenate(by_kind), threshold)
 
 
-def _accuracy(name: str, grades: list[float], accuracies: list[float]) -> dict[str, Any]:
+def _accuracy(name: str, severities: list[float], accuracies: list[float]) -> dict[str, Any]:
     return {
         "kind": "robustness",
         "disturbance": name,
-        "grades": grades,
+        "grades": severities,
         "accuracy": [round(accuracy, 4) for accuracy in accuracies],
     }
 

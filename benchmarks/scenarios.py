@@ -21,6 +21,7 @@ from benchmarks.pages import threshold_and_label
 from edge_runtime.profiling import energy, host, workloads
 from edge_runtime.profiling.comparison import ratio, single_stream
 from edge_runtime.profiling.timing import Timing, alternate
+from edge_runtime.reading.cores import cores
 
 CAMERA_FPS = 30
 BOUND_MS = 1000 / CAMERA_FPS  # of the p99 of a camera frame: before the next one of the same camera
@@ -79,7 +80,7 @@ def _threshold_and_label(image: NDArray[np.uint8]) -> int:
 
 def offline(seconds: float, progress: Progress) -> Iterator[dict[str, Any]]:
     """Offline: images per second of the classifiers, by batch size and number of threads."""
-    for threads in sorted({1, host.cores()}):
+    for threads in sorted({1, cores()}):
         contenders = classifiers(threads)
         calls = {each.name: each.run for each in contenders}
         for batch in BATCHES:

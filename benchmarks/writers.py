@@ -1,4 +1,4 @@
-"""Writers: how well the classifier reads the hands of people from whom nothing was learned."""
+"""Writers: how well the classifier reads the hands of held-out writers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,23 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.robustness import auroc
 from edge_runtime import DigitReader
 from edge_runtime.reading.tile import make_tile
+from train.synthetic.strokes import render
+from train.synthetic.writers import AMBIGUOUS, DIGITS, LONGER_SIDE, PenStrokes
 
 _HEIGHT = 80.0  # px, longer side of a drawn character
 _PEN = 9.0  # px, width of its strokes
 _SURE = 0.9  # confidence of a reading that a user would trust
 _SHOWN = 8  # kinds of misread digits
+
+
+def load_test_writers(data: Path) -> PenStrokes:
+    """The pen strokes of the test writers in `data/pens`. Raises `BenchmarkError` where there are none."""
+    from train import pens
+
+    strokes = pens.load_pens(data, "test")
+    if strokes is None:
+        raise BenchmarkError(f"no pen strokes in {data / 'pens'}; docs/data.md says where to get them")
+    return strokes
 
 
 def measure(data: Path, model: str = "int8") -> dict[str, Any]:
@@ -27,12 +39,7 @@ def measure(data: Path, model: str = "int8") -> dict[str, Any]:
     the area under the ROC curve by which confidence separates them from digits. Raises `BenchmarkError`
     without pen strokes.
     """
-    from train import pens
-    from train.synthetic.writers import AMBIGUOUS, DIGITS
-
-    strokes = pens.load_pens(data, "test")
-    if strokes is None:
-        raise BenchmarkError(f"no pen strokes in {data / 'pens'}; docs/data.md says where to get them")
+    strokes = load_test_writers(data)
     labels = np.array([str(label) for label in strokes.labels])
     is_digit = np.isin(labels, list(DIGITS))
     is_letter = np.array([label.isascii() and label.isalpha() and label not in AMBIGUOUS for label in labels])
@@ -63,7 +70,7 @@ def format_page(figures: dict[str, Any]) -> str:
     misread = ", ".join(f"{name}: {count}" for name, count in figures["misread"].items())
     return "\n".join(
         [
-            f"{figures['digits']} digits by {figures['writers']} writers from whom nothing was learned",
+            f"{figures['digits']} digits by {figures['writers']} held-out writers",
             f"  accuracy {figures['accuracy']:.2%}, mean over the writers {figures['mean_of_writers']:.2%}",
             f"  by digit: {by_digit}",
             f"  most often misread: {misread or 'none'}",
@@ -73,11 +80,8 @@ def format_page(figures: dict[str, Any]) -> str:
     )
 
 
-def _draw(strokes: Any, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Tiles uint8 `[N, 28, 28]` of characters of `train.synthetic.writers.PenStrokes`."""
-    from train.synthetic.strokes import render
-    from train.synthetic.writers import LONGER_SIDE
-
+def _draw(strokes: PenStrokes, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Tiles uint8 `[N, 28, 28]` of characters."""
     scale = (_HEIGHT - _PEN) / LONGER_SIDE
     drawn = (
         render([stroke.astype(np.float64) for stroke in strokes.strokes(int(index))], scale, _PEN)

@@ -39,9 +39,11 @@ _BACKGROUND_WEIGHT = 5.0
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """The temperature under which `labels` are most likely, given `logits` `[N, 11]` (Guo et al., 2017)."""
     scores, targets = torch.from_numpy(logits).double(), torch.from_numpy(labels)
-    (inverse,) = _minimise([0.0], lambda log: functional.cross_entropy(scores * log[0].exp(), targets))
+    (log_inverse,) = _minimise(
+        [0.0], lambda values: functional.cross_entropy(scores * values[0].exp(), targets)
+    )
     # Where every digit is classified correctly, the likelihood has no maximum: limit the temperature.
-    return float(np.clip(np.exp(-inverse), 0.25, 4))
+    return float(np.clip(np.exp(-log_inverse), 0.25, 4))
 
 
 def choose_threshold(confidences: NDArray[np.float32]) -> float:

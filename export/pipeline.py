@@ -25,7 +25,6 @@ from export.release import release
 from train import checkpoint, data
 from train.checkpoint import Checkpoint
 from train.classifier_samples import draw_classifier_samples, draw_tiles
-from train.data import Digits
 from train.detector_samples import draw_detector_scenes
 from train.loop import Config
 from train.recipes import is_unchanged
@@ -130,7 +129,7 @@ def _build_classifier(
     if config.scenes:
         seen.append(draw_tiles(_scenes(config, _CALIBRATION), training, (config.seed, 5)).tiles)
         drawn = draw_tiles(_scenes(config, _FITTING), validation, (config.seed, 6))
-        judged = Digits(torch.cat([judged.tiles, drawn.tiles]), torch.cat([judged.labels, drawn.labels]))
+        judged = data.join([judged, drawn])
     floating = graph.to_onnx(network)
     models = {"int8": quantize.quantize(floating, torch.cat(seen).numpy()), "float": floating}
     for precision, model in models.items():
@@ -173,7 +172,13 @@ def _metadata(state: Checkpoint, precision: str) -> dict[str, Any]:
 def _fit_fusion(classifier: Classifier, detector: str, config: Config, source: Source) -> FusionWeights:
     """Fit the fusion weights of a classifier and the released detector on simulated validation scenes."""
     drawn = draw_classifier_samples(
-        _scenes(config, _FUSION), source, (config.seed, 7), detector, side=_PAGE_SIDE, negatives_per_scene=0
+        _scenes(config, _FUSION),
+        source,
+        (config.seed, 7),
+        detector,
+        side=_PAGE_SIDE,
+        negatives_per_scene=0,
+        all_candidates=True,
     )
     scenes = []
     for samples in drawn:

@@ -27,6 +27,7 @@ except ModuleNotFoundError as missing:
 
 
 _RECIPE = "classifier"  # the default
+_CLASSIFIERS = ("classifier", "baseline")
 
 
 class RunError(Exception):
@@ -116,7 +117,7 @@ def _open_device(name: str | None) -> torch.device:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m train", description="Train a network on MNIST and simulated photographs."
+        prog="python -m train", description="Train a network on MNIST and simulated scenes."
     )
     _add_settings(parser)
     parser.add_argument(
@@ -154,13 +155,13 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "--scenes",
         type=_integer(0),
         metavar="N",
-        help=f"simulated photographs to draw; 0 trains on MNIST alone ({_default('scenes')})",
+        help=f"simulated scenes to draw; 0 trains on MNIST alone ({_default('scenes')})",
     )
     settings.add_argument(
         "--repeats",
         type=_integer(1),
         metavar="N",
-        help=f"passes over MNIST in each epoch, in addition to the scenes ({_default('repeats')})",
+        help=f"of a classifier: passes over MNIST in each epoch ({_default('repeats', _CLASSIFIERS)})",
     )
     settings.add_argument(
         "--from", dest="initial", metavar="RUN", help="start from the weights of the run in this folder"
@@ -190,9 +191,9 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _default(field: str) -> str:
+def _default(field: str, recipes: Sequence[str] = tuple(RECIPES)) -> str:
     """The default of a field of `Config`, for help texts."""
-    values = {name: getattr(recipe, field) for name, recipe in RECIPES.items()}
+    values = {name: getattr(RECIPES[name], field) for name in recipes}
     if len(set(values.values())) == 1:
         return f"default: {values[_RECIPE]}"
     return "default: " + ", ".join(f"{value} for {name}" for name, value in values.items())

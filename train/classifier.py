@@ -39,13 +39,12 @@ class ClassifierTask:
         training, validation = source.digits, held_out_source.digits
         self.mnist = validation.to(device)
         self.scenes: Digits | None = None
+        parts = [training] * config.repeats
         if config.scenes:
-            drawn = draw_tiles(config.scenes, source, (config.seed, 3))
-            parts = [training] * config.repeats + [drawn]
-            training = data.join(parts)
+            parts.append(draw_tiles(config.scenes, source, (config.seed, 3)))
             held_out = max(_MIN_VALIDATION, round(VALIDATION_SHARE * config.scenes))
             self.scenes = draw_tiles(held_out, held_out_source, (config.seed, 4)).to(device)
-        self._training = training.to(device)
+        self._training = data.join(parts).to(device)
 
     @property
     def steps(self) -> int:

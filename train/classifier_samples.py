@@ -121,29 +121,35 @@ def draw_classifier_samples(
     *,
     side: int = _SIDE,
     negatives_per_scene: int = _NEGATIVES,
+    all_candidates: bool = False,
 ) -> list[list[Sample]]:
     """Draw `count` scenes with the handwriting of `source`, on all cores; return the samples of each.
 
     Scenes are `side` x `side` px; `model` names the released detector. Each scene adds
-    `negatives_per_scene` negatives; with 0, all candidates are returned (see `sample_scene`). The same seed
-    gives the same samples. Raises `ModelError` when the detector cannot be loaded.
+    `negatives_per_scene` negatives; `all_candidates` is as in `sample_scene`. The same seed gives the same
+    samples. Raises `ModelError` when the detector cannot be loaded.
     """
     handwriting = source.handwriting(seed)
     # If workers fail to start, a pool restarts them for ever, so an unusable model must fail here.
     Detector(model)
-    arguments = (handwriting, model, seed, side, negatives_per_scene)
+    arguments = (handwriting, model, seed, side, negatives_per_scene, all_candidates)
     return list(workers.draw_all(_prepare, arguments, count, chunk=_CHUNK))
 
 
 def _prepare(
-    handwriting: Handwriting, model: str, seed: tuple[int, ...], side: int, negatives_per_scene: int
+    handwriting: Handwriting,
+    model: str,
+    seed: tuple[int, ...],
+    side: int,
+    negatives_per_scene: int,
+    all_candidates: bool,
 ) -> Callable[[int], list[Sample]]:
     detector = Detector(model)
 
     def draw(index: int) -> list[Sample]:
         generator = np.random.default_rng((*seed, index))
         scene = draw_scene(generator, handwriting, side, _HEIGHTS)
-        samples = sample_scene(scene, detector, generator, all_candidates=not negatives_per_scene)
+        samples = sample_scene(scene, detector, generator, all_candidates=all_candidates)
         drawn = [negatives.draw(generator, handwriting) for _ in range(negatives_per_scene)]
         return samples + [Sample(tile, BACKGROUND) for tile in drawn if not _is_slender(tile)]
 

@@ -33,7 +33,7 @@ class Config:
     """The settings of a run.
 
     `recipe` names the entry of `recipes.RECIPES` that it started from. `validation` images of MNIST's
-    training set are held out. `scenes` simulated photographs are drawn with the digits of the rest. A
+    training set are held out. `scenes` simulated scenes are drawn with the digits of the rest. A
     classifier's epoch consists of their tiles and `repeats` passes over MNIST. `average_decay` is the weight
     of the past in the moving average of the weights. `initial` is the folder of a run whose weights training
     starts from, and `digits` a folder of one's own digits, or "". `keep` is the share of the initial weights
@@ -69,7 +69,7 @@ class Task(Protocol):
         """The batches of one epoch; everything random in them comes from `generator`."""
 
     def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
-        """The loss of a batch, normalised by its size, and further metrics; all are averaged over batches."""
+        """The loss of a batch, which does not grow with its size, and further metrics; all are averaged."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Metrics on the validation data; "loss" and "accuracy" are among them."""
@@ -119,8 +119,8 @@ def train(
         training = _train_epoch(config, task, state, epoch, device)
         if initial is not None and epoch + 1 == config.epochs:
             mix(state["average"].module, initial, config.keep)
-            generator = torch.Generator().manual_seed(config.seed * 100_003 + config.epochs)
-            renew_statistics(state["average"].module, task, task.batches(generator))
+            batches = task.batches(_generator(config, config.epochs))
+            update_batch_norm(state["average"].module, task, batches)
         validated = task.validate(state["average"].module)
         validation = {f"validation_{name}": value for name, value in validated.items()}
         learning_rate = state["schedule"].get_last_lr()[0]
@@ -145,8 +145,11 @@ def mix(network: nn.Module, other: nn.Module, share: float) -> None:
 
 
 @torch.no_grad()
-def renew_statistics(network: nn.Module, task: Task, batches: Iterable[Any]) -> None:
-    """Take the means and variances of batch normalisation from up to `_STATISTICS_BATCHES` batches."""
+def update_batch_norm(network: nn.Module, task: Task, batches: Iterable[Any]) -> None:
+    """Take the means and variances of batch normalisation from up to `_STATISTICS_BATCHES` batches.
+
+    As `torch.optim.swa_utils.update_bn` does, which cannot take apart the batches of a task.
+    """
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
@@ -198,7 +201,7 @@ def _train_epoch(
     config: Config, task: Task, state: dict[str, Any], epoch: int, device: torch.device
 ) -> dict[str, float]:
     """Train for one epoch, numbered from 0; return the means of loss and metrics over its batches."""
-    generator = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
+    generator = _generator(config, epoch)
     network, optimizer = state["network"].train(), state["optimizer"]
     means: dict[str, float] = {}
     progress = tqdm(
@@ -220,6 +223,12 @@ def _train_epoch(
             means[name] = means.get(name, 0.0) + value / task.steps
         progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
     return means
+
+
+def _generator(config: Config, epoch: int) -> torch.Generator:
+    """What everything random in an epoch is drawn from."""
+    # A prime larger than any number of epochs: no two seeds share the random numbers of an epoch.
+    return torch.Generator().manual_seed(config.seed * 100_003 + epoch)
 
 
 def _has_fast_bfloat16(device: torch.device) -> bool:

@@ -167,19 +167,18 @@ def _pseudonym(character: Character) -> str:
 def _write(characters: list[Character], folder: Path) -> None:
     """Write the three files, each replaced atomically. Raises `OSError`."""
     writers = sorted({_pseudonym(character) for character in characters})
-    contributors = sorted({character.contributor for character in characters})
     medians = _measure_digits(characters)
     digits = [character for character in characters if character.label in DIGITS]
     others = [character for character in characters if character.label not in DIGITS]
     labels = sorted({character.label for character in others})
     for name, chosen, kinds, extra in (
+        # Whoever finds a digit that is not what its label says can mark it there.
         (CACHE[0], digits, list(DIGITS), {"doubtful": np.zeros(len(digits), bool)}),
         (CACHE[1], others, labels, {"label_names": np.array(labels)}),
     ):
         packed = io.BytesIO()
-        names = {"writer_names": np.array(writers), "contributor_names": np.array(contributors)}
-        arrays = _pack(chosen, kinds, writers, contributors, medians)
-        np.savez_compressed(packed, **arrays, **names, **extra)
+        arrays = _pack(chosen, kinds, writers, medians)
+        np.savez_compressed(packed, **arrays, writer_names=np.array(writers), **extra)
         with whole_file(folder / name) as partial:
             partial.write_bytes(packed.getvalue())
     with whole_file(folder / CACHE[2]) as partial:
@@ -206,7 +205,6 @@ def _pack(
     characters: list[Character],
     labels: list[str],
     writers: list[str],
-    contributors: list[str],
     medians: dict[str, float],
 ) -> dict[str, NDArray[Any]]:
     """The arrays of one file."""
@@ -219,11 +217,7 @@ def _pack(
         "char_offsets": _offsets([len(each) for each in strokes]).astype(np.int32),
         "labels": np.array([labels.index(each.label) for each in characters], np.uint8),
         "writer": np.searchsorted(writers, names).astype(np.uint16),
-        "contributor": np.searchsorted(contributors, [each.contributor for each in characters]).astype(
-            np.uint8
-        ),
         "rel_size": (sizes / [medians.get(name, np.nan) for name in names]).astype(np.float16),
-        "raw_size": np.rint(sizes).clip(0, 65535).astype(np.uint16),
     }
 
 
@@ -264,7 +258,7 @@ def _read(folder: Path, part: str) -> PenStrokes:
 
 
 def _select(path: Path, writers: list[str]) -> PenStrokes:
-    """The characters of one file by the given, sorted writers, without doubtful ones.
+    """The characters of one file by the given, sorted writers, without those marked as doubtful.
 
     Raises `ValueError` and whatever else a damaged file causes.
     """

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 from tqdm import tqdm
 
-from edge_runtime.profiling.host import cores
+from edge_runtime.reading.cores import cores
 
 _draw: Callable[[int], Any] | None = None
 

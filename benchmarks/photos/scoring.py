@@ -34,9 +34,9 @@ class Score:
     place and value; if only the text of the image is known, whether it has so many digits of this value.
     `read_as` holds for each label the value that was read in its place, or None. `detected` is the number of
     digits that match a label in place, whatever the value; `correct_at_half` is that of digits with the right
-    value and an IoU of 0.5 or more. `numbers` are those of the
-    reading: for each digit that counts, the label that it matches in place and value, or None. `longer_side`
-    of the image is in pixels. `varied` are the readings of `stability.Variations`, if there are any.
+    value and an IoU of 0.5 or more. `numbers` are those of the reading: for each digit that counts, the label
+    that it matches in place and value, or None. `longer_side` of the image is in pixels. `varied` are the
+    readings of `stability.Variations`, if there are any.
     """
 
     image: LabelledImage
@@ -59,11 +59,6 @@ class Score:
     def false(self) -> int:
         """Digits that match no label in place and value."""
         return len(self.digits) - self.correct
-
-    @property
-    def false_detections(self) -> int:
-        """Digits that match no label in place."""
-        return len(self.digits) - self.detected
 
     @property
     def missed(self) -> int:

@@ -181,7 +181,7 @@ def _add_reading(read: argparse.ArgumentParser) -> None:
         help="turn images clockwise by 0, 90, 180 or 270 degrees before reading them; auto (default) turns "
         "only those that clearly read better that way",
     )
-    read.add_argument("--quiet", action="store_true", help="print errors only: no table, progress or summary")
+    read.add_argument("--quiet", action="store_true", help="print errors only")
 
 
 def _add_camera(commands: Commands) -> None:

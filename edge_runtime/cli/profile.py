@@ -72,7 +72,8 @@ def profile(options: argparse.Namespace) -> int:
 
 def _measure_parts(record: dict[str, Any], names: list[str], options: argparse.Namespace) -> None:
     """Measure what a reading consists of, in less time, and the start of a process."""
-    from edge_runtime.profiling import host, workloads
+    from edge_runtime.profiling import workloads
+    from edge_runtime.reading.cores import cores
 
     seconds = options.seconds / 10
     _print_step("comparing the models")
@@ -80,7 +81,7 @@ def _measure_parts(record: dict[str, Any], names: list[str], options: argparse.N
     _print_step("timing a camera frame")
     record["frame_ms"] = workloads.frame_stages(seconds, options.model, options.size, _tracker(options))
     _print_step("timing the networks")
-    threads = (1,) if host.cores() == 1 else (1, host.cores())
+    threads = (1,) if cores() == 1 else (1, cores())
     record["latency"] = list(
         workloads.latencies(lambda count: workloads.open_models(names, count), seconds, threads, _BATCHES)
     )

@@ -180,7 +180,7 @@ def _to_eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
 def _over_paper(grey: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Place an image on white, or on black if its opaque part is bright: grey `uint8 (H, W)`.
 
-    Changes both arrays: a large image fits into a small board's memory only so.
+    Changes both arrays: a large image fits into a small board's memory only this way.
     """
     weight = cv2.sumElems(opacity)[0] / 255
     cv2.multiply(grey, opacity, dst=grey, scale=1 / 255)

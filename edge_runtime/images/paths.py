@@ -21,7 +21,7 @@ from edge_runtime.images import suffixes
 ANNOTATED_MARK = ".edge-digits-annotated"
 
 # What systems and other programs leave in folders, besides hidden files. Lower case.
-_LEAVINGS = {
+_JUNK = {
     *("#recycle", "#snapshot", "$recycle.bin", "@eadir", "@recently-snapshot", "@recycle", "__macosx"),
     *("desktop.ini", "ehthumbs.db", "lost+found", "system volume information", "thumbs.db"),
 }
@@ -48,7 +48,7 @@ def expand(
 
     A folder of more than 100,000 files is sorted in parts, in the order in which the system lists them.
     Folders are searched to any depth if `recursive`, each only once even if links form a cycle. Hidden files
-    and folders, the leavings of other programs, folders of annotated copies, and the folder `skip` are left
+    and folders, junk files of other programs, folders of annotated copies, and the folder `skip` are left
     out unless an argument names them. Other files that are no images are counted in `skipped`, by suffix. A
     folder without images, a glob without a match, and None are passed on unchanged.
 
@@ -103,7 +103,7 @@ def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[
     @cache
     def left_out(folder: str) -> bool:
         parent, name = os.path.split(folder)
-        if name and name not in named and (name.lower() in _LEAVINGS or _is_annotated(folder)):
+        if name and name not in named and (name.lower() in _JUNK or _is_annotated(folder)):
             return True
         return bool(name) and left_out(parent)
 
@@ -116,7 +116,7 @@ def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[
                 yield from _walk(match, recursive, skip, skipped)
             continue
         parent, name = os.path.split(match)
-        if not left_out(parent) and (name in named or name.lower() not in _LEAVINGS):
+        if not left_out(parent) and (name in named or name.lower() not in _JUNK):
             yield match
 
 
@@ -179,13 +179,13 @@ def _walk(folder: str, recursive: bool, skip: Path | None, skipped: Counter[str]
                     name for name in files if name[name.rfind(".") :].lower() in readable and name[0] != "."
                 ]
                 others = set(files).difference(images) if len(images) < len(files) else ()
-                skipped.update(_kind(name) for name in others if not _is_leaving(name))
+                skipped.update(_kind(name) for name in others if not _is_junk(name))
                 for name in sorted(images):
                     yield prefix + name
         except OSError as error:  # also if it is deleted meanwhile
             unreadable.append(str(error.filename or parent))
         if recursive:
-            pending += sorted((prefix + name for name in folders if not _is_leaving(name)), reverse=True)
+            pending += sorted((prefix + name for name in folders if not _is_junk(name)), reverse=True)
     yield from unreadable
 
 
@@ -218,9 +218,9 @@ def _kind(name: str) -> str:
     return "without suffix" if not dot else suffix.lower() if known else "others"
 
 
-def _is_leaving(name: str) -> bool:
+def _is_junk(name: str) -> bool:
     """Whether a file or folder is hidden, or something that other programs leave behind."""
-    return (name.startswith(".") and name.strip(".") != "") or name.lower() in _LEAVINGS
+    return (name.startswith(".") and name.strip(".") != "") or name.lower() in _JUNK
 
 
 def is_remote(path: str) -> bool:

@@ -37,8 +37,8 @@ _REPLACE_FRAMES = 4  # in this many frames in a row, the evidence for the old on
 # When a track is shown and when it ends.
 _SHOW_OBSERVATIONS = 2  # false detections often last for a single frame
 _LOST_SECONDS = 0.2  # a track ends when its digit has not been found for this long
-_MARKS = 9  # observations; a mark counts if most of them show it
 _LOST_FRAMES = 3  # and in this many frames
+_MARKS = 9  # observations; a mark counts if most of them show it
 
 # Which digit continues which track.
 _MAX_DISTANCE = 0.7  # between the position and the expected one

@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 
 from edge_runtime.models import manifest
-from edge_runtime.reading.cores import cores as cores  # also for the users of this module
+from edge_runtime.reading.cores import cores
 
 
 def versions(names: tuple[str, ...] = ()) -> dict[str, str | None]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from edge_runtime.reading.tile import INK_LEVEL
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -118,13 +120,13 @@ def erase_lines(ink: NDArray[np.uint8], left: int, top: int, right: int, bottom:
 
 def _lines(image: NDArray[np.uint8], low: int, high: int) -> list[_Line]:
     """Lines that fill a row of both margins, the columns left of `low` and right of `high`."""
-    if not image.size or image[:, 0].max() <= 96 or image[:, -1].max() <= 96:
+    if not image.size or image[:, 0].max() <= INK_LEVEL or image[:, -1].max() <= INK_LEVEL:
         return []  # most patches: no line can come from outside
     before, after = image[:, : max(0, low - 1)], image[:, high + 1 :]
     if before.shape[1] < _END or after.shape[1] < _END:
         return []
     # A tilted line enters in one row and leaves in another.
-    begins, ends = before.min(axis=1) > 96, after.min(axis=1) > 96
+    begins, ends = before.min(axis=1) > INK_LEVEL, after.min(axis=1) > INK_LEVEL
     if not (begins.any() and ends.any()):
         return []
     return [
@@ -139,7 +141,7 @@ def _is_filled(image: NDArray[np.uint8], line: _Line) -> bool:
     """Whether a line has ink all along: the two ends may also be those of an 8."""
     height, width = image.shape
     rows = line.rows(width, (line.thick - 1) / 2)
-    return bool(image[np.clip(rows, 0, height - 1), np.arange(width)].min() > 96)
+    return bool(image[np.clip(rows, 0, height - 1), np.arange(width)].min() > INK_LEVEL)
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -154,7 +156,7 @@ def _erase(image: NDArray[np.uint8], line: _Line) -> None:
     rows, columns = line.rows(width), np.arange(width)
     over, under = np.maximum(rows - 2, 0), np.minimum(rows + line.thick + 1, height - 1)
     # Ink above or below the line belongs to a stroke that continues through it.
-    crossed = (image[over, columns] > 96) | (image[under, columns] > 96)
+    crossed = (image[over, columns] > INK_LEVEL) | (image[under, columns] > INK_LEVEL)
     for offset in range(-1, line.thick + 1):
         row = np.clip(rows + offset, 0, height - 1)
         image[row[~crossed], columns[~crossed]] = 0

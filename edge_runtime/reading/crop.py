@@ -17,7 +17,7 @@ import numpy as np
 from edge_runtime.boxes import covered
 from edge_runtime.contract import INK, TILE
 from edge_runtime.reading.background import erase_lines, subtract_backgrounds
-from edge_runtime.reading.tile import make_tile_and_box, recognise_tiles, zero_background
+from edge_runtime.reading.tile import INK_LEVEL, make_tile_and_box, recognise_tiles, zero_background
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -141,9 +141,9 @@ class _Patch:
         left, top, right, bottom = self.inside
         erase_lines(ink, left, top, right, bottom)
         left, top = max(0, left - _SLACK), max(0, top - _SLACK)
+        origin = (self.x, self.y) * 2
         theirs = [
             [max(0, round((value - start) * self.scale)) for value, start in zip(box, origin, strict=True)]
-            for origin in [(self.x, self.y) * 2]
             for box in neighbours
         ]
         kept, overflow, whole = _keep_inside(ink, left, top, right + _SLACK, bottom + _SLACK, theirs)
@@ -215,7 +215,7 @@ def _keep_inside(
     Returns None where nothing remains, the share of the largest component that lies outside, and whether only
     this component remains.
     """
-    mask = cv2.compare(ink, 96, cv2.CMP_GT)
+    mask = cv2.compare(ink, INK_LEVEL, cv2.CMP_GT)
     # Counting pixels afterwards takes less time than having OpenCV collect statistics.
     count, labels = cv2.connectedComponents(mask, connectivity=8)
     if count <= 1:

@@ -14,7 +14,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import BACKGROUND, BOX_SCALE, CLASS_LOGITS, DIGIT_SIZES, GRID, SIDES, STRIDE
+from edge_runtime.contract import (
+    BACKGROUND,
+    BOX_SCALE,
+    CLASS_LOGITS,
+    DIGIT_SIZES,
+    GRID,
+    MIN_OBJECTNESS,
+    SIDES,
+    STRIDE,
+)
 from edge_runtime.nms import find_duplicates
 from edge_runtime.reading import regions
 from edge_runtime.reading.candidates import Candidates
@@ -37,7 +46,7 @@ _TOO_LARGE = 32.0  # px; above the largest of `DIGIT_SIZES`, as somewhat larger 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
-def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = 0.0) -> Candidates:
+def detect(grey: NDArray[np.uint8], network: Network, min_objectness: float = MIN_OBJECTNESS) -> Candidates:
     """Detect digits from 12 px high up to the whole image, dark on bright or bright on dark.
 
     `grey` is uint8 `(H, W)`. Candidates whose objectness (a logit) is below `min_objectness` are dropped. Of

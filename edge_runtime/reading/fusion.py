@@ -2,7 +2,8 @@
 
 A linear model over the classifier's log probabilities and eight features, followed by a softmax: a product of
 experts (Hinton, 1999, "Products of Experts"). Export fits the weights on simulated validation scenes with the
-same functions that run here.
+same functions that run here; but there, the context comes from a first fit of the networks' weights alone,
+and here from the final weights. Fitting until both agree was tried, and read photographs worse.
 """
 
 from __future__ import annotations
@@ -95,10 +96,9 @@ def features(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Inputs of `scores`: the classifier's log probabilities `[N, 11]`, and the features `[N, 11, 8]`.
 
-    The log probability of the background is a feature with a weight of its own, and 0 in the former.
-
-    The features of the context are 0 until `set_context` fills them in. The signs are such that a
-    positive weight has the effect that `FusionWeights` describes.
+    The log probability of the background is a feature with a weight of its own, so it is 0 in the former.
+    The features of the context are 0 until `set_context` fills them in. The signs are such that a positive
+    weight has the effect that `FusionWeights` describes.
     """
     base = np.log(np.maximum(probabilities, 1e-7)).astype(np.float32)
     columns = np.zeros((len(base), CLASSES, 8), np.float32)

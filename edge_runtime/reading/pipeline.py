@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.contract import BACKGROUND, CLASSES, MIN_OBJECTNESS, TILE
+from edge_runtime.contract import BACKGROUND, CLASSES, TILE
 from edge_runtime.errors import ImageError
 from edge_runtime.images import decode, inputs
 from edge_runtime.images.pages import PageOf, Pages
@@ -141,7 +141,7 @@ class Pipeline:
         assert page.grey is not None
         start = time.perf_counter()
         with _memory_errors():
-            page.candidates = detect(page.grey, self.detector.scores, MIN_OBJECTNESS)
+            page.candidates = detect(page.grey, self.detector.scores)
         if not page.candidates.complete:
             page.status = INCOMPLETE
         page.seconds["detect"] += time.perf_counter() - start

@@ -86,6 +86,7 @@ def _longer_side(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.maximum(extent(images.max(axis=1) > 64), extent(images.max(axis=2) > 64))
 
 
+INK_LEVEL = 96  # of 255: anything above is ink, which leaves out most of the blur beside a stroke
 _THINNEST_STROKE = 1.7  # px in the tile; MNIST's strokes are 2 to 3
 
 
@@ -100,7 +101,7 @@ def make_tile(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def make_tile_and_box(ink: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int, int, int]]:
     """The tile that `make_tile` makes of ink, and where in the image the ink is: left, top, width, height."""
-    strong = cv2.compare(ink, 96, cv2.CMP_GT)
+    strong = cv2.compare(ink, INK_LEVEL, cv2.CMP_GT)
     x, y, width, height = cv2.boundingRect(strong)
     if not width:
         raise ImageError("no ink to make a tile from")

@@ -12,7 +12,7 @@ def test_tiles_are_read_without_a_detector():
     tiles = [folder.tile(value) for value in range(10)]
     readings = [DigitReader(threads=1).read(tile) for tile in tiles]
     assert [reading.seconds["detect"] for reading in readings] == [0] * 10
-    assert sum(reading.text == str(value) for value, reading in enumerate(readings)) >= 8
+    assert sum(reading.text == str(value) for value, reading in enumerate(readings)) == 10
 
 
 @pytest.mark.parametrize(("kills", "many"), [(0, 0), (1, 20)])

@@ -1,4 +1,4 @@
-"""`python -m benchmarks writers`: accuracy on the digits of writers from whom nothing was learned."""
+"""`python -m benchmarks writers`: accuracy on digits by held-out writers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_command_measures_digits_and_letters(tmp_path, monkeypatch, capsys):
     assert figures["misread"] == {"4 read as 7": 1}
     assert 0.5 < figures["letters_auroc"] <= 1
     page = writers.format_page(figures)
-    assert "11 digits by 2 writers" in page
+    assert "11 digits by 2 held-out writers" in page
     assert "mean over the writers 50.00%" in page
 
 

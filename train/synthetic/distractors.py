@@ -1,6 +1,6 @@
 """Distractors: ink that is not a digit. Scribbles, invented characters, printed words and foreign characters.
 
-All are returned as an `InkImage` (see `ink`). Printing needs the packages of `fonts`.
+All are returned as an `InkImage` (see `glyph_images`). Printing needs the packages of `fonts`.
 """
 
 from __future__ import annotations

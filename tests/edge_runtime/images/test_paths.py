@@ -144,7 +144,7 @@ IMAGES = [f"phone/{name}" for name in ("a.jpg", "b.jfif", "c.JPE", "d.pnm", "e.t
         pytest.param("phone/*.jpg", ["phone/a.jpg"], id="glob"),
         pytest.param("phone/**/*.jpg", ["phone/a.jpg"], id="recursive glob"),
         pytest.param("pho*", IMAGES, id="glob of folders"),
-        pytest.param("phone/@*", ["phone/@*"], id="glob of leavings"),
+        pytest.param("phone/@*", ["phone/@*"], id="glob of junk"),
         pytest.param("phone/ch*/", ["phone/ch*/"], id="glob of annotated copies"),
         pytest.param("phone/._a.jpg", ["phone/._a.jpg"], id="named file"),
         pytest.param("phone/.thumbnails", ["phone/.thumbnails/t.png"], id="named hidden folder"),
@@ -152,7 +152,7 @@ IMAGES = [f"phone/{name}" for name in ("a.jpg", "b.jfif", "c.JPE", "d.pnm", "e.t
         pytest.param("phone/checked", ["phone/checked/phone/a.jpg"], id="named annotated copies"),
     ],
 )
-def test_leavings_of_other_programs_are_read_only_if_they_are_named(argument, expected, phone, monkeypatch):
+def test_junk_of_other_programs_are_read_only_if_they_are_named(argument, expected, phone, monkeypatch):
     monkeypatch.setattr(suffixes, "is_available", lambda extra: False)
     assert list(paths.expand([argument])) == expected
 

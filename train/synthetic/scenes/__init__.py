@@ -1,7 +1,8 @@
 """Simulated photographs of handwriting on paper and boards, with and without digits.
 
-Everything is computed from MNIST's training digits, the project's own glyphs and installed fonts, without any
-photograph. A scene comes with the box and label of every digit, which is what the detector is trained on.
+Everything is computed from MNIST's training digits, real writers' pen strokes, the project's own glyphs and
+installed fonts, without any photograph. A scene comes with the box and label of every digit, which is what
+the detector is trained on.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def draw_scene(
 ) -> Scene:
     """Draw a scene of `side` x `side` px whose digits are about `heights[0]` to `heights[1]` px high.
 
-    `digits` decides whether the scene may contain digits; by default, about two thirds of all scenes may. The
+    `digits` decides whether the scene may contain digits; by default, `_DIGIT_SHARE` of all scenes may. The
     heights do not apply to layouts that fill the image with a single glyph.
     """
     if digits is None:

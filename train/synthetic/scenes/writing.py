@@ -67,8 +67,7 @@ class Numbers:
         """Write a number around the height y, and return its width in units.
 
         In `text`, "d" is any digit, "0" a zero, "a" any letter that does not look like a digit, and others
-        are signs. x is where the number starts, or its
-        middle with an `align` of 0.5, or its end with 1.
+        are signs. x is where the number starts, or its middle with an `align` of 0.5, or its end with 1.
         """
         size = self._size
         likely = 0.85 * len(text) * size
