@@ -37,7 +37,8 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise BenchmarkError(
             f"no MNIST test set: {path} ({error.strerror or error}); give its folder with --data, "
-            "or download it with: python -m train --recipe baseline --epochs 1"
+            "or download it, with '.[train]': "
+            f"python -c \"from torchvision.datasets import MNIST; MNIST('{path.parents[2]}', download=True)\""
         ) from error
     except (ValueError, IndexError) as error:
         raise BenchmarkError(f"{path} is damaged: {error}") from error

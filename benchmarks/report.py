@@ -72,7 +72,7 @@ def summary(record: Record) -> str:
             f"{result['accuracy']:.2%}",
             f"{result['bytes'] / 1000:.0f} kB" if "bytes" in result else "-",
             *(_ratio(each, name) for each in (batches[1], batches[64], *pages)),
-            f"{process[name]['ratio_to_imports']:.2f}" if name in process else "-",
+            f"{process[name]['ratio_to_imports']:.2f}x" if name in process else "-",
             f"{process[name]['peak_mb']:.0f} MB" if name in process else "-",
         )
         for name, result in sorted(accuracy.items(), key=lambda item: item[0] != "int8")
@@ -85,8 +85,8 @@ def summary(record: Record) -> str:
 def _ratio(result: dict[str, Any], name: str) -> str:
     """The time of a contender relative to the baseline's."""
     if name in result["ratio"]:
-        return f"{result['ratio'][name]['value']:.2f}"
-    return "1.00" if name == result.get("baseline", "float") else "-"
+        return f"{result['ratio'][name]['value']:.2f}x"
+    return "1.00x" if name == result.get("baseline", "float") else "-"
 
 
 def _run_page(record: Record, plot: str) -> str:
@@ -158,7 +158,7 @@ def _accuracy_table(record: Record) -> str:
             for r in record.of_kind("accuracy")
         ),
     )
-    return f"{accuracies}\n\n`read` makes of the same images: {read}." if read else accuracies
+    return f"{accuracies}\n\nOn the same images, `read` gets: {read}." if read else accuracies
 
 
 def _drawn_accuracy_table(record: Record) -> str:

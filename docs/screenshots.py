@@ -63,10 +63,11 @@ def show_live(
         with open_frames(str(path), paced=True) as frames:
             for view in Live(frames, reader, print).views():
                 server.publish(view)
-                if view.seconds > SECONDS and not ready.is_set():
+                if not ready.is_set():
                     canvas = compose(view, tiles=True, help=False, recording=False)
-                    save("window.png", canvas)
-                    ready.set()
+                    if view.seconds > SECONDS:
+                        save("window.png", canvas)
+                        ready.set()
                 if stop.is_set():
                     return
 

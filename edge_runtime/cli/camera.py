@@ -65,10 +65,11 @@ def camera(options: argparse.Namespace) -> int:
             sinks.append(EventPrinter(live=frames.live).print)
         print_message(f"{frames.name}: {frames.capture_format}")
         started, waited, failed = time.perf_counter(), 0.0, False
-        view = None
+        view, silent = None, True
         try:
             with stop_on_signals(live.stop):
                 for view in live.views():
+                    silent = silent and not view.events
                     for sink in sinks:
                         sink(view)
                     if window and not window.show(view, live):
@@ -85,6 +86,11 @@ def camera(options: argparse.Namespace) -> int:
             raise SourceError(f"{frames.name} contains no images")
         count, seconds = view.frame + 1 if view else 0, time.perf_counter() - started - waited
     print_message(f"{count} frame{'' if count == 1 else 's'} in {seconds:.1f} s")
+    if silent and os.path.isdir(options.source):
+        print_message(
+            "no number was seen in several images in a row; to read each image by itself: "
+            f"edge-digits read {options.source}"
+        )
     return 1 if failed or recorder.failed or (frames.ended and frames.problem) else 0
 
 

@@ -10,7 +10,10 @@ from edge_runtime.cli.terminal import print_message
 from edge_runtime.errors import EdgeDigitsError, ModelError
 
 # What the extras install, as far as their versions matter.
-_OPTIONAL = ("pyarrow", "pandas", "pypdfium2", "pillow-heif", "fsspec", "fastapi", "uvicorn", "av", "ray")
+_OPTIONAL = (
+    *("pyarrow", "pandas", "pypdfium2", "pillow-heif", "fsspec", "aiohttp"),
+    *("fastapi", "uvicorn", "prometheus-client", "av", "ray"),
+)
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ EXIT_CODES = """exit codes:
   2    invalid usage, or something that the command needs is missing
   130  interrupted by Ctrl-C; results so far are kept
   143  ended by SIGTERM; results so far are kept
+Since camera and serve run until they are stopped, stopping them counts as success.
 """
 
 

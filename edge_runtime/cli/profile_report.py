@@ -49,7 +49,7 @@ def _advice(record: dict[str, Any]) -> list[str]:
     agreed = reading["agreement"]["int8"]
     return [
         f"{choice}; {int8} {what}, float {float_} (p50), {describe(reading, 'int8')}.",
-        f"Both read alike {_share(agreed, 'digits')}, {_share(agreed, 'numbers')}, and "
+        f"They agree on {_share(agreed, 'digits')}, {_share(agreed, 'numbers')}, and "
         f"{record['agreement']:.1%} of drawn tiles.",
     ]
 
@@ -138,7 +138,8 @@ def _cold_start_lines(record: dict[str, Any]) -> Iterator[str]:
         peak = "" if cold["peak_mb"] is None else f", peak memory {cold['peak_mb']:.0f} MB"
         yield f"  {label:<{width}} {cold['ms']:.0f} ms{peak}"
     for name, parts in record["cold_parts"].items():
-        yield f"  of {_short(name)}, ms: " + "   ".join(f"{part} {ms:.0f}" for part, ms in parts.items())
+        steps = "   ".join(f"{part} {ms:.0f}" for part, ms in parts.items())
+        yield f"  {_short(name)} step by step, in other processes, ms: {steps}"
 
 
 def _energy_lines(record: dict[str, Any]) -> Iterator[str]:

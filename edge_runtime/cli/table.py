@@ -59,7 +59,7 @@ def _cells(reading: Reading) -> tuple[str, str, str]:
         return name, "-", one_line(reading.status)
     notes = ["? rejected"] if any(digit.value is None for digit in reading.digits) else []
     if reading.turn:
-        notes.append(f"turned by {reading.turn} degrees")
+        notes.append(f"turned clockwise by {reading.turn} degrees")
     if status := reading.status.removeprefix(OK).removeprefix("; "):
         notes.append(status)
     last = f"{reading.confidence:.3f}" + "".join(f"  ({note})" for note in notes)

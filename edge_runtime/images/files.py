@@ -47,6 +47,8 @@ def read_file(path: str | Path) -> bytes:
         # Windows refuses permission to open a folder.
         if isinstance(error, IsADirectoryError) or (os.name == "nt" and os.path.isdir(path)):
             raise ImageError(_describe_folder(str(path))) from error
+        if isinstance(error, FileNotFoundError) and paths.is_glob(str(path)):
+            raise ImageError("no such file or directory; nothing matches this pattern") from error
         raise ImageError((error.strerror or str(error)).lower()) from error
     except ValueError as error:  # a null byte in the name
         raise ImageError(f"not a file name: {error}") from error

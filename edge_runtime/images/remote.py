@@ -85,7 +85,7 @@ def _options(scheme: str) -> dict[str, Any]:
 def _missing(error: ImportError) -> str:
     """What to install: the extra, or the package of an object store, which fsspec names."""
     if error.name in ("fsspec", "aiohttp"):
-        return "an address: pip install 'edge-digits[remote]'"
+        return f"addresses need {error.name}: pip install 'edge-digits[remote]'"
     return " ".join(str(error).split())
 
 

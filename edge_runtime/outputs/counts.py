@@ -49,8 +49,10 @@ class Counts:
             *more,
         )
         read += [f"{count} {label}" for count, label in counts if count]
-        speed = f", {_short(self.images / seconds)} images per second" if self.images else ""
-        return [", ".join(read), f"{_short(seconds)} s{speed}"]
+        time = f"{_short(seconds)} s"
+        if self.images > self.unreadable:
+            time += f", {_short(self.images / seconds)} images per second"
+        return [", ".join(read), time]
 
 
 def plural(count: int, noun: str) -> str:

@@ -14,7 +14,8 @@ DIM: Colour = (166, 152, 144)
 ACCENT: Colour = READ
 ON_ACCENT: Colour = ON_LABEL
 ALARM: Colour = (72, 82, 242)
-SHADES: tuple[Colour, ...] = (ACCENT, (150, 150, 40), (180, 120, 60), (110, 96, 84))  # one per stage
+# One per stage, those of the web page in its dark colour scheme.
+SHADES: tuple[Colour, ...] = ((158, 139, 127), (243, 155, 91), (125, 208, 69), (68, 165, 240))
 
 MARGIN = 20  # px
 TINY, SMALL, BODY, LARGE = 8, 9, 11, 24  # px, heights of capitals

@@ -22,13 +22,25 @@ CLOSED = "closed"
 _QT_LOGGING_RULES = "default.warning=false;qt.qpa.plugin.warning=false"
 
 
-def can_open() -> bool:
-    """Whether a window can be opened, tried in a subprocess: without a screen, Qt aborts the process."""
+_NO_SCREEN = "there is no screen"
+_NO_WINDOWS = (
+    "OpenCV was built without windows (pip uninstall opencv-python opencv-python-headless, then pip install "
+    "opencv-python)"
+)
+
+
+def obstacle() -> str | None:
+    """Why no window can be opened; None if one can.
+
+    It is tried in a subprocess: without a screen, Qt aborts the process.
+    """
     program = f"{child.SAFE_PATH}import cv2; cv2.namedWindow('edge-digits'); cv2.destroyAllWindows()"
     with contextlib.suppress(subprocess.TimeoutExpired):
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20, check=False)
-        return done.returncode == 0
-    return False
+        if done.returncode == 0:
+            return None
+        return _NO_WINDOWS if b"not implemented" in done.stderr else _NO_SCREEN
+    return _NO_SCREEN
 
 
 class Window:
@@ -42,11 +54,10 @@ class Window:
         self._size: tuple[int, int] | None = None  # of the last image, (width, height)
         self._seen = False
         os.environ.setdefault("QT_LOGGING_RULES", _QT_LOGGING_RULES)
-        if not can_open():
+        if reason := obstacle():
             raise MissingDependencyError(
-                "cannot open a window: there is no screen, or OpenCV was built without windows (pip "
-                "uninstall opencv-python opencv-python-headless, then pip install opencv-python); use "
-                "--no-window to print the results instead"
+                f"cannot open a window: {reason}; use --no-window to print the results instead, or --serve "
+                "for a web page"
             )
         cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
 

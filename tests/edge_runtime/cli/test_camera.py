@@ -263,6 +263,13 @@ def test_a_process_reports_unopenable_sources_in_one_line(source):
     assert len(errors.splitlines()) == 1
 
 
+def test_a_folder_of_unrelated_images_is_told_about_read(run, image_file):
+    folder = image_file("pages/1.png", "42").parent
+    code, _, errors = run("camera", str(folder), "--no-window")
+    assert code == 0
+    assert errors.endswith(f"to read each image by itself: edge-digits read {folder}\n")
+
+
 def test_a_folder_without_images_is_an_error(run, tmp_path):
     code, output, errors = run("camera", tmp_path, "--no-window")
     assert (code, output) == (2, "")

@@ -246,14 +246,14 @@ def test_profile_begins_with_which_model_to_use(run, measured, ratio, options, a
     assert (code, errors) == (0, "")
     first, second, empty = output.splitlines()[:3]
     assert advice in first
-    assert second.startswith("Both read alike 9 of 10 digits, 4 of 5 numbers, and ")
+    assert second.startswith("They agree on 9 of 10 digits, 4 of 5 numbers, and ")
     assert empty == ""
     (row,) = [line.split() for line in output.splitlines() if line.split()[2:3] == ["int8"]]
     assert row[:7] == ["1", "1", "int8", f"{5000 * ratio:.2f}", "6000.00", "7000.00", "1000"]
     assert "detect 12.50   classify 2.25" in output
     assert "14.75 in all: 44% of one core at 30 frames per second" in output
     assert "200 ms, peak memory 80 MB" in output
-    assert "of int8, ms: interpreter 20   numpy 80" in output
+    assert "int8 step by step, in other processes, ms: interpreter 20   numpy 80" in output
     assert "throttled" not in output and "energy" not in output
 
 

@@ -220,7 +220,7 @@ def test_turned_pages_are_read_and_annotated_where_they_lie(run, scans):
     code, output, _ = run("read", "turned.png", "--annotate", "out")
     assert code == 0
     assert output.splitlines()[1].split()[1:4] == ["4753", "/", "2745"]
-    assert output.endswith("  (turned by 90 degrees)\n")
+    assert output.endswith("  (turned clockwise by 90 degrees)\n")
     boxes = [digit.box for digit in DigitReader().read("turned.png").digits]
     changed = (cv2.imread("turned.png") != cv2.imread("out/turned.png")).any(axis=2)
     for box in boxes:  # every side of the box is drawn
@@ -229,7 +229,7 @@ def test_turned_pages_are_read_and_annotated_where_they_lie(run, scans):
             assert changed[y - 2 : y + 3, x - 2 : x + 3].any()
     for turn in ("0", "90", "180", "270"):
         _, output, _ = run("read", "turned.png", "--rotate", turn)
-        assert ("4753 / 2745" in output, "(turned by 90 degrees)" in output) == (turn == "90", turn == "90")
+        assert ("4753 / 2745" in output) == ("(turned clockwise by 90 degrees)" in output) == (turn == "90")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
@@ -395,11 +395,16 @@ def test_unreadable_images_are_reported_and_skipped(run, scans):
     assert not Path("drawn/scans/broken.png").exists()
 
 
-@pytest.mark.parametrize("source", ["gone.png", "*.bmp"], ids=["file", "glob without match"])
-def test_missing_images_are_reported(run, scans, source):
+@pytest.mark.parametrize(
+    ("source", "advice"),
+    [("gone.png", ""), ("*.bmp", "; nothing matches this pattern")],
+    ids=["file", "glob without match"],
+)
+def test_missing_images_are_reported(run, scans, source, advice):
     code, output, errors = run("read", source)
     assert code == 1
-    assert output.splitlines()[1].split(maxsplit=2) == [source, "-", "error: no such file or directory"]
+    reason = f"error: no such file or directory{advice}"
+    assert output.splitlines()[1].split(maxsplit=2) == [source, "-", reason]
     assert errors == "edge-digits: 1 image, 0 digits, 1 unreadable; TIME\n"
 
 

@@ -52,7 +52,7 @@ class FakeGui:
     def __init__(self, monkeypatch, visible):
         self.visible = iter(visible)
         self.sizes, self.images, self.destroyed = [], [], 0
-        monkeypatch.setattr(window, "can_open", lambda: True)
+        monkeypatch.setattr(window, "obstacle", lambda: None)
         monkeypatch.setattr(window.cv2, "namedWindow", lambda *_: None)
         monkeypatch.setattr(window.cv2, "imshow", lambda _, image: self.images.append(image))
         monkeypatch.setattr(window.cv2, "destroyAllWindows", self.destroy)
@@ -99,9 +99,18 @@ def test_windows_follow_the_shape_of_the_image_and_keep_the_users_scale(monkeypa
 
 
 def test_the_error_without_a_screen_names_the_option(monkeypatch):
-    monkeypatch.setattr(window, "can_open", lambda: False)
-    with pytest.raises(MissingDependencyError, match="--no-window"):
+    monkeypatch.setattr(window, "obstacle", lambda: "there is no screen")
+    with pytest.raises(MissingDependencyError, match="there is no screen; use --no-window"):
         window.Window("edge-digits")
+
+
+def test_an_opencv_without_windows_is_told_from_a_missing_screen(monkeypatch):
+    def fail(arguments, **_):
+        message = b"error: (-2:Unspecified error) The function is not implemented. Rebuild the library"
+        return subprocess.CompletedProcess(arguments, 1, b"", message)
+
+    monkeypatch.setattr(window.subprocess, "run", fail)
+    assert "built without windows" in window.obstacle()
 
 
 class Screen(NamedTuple):
@@ -201,9 +210,9 @@ def test_no_window_opens_without_a_screen(monkeypatch, dead):
         sockets = Path("/tmp/.X11-unix")
         number = next(n for n in range(4000, 5000) if not (sockets / f"X{n}").exists())
         monkeypatch.setenv("DISPLAY", f":{number}")
-    assert not window.can_open()
+    assert window.obstacle() == "there is no screen"
 
 
 def test_a_window_opens_on_a_screen(monkeypatch, screen):
     monkeypatch.setenv("DISPLAY", screen.environment["DISPLAY"])
-    assert window.can_open()
+    assert window.obstacle() is None
