@@ -281,7 +281,7 @@ def _run(options: argparse.Namespace) -> int:
         # Drawing negatives needs packages that are rarely installed on a device.
         () if robustness.missing() else robustness.measure(options.data),
     )
-    done = record.write(options.out or record.timed_path(record.FOLDER), reported(results))
+    done = record_commands.write(options.out, record.FOLDER, results)
     print(f"{done.path}: {len(done.results)} results")
     return 0
 
@@ -294,7 +294,7 @@ def _live(options: argparse.Namespace) -> int:
         load.load(options.clients, options.seconds),
         drops.drops(),
     )
-    done = record.write(options.out or record.timed_path(record.LIVE), reported(results))
+    done = record_commands.write(options.out, record.LIVE, results)
     print(f"{done.path}: {len(done.results)} results")
     return record_commands.write_report(done)
 
@@ -322,28 +322,28 @@ def _photos(options: argparse.Namespace) -> int:
 
 def _pages(options: argparse.Namespace) -> int:
     results = pages.measure(options.seconds, options.model)
-    done = record.write(options.out or record.timed_path(record.PAGES), reported(results))
+    done = record_commands.write(options.out, record.PAGES, results)
     print(f"{done.path}: {len(done.of_kind('drawn page'))} pages")
     return record_commands.write_report(done)
 
 
 def _folder(options: argparse.Namespace) -> int:
     results = folder.measure(options.rounds, options.kills, options.many)
-    done = record.write(options.out or record.timed_path(record.FILES), reported(results))
+    done = record_commands.write(options.out, record.FILES, results)
     print(f"{done.path}: {len(done.results)} results")
     return record_commands.write_report(done)
 
 
 def _scale(options: argparse.Namespace) -> int:
     results = scale.measure(options.images, options.seconds)
-    done = record.write(options.out or record.timed_path(record.SCALE), reported(results))
+    done = record_commands.write(options.out, record.SCALE, results)
     print(f"{done.path}\n\n{scale.cost_table(done.results)}\n\n{scale.engine_table(done.results)}")
     return 0
 
 
 def _pad(options: argparse.Namespace) -> int:
     results = pad.measure(options.data, options.numbers, options.model)
-    done = record.write(options.out or record.timed_path(record.PAD), reported(results))
+    done = record_commands.write(options.out, record.PAD, results)
     print(f"{done.path}: {done.of_kind('pad')[-1]['numbers']} numbers")
     return record_commands.write_report(done)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import contest, record, record_commands
-from benchmarks.progress import reported, show_share
+from benchmarks.progress import show_share
 from edge_runtime.cli.arguments import seconds
 
 
@@ -51,7 +51,7 @@ def add_to(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     results = contest.measure(options.data, options.files, options.images, options.seconds, show_share)
-    done = record.write(options.out or record.timed_path(record.CONTENDERS), reported(results))
+    done = record_commands.write(options.out, record.CONTENDERS, results)
     for name, reason in done.of_kind("contenders")[0]["left_out"].items():
         print(f"left out: {name} {reason}", file=sys.stderr)
     print(f"{done.path}: {len(done.of_kind('accuracy'))} contenders")

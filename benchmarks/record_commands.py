@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks import bounds, check, compare, html, record, report
 from benchmarks.progress import reported, show_share
@@ -92,6 +93,11 @@ def _write_page(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     return write_report(record.read(options.record or record.newest()))
+
+
+def write(path: Path | None, folder: Path, results: Iterator[dict[str, Any]]) -> record.Record:
+    """Write a record to a file, by default one of `folder` that is named after the time."""
+    return record.write(path or record.timed_path(folder), reported(results))
 
 
 def write_report(chosen: record.Record) -> int:
