@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.digits import OK, UNNAMED, Box, Digit, Number
 from edge_runtime.errors import ImageError, MissingDependencyError, OutputError
-from edge_runtime.images.paths import escape_source
+from edge_runtime.images.paths import escape_source, split_page
 from edge_runtime.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -225,7 +225,10 @@ class Reading:
         except ImageError as error:
             raise OutputError(f"cannot write {path}: {error}; choose a name that ends in .png") from error
         try:
-            if os.path.exists(path) and os.path.exists(self.source) and path.samefile(self.source):
+            if os.path.exists(path) and any(
+                os.path.exists(source) and path.samefile(source)
+                for source in (self.source, split_page(self.source)[0])
+            ):
                 raise OutputError(f"{path} is the image itself; choose another name")
             with whole_file(path) as partial:
                 partial.write_bytes(data)

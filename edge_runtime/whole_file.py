@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     Creates missing folders. Raises `OSError`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    # Nobody has a file of this name, and it is short enough beside the longest names.
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         yield partial
         partial.replace(path)

@@ -128,7 +128,7 @@ def _process(
     if options.annotate is not None:
         from edge_runtime.outputs.annotated import AnnotatedImages
 
-        images = AnnotatedImages(options.annotate, tiles=options.tiles)
+        images = AnnotatedImages(options.annotate, tiles=options.tiles, again=options.resume)
     for batch in batches:
         # Before the rows: what a resumed table contains is not annotated again.
         for reading in batch:

@@ -72,6 +72,8 @@ class Sources:
         """
         found = [bool(self._table and self._table.contains(name)) for name in names]
         with self._guard:
+            if self._table and len(names) > 1 and all(found):
+                self._table.forget_failure(names[0])
             self.more_pages += len(names) - 1
             self.skipped += sum(
                 done and not (self._table and self._table.is_last(name))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _EIGHT_BITS = np.dtype(np.uint8)
 _GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-_COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 OUT_OF_MEMORY = -4  # OpenCV's error code
 
 
@@ -43,7 +43,7 @@ def decode_colour(data: bytes, limits: Limits = FILES) -> NDArray[np.uint8]:
 
 def decode_checked(data: bytes, header: Header, *, colour: bool = False) -> NDArray[np.uint8]:
     """Decode a file whose header has been checked, as `decode` or `decode_colour` does."""
-    image = _decode_colours(data, header) if colour else None
+    image: NDArray[Any] | None = _decode_colours(data, header) if colour else None
     if image is None:
         image = _decode_grey(data, header)
         if colour:
@@ -67,9 +67,13 @@ def _decode_colours(data: bytes, header: Header) -> NDArray[Any] | None:
     if header.strips:
         from edge_runtime.images import tiff
 
-        image = tiff.raw_pixels(data, header, colour=True)
-        return image if image.ndim == 3 else None
-    return _imdecode(data, header, _COLOUR)
+        raw = tiff.raw_pixels(data, header, colour=True)
+        return raw if raw.ndim == 3 else None
+    image = _imdecode(data, header, _COLOUR)
+    if image is None:
+        return None
+    _check_values(image)
+    return to_colour(image)
 
 
 def _decode_grey(data: bytes, header: Header) -> NDArray[np.uint8]:
@@ -80,11 +84,19 @@ def _decode_grey(data: bytes, header: Header) -> NDArray[np.uint8]:
         if header.format == "TIFF":
             return tiff.raw_pixels(data, header, colour=False)
         return _over_paper(*strips.decode(data, header))
-    image = _imdecode(data, header, cv2.IMREAD_UNCHANGED if header.alpha else _GREY)
+    # OpenCV decodes a grey Sun raster to black, and a TIFF of floats in colour not at all, unless as colour.
+    image = None
+    if header.format != "Sun raster":
+        image = _imdecode(data, header, cv2.IMREAD_UNCHANGED if header.alpha else _GREY)
+    if image is None and header.format in ("Sun raster", "TIFF"):
+        image = _imdecode(data, header, _COLOUR)
     if image is None:
         raise ImageError(DAMAGED)
-    if image.dtype.kind == "f" or image.dtype.itemsize > 2:
-        _check_values(image)
+    _check_values(image)
+    if header.format == "TIFF" and image.ndim == 3 and image.shape[2] == 4 and image.dtype == _EIGHT_BITS:
+        # libtiff has multiplied the colours by the opacity.
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), np.uint8)
+        return _add_paper(grey, image[:, :, 3].copy())
     return to_grey(image)
 
 
@@ -103,11 +115,18 @@ def _imdecode(data: bytes, header: Header, flags: int) -> NDArray[Any] | None:
         return None
     if image is not None and {*image.shape[:2]} != {header.height, header.width}:
         raise ImageError(DAMAGED)  # the decoder understands the header in another way
+    if image is not None and header.format in ("Netpbm", "PAM"):
+        from edge_runtime.images import plain
+
+        if (white := plain.white(data)) < 255:
+            image = cv2.convertScaleAbs(image, alpha=255 / white)
     return image
 
 
 def _check_values(image: NDArray[Any]) -> None:
     """Raise `ImageError` if the numbers of a file of unusual depth have no range that is known."""
+    if image.dtype.kind != "f" and image.dtype.itemsize <= 2:
+        return
     low, high = image.min(), image.max()
     most = 1 if image.dtype.kind == "f" else 255
     if not (low >= 0 and high <= most):
@@ -144,7 +163,8 @@ def to_colour(image: NDArray[Any]) -> NDArray[np.uint8]:
 
     A transparent image becomes grey, as `to_grey` returns it.
     """
-    if image.ndim == 3 and image.shape[2] == 4 and image.dtype == _EIGHT_BITS and image[:, :, 3].min() == 255:
+    opaque = image.ndim == 3 and image.shape[2] == 4 and image.dtype == _EIGHT_BITS and image.size
+    if opaque and image[:, :, 3].min() == 255:
         image = image[:, :, :3]
     if image.ndim == 3 and image.shape[2] == 3 and image.size:
         colours = image if image.dtype == _EIGHT_BITS else _to_eight_bits(image)
@@ -157,6 +177,8 @@ def _to_eight_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
         return np.where(image, 255, 0).astype(np.uint8)
     if image.dtype.kind not in "iuf":
         raise ImageError(f"an image array must hold numbers, not {image.dtype}")
+    if not image.dtype.isnative or image.dtype.itemsize > 8:  # OpenCV knows neither
+        image = image.astype(np.float64 if image.dtype.kind == "f" else image.dtype.newbyteorder("="))
     low, high = image.min(), image.max()
     if np.issubdtype(image.dtype, np.floating):
         if not (low >= 0 and high <= 1):
@@ -182,8 +204,13 @@ def _over_paper(grey: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[
 
     Changes both arrays: a large image fits into a small board's memory only this way.
     """
-    weight = cv2.sumElems(opacity)[0] / 255
     cv2.multiply(grey, opacity, dst=grey, scale=1 / 255)
+    return _add_paper(grey, opacity)
+
+
+def _add_paper(grey: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What `_over_paper` returns, if the grey levels have been multiplied by the opacity already."""
+    weight = cv2.sumElems(opacity)[0] / 255
     if weight > 0 and cv2.sumElems(grey)[0] / weight > 127:
         return grey
     cv2.bitwise_not(opacity, dst=opacity)

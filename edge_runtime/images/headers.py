@@ -15,6 +15,7 @@ from edge_runtime.errors import ImageError
 from edge_runtime.images.header import DAMAGED, Header, check_memory, check_size
 from edge_runtime.images.limits import MAX_SIDE, Limits
 
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _UNUSUAL = {"arithmetic JPEG": "an arithmetic-coded JPEG", "lossless JPEG": "a lossless JPEG"}
 
 
@@ -88,7 +89,7 @@ def _parse(data: bytes) -> Header | None:
         from edge_runtime.images import webp
 
         return webp.measure(data)
-    if start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if start in TIFF_STARTS:
         from edge_runtime.images import tiff
 
         return tiff.measure(data)

@@ -97,7 +97,9 @@ def _read_object(file: Any) -> bytes:
     kind = type(file).__name__
     try:
         data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError, TypeError) as error:  # closed, or only for writing, or no file at all
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # it is closed, damaged, or no file: each kind has errors of its own
         raise ImageError(f"a {kind} that cannot be read: {error}") from error
     if isinstance(data, str):
         raise ImageError('a file opened as text; open it with "rb"')

@@ -37,6 +37,10 @@ class _Failed(Exception):
     """The process has ended or was killed. The text says why."""
 
 
+class _Gone(_Failed):
+    """The process had ended before the request, because of another one."""
+
+
 class _Process:
     """A decoding process. It answers one request at a time."""
 
@@ -58,6 +62,8 @@ class _Process:
         """Send a request and wait for the reply and the bytes that follow it. Raises `_Failed`."""
         assert self._popen.stdin and self._popen.stdout
         with self.lock:
+            if not self.alive:  # what another request did to it while this one waited
+                raise _Gone
             late = threading.Event()
 
             def give_up() -> None:
@@ -152,12 +158,17 @@ class Isolated(Document):
         return self._count
 
     def _open(self) -> None:
-        process, number = _process(), next(_numbers)
+        number = next(_numbers)
         request = {"open": self._kind, "id": number, "size": len(self._data)}
-        try:
-            reply, _ = process.ask(request, self._data, self._seconds)
-        except _Failed as error:
-            raise ImageError(str(error)) from error
+        while True:
+            process = _process()
+            try:
+                reply, _ = process.ask(request, self._data, self._seconds)
+                break
+            except _Gone:
+                continue
+            except _Failed as error:
+                raise ImageError(str(error)) from error
         if "error" in reply:
             raise ImageError(reply["error"])
         if not reply["pages"]:
@@ -168,13 +179,17 @@ class Isolated(Document):
     def decode(self, index: int, *, colour: bool = False) -> NDArray[np.uint8]:
         """Decode a page, counted from 0, as grey or BGR. Raises `ImageError`."""
         with self._lock:
-            if not self._process.alive:  # another page, or another file, was too much for it
-                self._open()
-            request = {"page": index, "id": self._number, "colour": colour, "pixels": self._pixels}
-            try:
-                reply, pixels = self._process.ask(request, b"", self._seconds)
-            except _Failed as error:
-                raise ImageError(str(error)) from error
+            while True:
+                if not self._process.alive:  # another page, or another file, was too much for it
+                    self._open()
+                request = {"page": index, "id": self._number, "colour": colour, "pixels": self._pixels}
+                try:
+                    reply, pixels = self._process.ask(request, b"", self._seconds)
+                    break
+                except _Gone:
+                    continue
+                except _Failed as error:
+                    raise ImageError(str(error)) from error
         if "error" in reply:
             raise ImageError(reply["error"])
         width, height, channels, stride = (reply[name] for name in ("width", "height", "channels", "stride"))

@@ -136,7 +136,7 @@ def _read_names(stream: int, start: bytes, encoding: str | None) -> Iterator[str
         if ended or len(rest) > CHUNK:  # no path is that long
             names, rest = [*names, rest], ""
         for name in names:
-            if name := name.removesuffix("\r"):
+            if name := name.removesuffix("\r") if end == "\n" else name:
                 yield name
         if ended:
             return

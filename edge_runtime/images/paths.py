@@ -6,7 +6,6 @@ the reason, in its place among the other images.
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import re
@@ -107,7 +106,8 @@ def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[
             return True
         return bool(name) and left_out(parent)
 
-    for match in sorted(set(_glob(pattern))):
+    unreadable: list[str] = []
+    for match in sorted(set(_glob(pattern, unreadable))):
         if skip and is_under(match, skip):
             continue
         if os.path.isdir(match):
@@ -118,27 +118,31 @@ def _matches(pattern: str, recursive: bool, skip: Path | None, skipped: Counter[
         parent, name = os.path.split(match)
         if not left_out(parent) and (name in named or name.lower() not in _JUNK):
             yield match
+    yield from sorted(folder for folder in set(unreadable) if not left_out(folder))
 
 
-def _glob(pattern: str) -> Iterator[str]:
-    """Expand a glob as `glob.iglob` does, but let `**` enter no folder twice: links may form cycles."""
+def _glob(pattern: str, unreadable: list[str]) -> Iterator[str]:
+    """Expand a glob as `glob.iglob` does, but let `**` enter no folder twice: links may form cycles.
+
+    Folders below `**` that may not be read are added to `unreadable`.
+    """
     found = _ANY_FOLDERS.search(pattern)
     if not found:
         yield from glob.iglob(pattern)
         return
     head, tail = pattern[: found.start()], pattern[found.end() :]
     for start in glob.iglob(head) if head else [""]:
-        for folder in _folders(start):
-            yield from _glob(os.path.join(glob.escape(folder), tail or "*"))
+        for folder in _folders(start, unreadable):
+            yield from _glob(os.path.join(glob.escape(folder), tail or "*"), unreadable)
 
 
-def _folders(start: str) -> Iterator[str]:
+def _folders(start: str, unreadable: list[str]) -> Iterator[str]:
     """A folder, "" for the current one, and those below it that are not hidden, each once."""
     seen: set[tuple[int, int]] = set()
     pending = [start]
     while pending:
         folder = pending.pop()
-        with contextlib.suppress(OSError):  # it is no folder, or may not be read
+        try:
             status = os.stat(folder or os.curdir)
             if (status.st_dev, status.st_ino) not in seen:
                 seen.add((status.st_dev, status.st_ino))
@@ -146,6 +150,10 @@ def _folders(start: str) -> Iterator[str]:
                 with os.scandir(folder or os.curdir) as entries:
                     names = [entry.name for entry in entries if entry.name[0] != "." and _is_folder(entry)]
                 pending += (os.path.join(folder, name) for name in sorted(names, reverse=True))
+        except PermissionError:
+            unreadable.append(folder)
+        except OSError:  # it is no folder
+            continue
 
 
 def _is_annotated(folder: str) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import struct
 
+from edge_runtime.errors import ImageError
 from edge_runtime.images.header import Header
 from edge_runtime.images.limits import MAX_TEXT_HEADER
 
 _RUN_RATIO = 128  # of the best compression by run lengths: 255 pixels in two bytes
 _GREY = 2  # bytes per pixel at the peak: the decoder's image, and its copy
 _FLOATS = 25  # the same for HDR, measured
+_PAM_CHANNELS = (1, 3, 4)
 _NUMBERS = re.compile(
     rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})(?:(?:\s|#[^\n]*\n)+(\d{1,9}))?"
 )
@@ -52,17 +54,31 @@ def measure_netpbm(data: bytes) -> Header | None:
 
 
 def measure_pam(data: bytes) -> Header | None:
-    """Parse the header of a PAM."""
+    """Parse the header of a PAM. Raises `ImageError` for a number of channels that is not read."""
     head, end, _ = data[:MAX_TEXT_HEADER].partition(b"\nENDHDR\n")
     if not end:
         return None
     fields = dict(line.split(None, 1) for line in head.split(b"\n")[1:] if len(line.split(None, 1)) == 2)
     width, height, depth, most = (int(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+    if depth not in _PAM_CHANNELS:
+        # Some versions of OpenCV decode grey with alpha beyond the end of their buffer.
+        raise ImageError(f"a PAM with {depth} channels; save it as PNG")
     size = depth * (2 if most > 255 else 1)
     alpha = depth == 4
     per_pixel = 2 * size if alpha else _GREY * (2 if most > 255 else 1)
     capacity = (len(data) - len(head)) // size if size > 0 else 0
     return Header("PAM", width, height, width * height * per_pixel, capacity, alpha)
+
+
+def white(data: bytes) -> int:
+    """The number that stands for white in a PBM, PGM, PPM or PAM whose header has been parsed."""
+    if data[:2] == b"P7":
+        found = re.search(rb"\nMAXVAL\s+(\d{1,9})", data[:MAX_TEXT_HEADER])
+        return int(found[1]) if found else 255
+    match = _NUMBERS.match(data, 0, MAX_TEXT_HEADER)
+    if match is None or match[3] is None or data[1:2] in b"14":
+        return 255
+    return max(1, int(match[3]))
 
 
 def measure_pfm(data: bytes) -> Header | None:
@@ -76,10 +92,10 @@ def measure_pfm(data: bytes) -> Header | None:
 
 
 def measure_sun(data: bytes) -> Header:
-    """Parse the header of a Sun raster image."""
+    """Parse the header of a Sun raster image, which is decoded in colour."""
     width, height, bits, _, kind = struct.unpack_from(">5i", data, 4)
     capacity = len(data) * 8 * (_RUN_RATIO if kind == 2 else 1) // max(1, bits)
-    return Header("Sun raster", width, height, width * height * _GREY, capacity)
+    return Header("Sun raster", width, height, width * height * 2 * _GREY, capacity)
 
 
 def measure_hdr(data: bytes) -> Header | None:

@@ -89,8 +89,20 @@ def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def count_frames(data: bytes) -> int:
-    """How many frames an animated PNG has that `measure` has parsed."""
-    return sum(kind == b"fcTL" for kind, _, _ in _chunks(data))
+    """How many frames an animated PNG has that `measure` has parsed.
+
+    Raises `ImageError` for files on which some versions of OpenCV crash: with an image before the first
+    frame, or with a chunk that is damaged.
+    """
+    chunks = [chunk for chunk in _chunks(data) if chunk[0] in _KEPT | _FRAMES]
+    view = memoryview(data)
+    for _, start, end in chunks:
+        if zlib.crc32(view[start - 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise ImageError(DAMAGED)
+    kinds = [kind for kind, _, _ in chunks]
+    if b"IDAT" in kinds and b"fcTL" not in kinds[: kinds.index(b"IDAT")]:
+        raise ImageError("an animation whose first image is none of its frames; read it without frames")
+    return kinds.count(b"fcTL")
 
 
 def plain(data: bytes, *, animated: bool = False) -> bytes:

@@ -26,24 +26,29 @@ class AnnotatedImages:
 
     `scans/a/1.jpg` becomes `FOLDER/scans/a/1.jpg`. Sources that are neither JPEG nor PNG become `NAME.png`,
     or `NAME.2.png` if there is a source `NAME.png` as well. With `tiles`, the classifier's inputs are shown.
-    A new folder is marked, so that the copies are not read as images later.
+    A new folder is marked, so that the copies are not read as images later. In a folder without the mark,
+    files are replaced only with `again`, because they may be anything.
     """
 
-    def __init__(self, folder: Path, *, tiles: bool = False) -> None:
-        self.folder, self.tiles = folder, tiles
+    def __init__(self, folder: Path, *, tiles: bool = False, again: bool = False) -> None:
+        self.folder, self.tiles, self.again = folder, tiles, again
+        self._written: set[Path] = set()  # in a folder without the mark
         self._document: tuple[str, Document] | None = None  # the last file with several pages
 
     def write(self, reading: Reading) -> None:
         """Annotate the source of a reading and save the copy.
 
         Raises `ImageError` when this image cannot be annotated or saved, and `OutputError` when the folder
-        cannot be written or the copy would overwrite its source.
+        cannot be written or the copy would overwrite its source or another file.
         """
         source = Path(reading.source)
         target = self.target(reading.source)
         try:
-            if os.path.exists(target) and os.path.exists(source) and target.samefile(source):
-                raise OutputError(f"--annotate would overwrite {source}; choose another folder")
+            if os.path.exists(target):
+                if os.path.exists(source) and target.samefile(source):
+                    raise OutputError(f"--annotate would overwrite {source}; choose another folder")
+                if not self._may_replace(target):
+                    raise OutputError(f"--annotate would overwrite {target}; choose another folder")
             lists.check_again(reading.source)
             image = self._decode(reading.source)
             encoded = encode(annotate.annotate(image, reading.digits, tiles=self.tiles), target.suffix)
@@ -52,6 +57,8 @@ class AnnotatedImages:
                 partial.write_bytes(encoded)
             if is_new:
                 (self.folder / paths.ANNOTATED_MARK).write_text(_MARK_TEXT, encoding="utf-8")
+            elif not self._is_marked():
+                self._written.add(target)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise ImageError("the file name is too long") from error
@@ -66,6 +73,13 @@ class AnnotatedImages:
         if self._document is None or self._document[0] != file:
             self._document = (file, Pages(source).document)
         return self._document[1].decode(page - 1, colour=True)
+
+    def _may_replace(self, target: Path) -> bool:
+        """Whether an existing file is a copy of this run, or may be one of an earlier run."""
+        return self.again or target in self._written or self._is_marked()
+
+    def _is_marked(self) -> bool:
+        return os.path.exists(self.folder / paths.ANNOTATED_MARK)
 
     def _is_new(self) -> bool:
         if not os.path.exists(self.folder):

@@ -43,6 +43,11 @@ class Contents:
         """Whether there are rows of an image, given relative to `folder`, that did not fail."""
         return bool(self._read) and identity(source, folder) in self._read
 
+    def forget_failure(self, file: str, folder: str) -> None:
+        """Supersede the row of a file, relative to `folder`, that failed as a whole: its pages have rows."""
+        if self._failed and self._failed.pop(identity(file, folder), None) is not None:
+            self.superseded = True
+
     def has_failed(self, source: str, status: str) -> bool:
         """Whether the row of an image is that it failed for this reason."""
         return bool(self._failed) and self._failed.get(identity(source, self.folder)) == escape_source(status)

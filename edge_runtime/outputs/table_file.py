@@ -16,6 +16,7 @@ from typing import BinaryIO, TypeVar
 
 from edge_runtime.errors import OutputError
 from edge_runtime.images.lists import is_standard_input
+from edge_runtime.images.paths import split_page
 from edge_runtime.outputs.contents import Contents
 from edge_runtime.outputs.identity import absolute, identity
 from edge_runtime.outputs.locked_file import check_regular, open_locked
@@ -93,6 +94,10 @@ class TableFile:
         What comes through standard input is another image each time.
         """
         return not is_standard_input(source) and self._contents.has_read(source, self.run.folder)
+
+    def forget_failure(self, page: str) -> None:
+        """Supersede the row that the file of this page failed as a whole: all its pages have rows."""
+        self._contents.forget_failure(split_page(page)[0], self.run.folder)
 
     def is_last(self, source: str) -> bool:
         """Whether an image is `last`, perhaps with another spelling."""

@@ -153,7 +153,10 @@ class Pipeline:
         crops = crop_tiles(page.grey, page.candidates.boxes.tolist())
         inked = page.candidates[[index for index, crop in enumerate(crops) if crop is not None]]
         page.crops = [crop for crop in crops if crop is not None]
-        page.candidates = inked.with_boxes([crop.box for crop in page.crops])
+        height, width = page.grey.shape
+        # Ink is measured in an enlarged patch, and may seem to reach half a pixel beyond the image.
+        boxes = np.clip(np.array([crop.box for crop in page.crops]).reshape(-1, 4), 0, (width, height) * 2)
+        page.candidates = inked.with_boxes(boxes.tolist())
         page.tiles = [crop.tile for crop in page.crops]
         if max(page.grey.shape) <= CELL and (whole := whole_tile(page.grey)) is not None:
             page.tiles = [*page.tiles, whole]

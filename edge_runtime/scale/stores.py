@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow.fs
 
 PARTIAL = "_partial-"  # how the names of files begin that are not complete
+_ODD_NAME = "a file name in it is not UTF-8; rename that file"
 _AHEAD = 8  # files that are fetched at the same time; an object store takes tens of milliseconds for each
 
 
@@ -43,8 +44,11 @@ class Store(NamedTuple):
         """The names of all that this folder contains; none if it does not exist. Raises `OSError`."""
         from pyarrow.fs import FileSelector
 
-        found = self.system.get_file_info(FileSelector(self.path, allow_not_found=True))
-        return {each.base_name for each in found}
+        try:
+            found = self.system.get_file_info(FileSelector(self.path, allow_not_found=True))
+            return {each.base_name for each in found}
+        except UnicodeDecodeError as error:
+            raise OSError(_ODD_NAME) from error
 
     def read(self, name: str) -> bytes | None:
         """The content of a file in this folder; None if there is none. Raises `OSError`."""
@@ -140,19 +144,22 @@ def _walk(store: Store, folder: str, skipped: Counter[str], recursive: bool, see
         seen.add(real)
     try:
         found = store.system.get_file_info(FileSelector(folder, allow_not_found=True))
+        found = sorted(found, key=lambda info: info.base_name)
     except NotADirectoryError:
         return
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{store.address} cannot be listed: {_ODD_NAME}") from error
     except OSError as error:
         raise SourceError(f"{store.address} cannot be listed: {_reason(error)}") from error
     readable = suffixes.readable()
-    for each in sorted(found, key=lambda info: info.base_name):
+    for each in found:
         if each.type == FileType.File:
             suffix = f".{each.extension.lower()}"
             if suffix in readable:
                 yield each.path
             else:
                 skipped[suffix[1:] or "without suffix"] += 1
-    for each in sorted(found, key=lambda info: info.base_name):
+    for each in found:
         if each.type == FileType.Directory and recursive:
             yield from _walk(store, each.path, skipped, recursive, seen)
 

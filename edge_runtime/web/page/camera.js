@@ -13,6 +13,7 @@ const REASONS = {
 
 const video = $("video");
 let stream = null;
+let starting = false;
 
 // Why there is no camera at all: browsers offer it to encrypted pages and to localhost only.
 function explain() {
@@ -26,13 +27,16 @@ function explain() {
 
 async function start() {
   notice("camera", navigator.mediaDevices ? "" : explain());
-  if (!navigator.mediaDevices) return;
+  if (!navigator.mediaDevices || starting || stream) return;
+  starting = true;
   try {
     const size = { width: { ideal: 1920 }, height: { ideal: 1080 } };
     stream = await navigator.mediaDevices.getUserMedia({ video: { ...size, facingMode: "environment" } });
   } catch (error) {
     notice("camera", REASONS[error.name] || `The camera cannot be used: ${error.message}`);
     return;
+  } finally {
+    starting = false;
   }
   if (!isOpen("image")) {
     stop(); // the permission came too late

@@ -124,7 +124,8 @@ async function read(image, signal) {
       notice("images", result.error);
     }
   } else {
-    const scale = bitmap && result.width ? bitmap.width / result.width : 1;
+    const smaller = body !== image.file && result.width; // the device got a smaller copy of the file
+    const scale = smaller ? bitmap.width / result.width : 1;
     Object.assign(image, { state: "read", reading: result, scale });
     if (result.pages > 1 && !image.page) addPages(image, result.pages);
     if (result.image) await keepDrawn(image);

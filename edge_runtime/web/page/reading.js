@@ -29,8 +29,19 @@ async function send(path, body, signal) {
       if (reading.error) reading.error = reading.error.replace(FOR_PROGRAMS, "");
       return reading;
     } catch {
-      return { error: "The device is not responding.", unreachable: true };
+      if (await isReadable(body)) return { error: "The device is not responding.", unreachable: true };
+      return { error: "The file has changed since it was chosen; choose it again." };
     }
+  }
+}
+
+// Whether the browser can still read a file: it refuses one that another program has changed or removed.
+async function isReadable(body) {
+  try {
+    if (body instanceof Blob) await body.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
   }
 }
 
