@@ -93,8 +93,8 @@ def _decode_grey(data: bytes, header: Header) -> NDArray[np.uint8]:
     if image is None:
         raise ImageError(DAMAGED)
     _check_values(image)
-    if header.format == "TIFF" and image.ndim == 3 and image.shape[2] == 4 and image.dtype == _EIGHT_BITS:
-        # libtiff has multiplied the colours by the opacity.
+    if header.premultiplied and image.ndim == 3 and image.shape[2] == 4:
+        image = image if image.dtype == _EIGHT_BITS else _to_eight_bits(image)
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), np.uint8)
         return _add_paper(grey, image[:, :, 3].copy())
     return to_grey(image)

@@ -37,16 +37,6 @@ class TiffPages(Document):
             return decoder(cast("bytes", self._bytes), self._limits)
 
 
-def _pages_of_tiff(data: bytes) -> list[int]:
-    """Where the pages of a TIFF with several start; none for any other file."""
-    if data[:4] not in TIFF_STARTS:
-        return []
-    from edge_runtime.images import tiff
-
-    pages = tiff.find_pages(data)
-    return pages if len(pages) > 1 else []
-
-
 def open_document(data: bytes, limits: Limits = FILES, *, frames: bool = False) -> Document:
     """Check an image file and find its pages; with `frames`, also those of animations.
 
@@ -59,11 +49,17 @@ def open_document(data: bytes, limits: Limits = FILES, *, frames: bool = False) 
 
         if kind := isolated.kind_of(data):
             return isolated.Isolated(kind, data, limits)
-        if pages := _pages_of_tiff(data):  # the first one cannot be read; the others may be readable
-            return TiffPages(data, pages, limits)
+        if data[:4] in TIFF_STARTS:
+            from edge_runtime.images import tiff
+
+            # That its first page cannot be read says nothing about the others.
+            if len(pages := tiff.find_pages(data)) > 1:
+                return TiffPages(data, pages, limits)
         raise
     if header.more and header.format == "TIFF":
-        return TiffPages(data, _pages_of_tiff(data), limits)
+        from edge_runtime.images import tiff
+
+        return TiffPages(data, tiff.find_pages(data), limits)
     if header.more and frames:
         from edge_runtime.images.frames import Frames
 

@@ -24,7 +24,8 @@ class Header(NamedTuple):
     grey takes at its peak, in bytes, besides the file itself; `capacity` is how many pixels the bytes of the
     file can hold at most, however well they are compressed. `alpha` is whether the image may be transparent.
     `orientation` is that of EXIF, 1..8, and 1 where the decoder applies it. `aspect` is the height of a pixel
-    of the decoded image, divided by its width. `more` is whether further pages or frames are left out.
+    of the decoded image, divided by its width. `premultiplied` is whether the decoder returns colours that
+    have been multiplied by the opacity. `more` is whether further pages or frames are left out.
     `strips` is whether the image has to be decoded in strips because it would take too much memory at once.
     """
 
@@ -38,6 +39,7 @@ class Header(NamedTuple):
     aspect: float = 1.0
     more: bool = False
     strips: bool = False
+    premultiplied: bool = False
 
 
 def check_size(width: int, height: int, most: int, kind: str = "") -> None:

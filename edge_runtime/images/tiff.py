@@ -22,6 +22,7 @@ _RATIOS = {1: 1, 5: 2731, _JPEG: 3 * 512, 8: 1032, 32946: 1032, 32773: 64}
 _COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3}  # samples by photometric interpretation
 _RGB = 2
 _FLOAT = 3
+_MULTIPLIED, _SEPARATE = 1, 2  # colours, by what the opacity channel says it is
 _LARGE = (
     8_000_000  # px; one strip of this size is not left to libtiff, which takes ten bytes per pixel for it
 )
@@ -54,17 +55,21 @@ def measure(data: bytes) -> Header:
     strip = rows * (tags.integer(322) if tiled else width)
     raw = strip >= pixels > _LARGE and _is_raw(tags)
     aspect, orientation = tags.aspect, tags.orientation
+    alpha = photometric == _RGB and samples == 4 and bits in (8, 16)
+    kind = tags.integers(338, 0)[0]  # of the opacity
     return Header(
         "TIFF",
         width,
         height,
         memory=(2 * pixels if raw else _memory(tags, pixels, strip, max(packed))) + 3 * tags.size,
         capacity=_capacity(compression, total, samples * bits, width),
-        alpha=photometric == _RGB and samples == 4 and bits in (8, 16),
+        alpha=alpha,
         orientation=orientation if raw else 1,
         aspect=1 / aspect if orientation > 4 and not raw else aspect,
         more=tags.more,
         strips=raw,
+        # libtiff multiplies the colours itself if it returns 8 bits.
+        premultiplied=alpha and (kind == _MULTIPLIED or (kind == _SEPARATE and bits == 8)),
     )
 
 
@@ -129,7 +134,7 @@ def find_pages(data: bytes) -> list[int]:
             first = start + struct.calcsize(length)
             (others if _is_aside(data, order, first, entry) else pages).append(start)
             (start,) = struct.unpack_from(order + word, data, first + count * entry)
-    except struct.error:
+    except (struct.error, OverflowError):
         pass
     return pages or others[:1]
 

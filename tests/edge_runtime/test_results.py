@@ -11,10 +11,20 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime import Box, Digit, ImageError, MissingDependencyError, OutputError, Reading, TileReadings
+from edge_runtime import (
+    Box,
+    Digit,
+    DigitReader,
+    ImageError,
+    MissingDependencyError,
+    OutputError,
+    Reading,
+    TileReadings,
+)
 from edge_runtime.images import annotate, viewer
 from edge_runtime.results import UNNAMED
-from tests import stand_ins
+from tests import drawing, stand_ins
+from tests.image_files import tiff_pages
 
 BOX = Box(1, 2, 3, 4)
 
@@ -245,6 +255,15 @@ def test_images_that_cannot_be_saved_are_reported(name, reason, image_file, tmp_
         Reading(str(path), SEEN).save(tmp_path / name)
     assert path.read_bytes() == before
     assert sorted(each.name for each in tmp_path.iterdir()) == ["4.png", "file", "folder.png"]
+
+
+def test_a_page_does_not_replace_its_file(tmp_path):
+    path = tmp_path / "scan.tif"
+    path.write_bytes(tiff_pages(drawing.page("12"), drawing.page("4")))
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match=r"scan\.tif is the image itself; choose another name"):
+        DigitReader().read(f"{path}#2").save(path)
+    assert path.read_bytes() == before
 
 
 def test_notebooks_show_the_image_and_the_numbers(image_file):

@@ -675,6 +675,26 @@ def test_every_page_has_rows_and_a_copy_of_its_own(run, pages):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_the_row_of_a_file_that_failed_as_a_whole_goes_once_its_pages_are_read(run, pages, suffix):
+    whole = Path("scans/pages.tif").read_bytes()
+    arguments = ("read", "scans/pages.tif", "--out", f"r{suffix}")
+    assert run(*arguments)[0] == 0
+    rows = Path(f"r{suffix}").read_bytes()
+    Path("scans/pages.tif").write_bytes(whole[:100])
+    assert run(*arguments, "--resume")[0] == 1
+    assert Path(f"r{suffix}").read_bytes() != rows
+    Path("scans/pages.tif").write_bytes(whole)
+    code, _, errors = run(*arguments, "--resume")
+    assert (code, "skipped as already read" in errors) == (0, True)
+    if suffix != ".parquet":
+        assert Path(f"r{suffix}").read_bytes() == rows
+    else:
+        import pyarrow.parquet
+
+        assert pyarrow.parquet.read_table("r.parquet").column("status").to_pylist() == ["ok"] * 6
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("source", ["scans", "-"])
 def test_resume_goes_on_at_the_page(run, pages, suffix, source, monkeypatch):
     """Killed after some of the rows of the second page."""

@@ -31,6 +31,9 @@ from tests.image_files import chunk, encode, with_avif_turn, with_chunk, with_or
         pytest.param(np.full((4, 5), True), 255, id="bool"),
         pytest.param(np.full((4, 5), 0.5), 128, id="float"),
         pytest.param(np.full((4, 5), 200, np.int64), 200, id="wide integers"),
+        pytest.param(np.full((4, 5), 4095, ">u2"), 255, id="12 of 16 bits in the other byte order"),
+        pytest.param(np.full((4, 5), 0.5, ">f4"), 128, id="float in the other byte order"),
+        pytest.param(np.full((4, 5), 0.5, np.longdouble), 128, id="long double"),
     ],
 )
 def test_arrays_become_grey(image, expected):
@@ -117,6 +120,9 @@ def corners(reading):
         pytest.param(".tiff", as_colour, 1, id="TIFF"),
         pytest.param(".webp", as_colour, 1, id="WebP"),
         pytest.param(".pgm", lambda grey: grey, 1, id="PGM"),
+        pytest.param(".ras", lambda grey: grey, 1, id="grey Sun raster"),
+        pytest.param(".ras", as_colour, 1, id="Sun raster"),
+        pytest.param(".tiff", lambda grey: as_colour(grey).astype(np.float32) / 255, 1, id="TIFF of floats"),
         pytest.param(".png", lambda grey: cv2.resize(grey, None, fx=5, fy=5), 5, id="large"),
         pytest.param(".png", lambda grey: cv2.resize(grey, None, fx=0.4, fy=0.4), 0.4, id="small"),
     ],
@@ -129,6 +135,52 @@ def test_files_of_every_format_are_read(suffix, change, scale, tmp_path, reader)
     assert reading.lines == ("472", "3058")
     # Boxes lie where they do in the array that the file was made of.
     assert np.abs(corners(reading) / scale - corners(reader.read(page))).max() <= max(4, 3 / scale)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"P5\n%d %d\n15\n", b"P7\nWIDTH %d\nHEIGHT %d\nDEPTH 1\nMAXVAL 15\nTUPLTYPE GRAYSCALE\nENDHDR\n"],
+    ids=["PGM", "PAM"],
+)
+def test_a_white_below_255_is_white(head):
+    grey = np.arange(16, dtype=np.uint8).repeat(4).reshape(8, 8)
+    data = head % (8, 8) + grey.tobytes()
+    assert (decode.decode(data) == grey * 17).all()
+    assert (decode.decode_colour(data) == (grey * 17)[..., None]).all()
+
+
+@pytest.mark.parametrize("depth", [2, 5])
+def test_a_pam_whose_channels_opencv_does_not_know_is_refused(depth):
+    head = b"P7\nWIDTH 8\nHEIGHT 8\nDEPTH %d\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n" % depth
+    for decoder in (decode.decode, decode.decode_colour):
+        with pytest.raises(ImageError, match=f"^a PAM with {depth} channels; save it as PNG$"):
+            decoder(head + bytes(64 * depth))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff", ".pgm"])
+def test_copies_of_images_with_more_than_8_bits_have_their_contrast(suffix):
+    grey = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
+    data = encode(suffix, grey.astype(np.uint16) << 2)
+    assert (decode.decode(data) == grey).all()
+    assert (decode.decode_colour(data) == grey[..., None]).all()
+
+
+@pytest.mark.parametrize("kind", [None, 0, 1, 2], ids=["untold", "unspecified", "multiplied", "separate"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_opacity_of_a_tiff_is_applied_once(kind, bits):
+    grey, opacity = np.full((8, 8), 100), np.linspace(0, 255, 64).astype(int).reshape(8, 8)
+    expected = 255 - opacity + grey * opacity // 255
+    stored = grey * opacity // 255 if kind == 1 else grey
+    image = np.dstack([stored] * 3 + [opacity]) * (1 if bits == 8 else 257)
+    data = encode(".tiff", image.astype(f"u{bits // 8}"))
+    if kind is not None:
+        data = with_tags(data, {338: kind})
+    assert np.abs(decode.decode(data).astype(int) - expected).max() <= 3
+
+
+def test_an_empty_transparent_array_is_refused():
+    with pytest.raises(ImageError, match="is empty"):
+        decode.to_colour(np.zeros((0, 5, 4), np.uint8))
 
 
 # How an image has to be stored so that each orientation tag turns it upright.

@@ -69,7 +69,7 @@ OPTIONAL = [suffix for suffix in (".gif", ".avif") if cv2.haveImageWriter(suffix
         pytest.param(encode(".ppm", NOISE, cv2.IMWRITE_PXM_BINARY, 0), "Netpbm", 2, id="PPM as text"),
         pytest.param(encode(".pam", NOISE), "PAM", 2, id="PAM"),
         pytest.param(encode(".pfm", np.float32(GREY / 255)), "PFM", 8, id="PFM"),
-        pytest.param(encode(".ras", NOISE), "Sun raster", 2, id="Sun raster"),
+        pytest.param(encode(".ras", NOISE), "Sun raster", 4, id="Sun raster"),
         pytest.param(encode(".hdr", np.float32(NOISE / 300)), "HDR", 25, id="HDR"),
     ],
 )

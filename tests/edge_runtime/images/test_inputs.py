@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,17 @@ def test_objects_that_are_no_files_are_rejected(reader):
 
     with pytest.raises(ImageError, match=r"a Later whose read\(\) returns NoneType instead of bytes"):
         reader.read(Later())
+
+
+@pytest.mark.parametrize("harm", [EOFError("cut off"), zipfile.BadZipFile("bad CRC")])
+def test_a_file_object_may_raise_any_error(harm, reader):
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            raise harm
+
+    readings = list(reader.read_many([Broken(PNG), io.BytesIO(PNG)]))
+    assert readings[0].status == f"error: a Broken that cannot be read: {harm}"
+    assert readings[1].text == "407"
 
 
 def test_data_has_the_limit_of_files(monkeypatch, reader):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
+import time
 
 import cv2
 import numpy as np
@@ -175,6 +177,35 @@ def test_a_decoder_that_crashes_does_not_stop_the_others():
     except ImageError as error:  # unless its end has been noticed before
         assert str(error) == "damaged: its decoder crashed"
     assert document.decode(0).shape == other.decode(0).shape
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_requests_that_wait_for_a_decoder_that_crashes_go_to_another():
+    """All four decoders are stopped and killed while twelve files wait for them."""
+    documents_ = [open_document(PDF) for _ in range(12)]
+    processes = {document._process for document in documents_}
+    for process in processes:
+        os.kill(process._popen.pid, signal.SIGSTOP)
+    found: list[object] = []
+
+    def decode(document):
+        try:
+            found.append(document.decode(0).size > 0)
+        except ImageError as error:
+            found.append(str(error))
+
+    threads = [threading.Thread(target=decode, args=(document,)) for document in documents_]
+    for thread in threads:
+        thread.start()
+    for process in processes:
+        while not process.lock.locked():
+            time.sleep(0.01)
+        os.kill(process._popen.pid, signal.SIGKILL)
+    for thread in threads:
+        thread.join()
+    # A request that had been sent fails; those that waited do not.
+    assert found.count(True) >= len(documents_) - len(processes)
+    assert {each for each in found if each is not True} <= {"damaged: its decoder crashed"}
 
 
 def test_the_answer_to_an_interrupted_request_is_not_that_of_the_next(monkeypatch):

@@ -79,6 +79,7 @@ def test_encodings_of_lists_are_recognised(received, encoding, mark, end):
 def test_names_may_be_separated_by_null_bytes(received):
     assert received(b"a b.png\0with\nbreak.png\0") == ["a b.png", "with\nbreak.png"]
     assert received(b"a\0", b"./bc.png\0d") == ["a", "./bc.png", "d"]
+    assert received(b"a\r\0b\r\0") == ["a\r", "b\r"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs file names that are bytes")

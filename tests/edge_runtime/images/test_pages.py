@@ -87,6 +87,37 @@ def test_a_damaged_page_does_not_stop_the_others(scan, reader, tmp_path):
     assert readings[1].status.startswith("error: damaged")
 
 
+def test_a_first_page_that_cannot_be_read_does_not_stop_the_others(scan, reader, tmp_path):
+    data = bytearray(TIFF)
+    first, *_ = tiff.find_pages(TIFF)
+    kind = next(place for place in range(first + 2, len(data), 12) if data[place : place + 2] == b"\6\1")
+    struct.pack_into("<H", data, kind + 8, 8)  # CIELab
+    (tmp_path / "scan.tif").write_bytes(data)
+    readings = list(reader.read_many([scan]))
+    assert [reading.text for reading in readings] == ["", "345", "6"]
+    assert readings[0].status.startswith("error: a TIFF of an unusual kind")
+    assert reader.read(f"{scan}#3").text == "6"
+    with pytest.raises(ImageError, match="unusual kind"):
+        reader.read(scan)
+
+
+@needs_animations
+@pytest.mark.parametrize("harm", ["no frame", "damaged chunk"])
+def test_animations_on_which_opencv_crashes_are_refused(harm, reader):
+    data = animation(".png", *THREE)
+    place = data.index(b"fcTL")
+    if harm == "no frame":  # the first image is then none of the frames
+        data = data[: place - 4] + data[place + 34 :]
+        message = "first image is none of its frames"
+    else:
+        place = data.index(b"fdAT") + 12
+        data = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+        message = DAMAGED
+    (reading,) = reader.read_many([data], frames=True)
+    assert message in reading.status
+    assert reader.read(data).text == "12"
+
+
 @pytest.mark.parametrize(
     ("tags", "pages"),
     [({}, 1), ({254: 1}, 1), ({254: 4}, 1), ({255: 2}, 1), ({254: 2}, 2), ({255: 3}, 2)],

@@ -117,6 +117,11 @@ def test_an_unreadable_folder_is_passed_on_and_reported(tree, monkeypatch):
         files.read_file("./in")
 
 
+def test_a_recursive_glob_reports_folders_that_may_not_be_read(tree, monkeypatch):
+    deny(monkeypatch, "scandir", "in/deep")
+    assert list(paths.expand(["**/*.png"])) == ["b.png", "in/c.png", "out/e.png", "in/deep"]
+
+
 @pytest.fixture
 def phone(tmp_path, monkeypatch):
     """A folder as phones, Macs, NAS servers and notebooks fill it, and the copies of an earlier run."""

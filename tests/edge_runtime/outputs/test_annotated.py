@@ -37,9 +37,25 @@ def test_only_new_folders_are_marked(image_file, tmp_path):
     (tmp_path / "empty").mkdir()
     for name, marked in (("new", True), ("empty", True), ("scans", False)):
         image_file("scans/b.png")
-        for _ in range(2):
-            AnnotatedImages(tmp_path / name).write(Reading(source))
+        for again in (False, True):
+            AnnotatedImages(tmp_path / name, again=again).write(Reading(source))
         assert (tmp_path / name / ANNOTATED_MARK).exists() == marked
+
+
+def test_files_of_a_folder_that_is_not_marked_are_not_replaced(image_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image_file("a.png")
+    for name in ("photos/a.png", "photos/a.png.partial"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(b"somebody's")
+    with pytest.raises(OutputError, match=r"--annotate would overwrite photos.a\.png; choose another folder"):
+        AnnotatedImages(Path("photos")).write(Reading("a.png"))
+    image_file("b.png")
+    folder = AnnotatedImages(Path("photos"))
+    for _ in range(2):  # given twice: its own copies may be replaced
+        folder.write(Reading("b.png"))
+    assert sorted(path.name for path in Path("photos").iterdir()) == ["a.png", "a.png.partial", "b.png"]
+    assert Path("photos/a.png").read_bytes() == Path("photos/a.png.partial").read_bytes() == b"somebody's"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -87,10 +103,12 @@ def test_sources_are_never_overwritten(image_file, tmp_path, monkeypatch):
 
 
 def test_names_that_are_too_long_are_errors_of_that_image(image_file, tmp_path):
-    source = image_file("n" * 250 + ".png")
+    longest, too_long = image_file("n" * 251 + ".png"), image_file("n" * 250 + ".webp")  # its copy: .webp.png
     with pytest.raises(ImageError, match="name is too long"):
-        AnnotatedImages(tmp_path / "out").write(Reading(str(source), ()))
+        AnnotatedImages(tmp_path / "out").write(Reading(str(too_long), ()))
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    AnnotatedImages(tmp_path / "out").write(Reading(str(longest), ()))
+    assert [path.name for path in (tmp_path / "out").rglob("*.png")] == [longest.name]
 
 
 def test_unwritable_folders_are_reported(image_file, tmp_path):

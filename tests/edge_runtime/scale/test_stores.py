@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +36,15 @@ def test_folders_are_listed_once_if_links_lead_in_circles(scans):
     (scans / "more" / "up").symlink_to(scans, target_is_directory=True)
     (scans / "more" / "again").symlink_to(scans / "more", target_is_directory=True)
     assert listed(scans.as_uri()) == once
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are bytes")
+def test_a_file_name_that_is_not_text_is_reported(scans):
+    (Path(os.fsdecode(os.fsencode(scans) + b"/\xff.png"))).write_bytes(b"")
+    with pytest.raises(SourceError, match=r"scans cannot be listed: a file name in it is not UTF-8"):
+        listed(scans.as_uri())
+    with pytest.raises(OSError, match="not UTF-8"):
+        open_store(scans.as_uri()).names()
 
 
 @pytest.mark.parametrize("name", ["scans/a.png", "gone", "scans/empty"])
