@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import os
 import shutil
 import threading
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_runtime.images import suffixes
+from edge_runtime.images import decode, suffixes
 from edge_runtime.live.events import TrackedNumber
 from edge_runtime.live.view import View
 from edge_runtime.results import DIGIT_COLUMNS
@@ -587,6 +588,71 @@ def test_the_browsers_camera_takes_a_picture(still, visit):
     wait(page, "!document.querySelector('#viewfinder').hidden")
     page.click("#tab-draw")
     assert page.evaluate("document.querySelector('#video').srcObject") is None
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_a_double_click_opens_one_camera(still, visit):
+    page = visit(still.url)
+    page.evaluate(
+        """() => {
+            window.streams = [];
+            const genuine = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wanted) => {
+                await new Promise((done) => setTimeout(done, 300));
+                const stream = await genuine(wanted);
+                window.streams.push(stream);
+                return stream;
+            };
+        }"""
+    )
+    page.click("#tab-image")
+    page.dblclick("#camera")
+    wait(page, "!document.querySelector('#viewfinder').hidden")
+    page.click("#close-camera")
+    page.wait_for_timeout(500)
+    states = page.evaluate("streams.map((stream) => stream.getTracks().map((track) => track.readyState))")
+    assert states == [["ended"]]
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_a_file_that_has_changed_does_not_stop_the_others(still, visit, image_file):
+    page = visit(still.url)
+    page.click("#tab-image")
+    paths = [image_file(f"{index}.png", "29") for index in range(3)]
+    page.set_input_files("#choose", paths)
+    read_all(page, 3)
+    with paths[0].open("ab") as file:
+        file.write(b"changed")
+    os.utime(paths[0], (1, 1))
+    page.click("#images li:first-child button.image")
+    page.click("#rotate")
+    wait(page, "document.querySelector('#image-result .error')")
+    text = page.locator("#image-result .error").inner_text()
+    assert text == "The file has changed since it was chosen; choose it again."
+    page.click("#images li:nth-child(2) button.image")
+    page.click("#rotate")
+    read_all(page, 3)
+    # The browser tells of the file that it did not send.
+    page.problems[:] = [problem for problem in page.problems if "ERR_UPLOAD_FILE_CHANGED" not in problem]
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_the_csv_file_has_the_size_in_square_pixels(still, visit, tmp_path):
+    image = cv2.resize(drawing.page("407"), None, fx=1, fy=0.5, interpolation=cv2.INTER_AREA)
+    data = bytearray(image_files.encode(".jpg", image))
+    assert data[6:11] == b"JFIF\0"
+    data[13:18] = b"\1" + (100).to_bytes(2, "big") + (50).to_bytes(2, "big")  # dots per inch
+    path = tmp_path / "wide.jpg"
+    path.write_bytes(data)
+    page = visit(still.url)
+    choose(page, path)
+    read(page, "image-result", ["407"])
+    with page.expect_download() as download:
+        page.click("#save")
+    rows = list(csv.DictReader(download.value.path().read_text().splitlines()))
+    height, width = decode.decode(bytes(data)).shape
+    assert height > 1.5 * image.shape[0]
+    assert {(row["image_height"], row["image_width"]) for row in rows} == {(str(height), str(width))}
 
 
 @pytest.mark.parametrize("visit", ["desktop"], indirect=True)
