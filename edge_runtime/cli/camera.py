@@ -35,10 +35,7 @@ def camera(options: argparse.Namespace) -> int:
     from edge_runtime.live.loop import Live
     from edge_runtime.reading.switch import SwitchableReader
 
-    if options.raw and options.record is None:
-        raise EdgeDigitsError("--raw needs a recording; add --record FILE")
-    if options.serve is not None:
-        _check_address(options.serve)
+    _check_options(options)
     cv2.setNumThreads(1)
     with contextlib.ExitStack() as stack:
         # Errors in the outputs are reported before a camera is started.
@@ -85,13 +82,26 @@ def camera(options: argparse.Namespace) -> int:
         if view is None and frames.ended:
             raise SourceError(f"{frames.name} contains no images")
         count, seconds = view.frame + 1 if view else 0, time.perf_counter() - started - waited
+    _print_summary(options.source, count, seconds, silent=silent)
+    return 1 if failed or recorder.failed or (frames.ended and frames.problem) else 0
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Raise `EdgeDigitsError` for options that cannot be used, before a camera is started."""
+    if options.raw and options.record is None:
+        raise EdgeDigitsError("--raw needs a recording; add --record FILE")
+    if options.serve is not None:
+        _check_address(options.serve)
+
+
+def _print_summary(source: str, count: int, seconds: float, *, silent: bool) -> None:
+    """Say how many frames there were; `silent` is whether there was no event."""
     print_message(f"{count} frame{'' if count == 1 else 's'} in {seconds:.1f} s")
-    if silent and os.path.isdir(options.source):
+    if silent and os.path.isdir(source):
         print_message(
             "no number was seen in several images in a row; to read each image by itself: "
-            f"edge-digits read {options.source}"
+            f"edge-digits read {source}"
         )
-    return 1 if failed or recorder.failed or (frames.ended and frames.problem) else 0
 
 
 def _open_source(options: argparse.Namespace, *, paced: bool) -> Frames:
@@ -121,7 +131,7 @@ def _keep_serving(live: Live, server: Server, last: View) -> float:
 
 
 def _check_address(address: str) -> None:
-    """Refuse what is no address before a camera is started. Raises `EdgeDigitsError`."""
+    """Refuse what is no address. Raises `EdgeDigitsError`."""
     from edge_runtime.web.address import parse
 
     try:

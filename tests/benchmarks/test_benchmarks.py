@@ -9,7 +9,7 @@ import pytest
 from benchmarks import accuracy, bounds, compare, contenders, cpus, pages, record, robustness, scenarios
 from benchmarks.__main__ import main
 from benchmarks.errors import BenchmarkError
-from edge_runtime.profiling import host, timing
+from edge_runtime.profiling import timing
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +29,7 @@ def small(mnist_root, tmp_path_factory):
         patch.setattr(accuracy, "DRAWN", 100)
         patch.setattr(accuracy, "PAGES", pages.PAGES[:1])
         patch.setattr(timing, "WARM_UP_CALLS", 2)
-        patch.setattr(host, "cores", lambda: 1)
+        patch.setattr(scenarios, "cores", lambda: 1)
         assert main(["run", *map(str, options)]) == 0
     return path
 
