@@ -94,7 +94,7 @@ def test_records_are_complete(small):
         assert ("QLinearConv" in kinds) == (name == "int8")
         assert all(each["us"] >= 0 for each in operators)
     assert [result["images"] for result in made.of_kind("folder")] == [30, 300]
-    assert len(made.of_kind("robustness")) == 1 + len(robustness.DISTURBANCES)
+    assert len(made.of_kind("robustness")) == 1 + len(robustness.CORRUPTIONS)
     assert made.of_kind("rejection")[-1]["negatives"] == "all negatives"
 
 

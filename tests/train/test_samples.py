@@ -207,7 +207,7 @@ def test_scenes_come_with_negatives(digits):
     # Those that look like a 1 are left out.
     assert 20 < len(added) <= 40
     (candidates,) = classifier_samples.draw_classifier_samples(
-        1, Source(digits), (1, 3), negatives_per_scene=0
+        1, Source(digits), (1, 3), negatives_per_scene=0, all_candidates=True
     )
     assert all(sample.candidate is not None for sample in candidates)
 
