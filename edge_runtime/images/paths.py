@@ -151,7 +151,7 @@ def _folders(start: str, unreadable: list[str]) -> Iterator[str]:
                     names = [entry.name for entry in entries if entry.name[0] != "." and _is_folder(entry)]
                 pending += (os.path.join(folder, name) for name in sorted(names, reverse=True))
         except PermissionError:
-            unreadable.append(folder)
+            unreadable.append(folder or os.curdir)
         except OSError:  # it is no folder
             continue
 

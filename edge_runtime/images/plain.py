@@ -13,6 +13,7 @@ _RUN_RATIO = 128  # of the best compression by run lengths: 255 pixels in two by
 _GREY = 2  # bytes per pixel at the peak: the decoder's image, and its copy
 _FLOATS = 25  # the same for HDR, measured
 _PAM_CHANNELS = (1, 3, 4)
+_PAM_NUMBERS = (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")
 _NUMBERS = re.compile(
     rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})(?:(?:\s|#[^\n]*\n)+(\d{1,9}))?"
 )
@@ -58,8 +59,11 @@ def measure_pam(data: bytes) -> Header | None:
     head, end, _ = data[:MAX_TEXT_HEADER].partition(b"\nENDHDR\n")
     if not end:
         return None
-    fields = dict(line.split(None, 1) for line in head.split(b"\n")[1:] if len(line.split(None, 1)) == 2)
-    width, height, depth, most = (int(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
+    lines = [parts for line in head.split(b"\n")[1:] if len(parts := line.split(None, 1)) == 2]
+    fields, names = dict(lines), [name for name, _ in lines]
+    if any(names.count(name) > 1 for name in _PAM_NUMBERS):
+        return None  # OpenCV may take another one of the values
+    width, height, depth, most = (int(fields[name]) for name in _PAM_NUMBERS)
     if depth not in _PAM_CHANNELS:
         # Some versions of OpenCV decode grey with alpha beyond the end of their buffer.
         raise ImageError(f"a PAM with {depth} channels; save it as PNG")

@@ -15,6 +15,7 @@ from edge_runtime.images import annotate, lists, paths
 from edge_runtime.images.document import Document
 from edge_runtime.images.encode import encode
 from edge_runtime.images.pages import Pages
+from edge_runtime.outputs.fingerprints import Fingerprints
 from edge_runtime.results import Reading
 from edge_runtime.whole_file import whole_file
 
@@ -32,7 +33,7 @@ class AnnotatedImages:
 
     def __init__(self, folder: Path, *, tiles: bool = False, again: bool = False) -> None:
         self.folder, self.tiles, self.again = folder, tiles, again
-        self._written: set[Path] = set()  # in a folder without the mark
+        self._written = Fingerprints()  # in a folder without the mark: there may be millions
         self._document: tuple[str, Document] | None = None  # the last file with several pages
 
     def write(self, reading: Reading) -> None:
@@ -58,7 +59,7 @@ class AnnotatedImages:
             if is_new:
                 (self.folder / paths.ANNOTATED_MARK).write_text(_MARK_TEXT, encoding="utf-8")
             elif not self._is_marked():
-                self._written.add(target)
+                self._written.add(paths.escape_source(str(target)))
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise ImageError("the file name is too long") from error
@@ -76,7 +77,7 @@ class AnnotatedImages:
 
     def _may_replace(self, target: Path) -> bool:
         """Whether an existing file is a copy of this run, or may be one of an earlier run."""
-        return self.again or target in self._written or self._is_marked()
+        return self.again or paths.escape_source(str(target)) in self._written or self._is_marked()
 
     def _is_marked(self) -> bool:
         return os.path.exists(self.folder / paths.ANNOTATED_MARK)

@@ -139,7 +139,10 @@ def test_files_of_every_format_are_read(suffix, change, scale, tmp_path, reader)
 
 @pytest.mark.parametrize(
     "head",
-    [b"P5\n%d %d\n15\n", b"P7\nWIDTH %d\nHEIGHT %d\nDEPTH 1\nMAXVAL 15\nTUPLTYPE GRAYSCALE\nENDHDR\n"],
+    [
+        b"P5\n%d %d\n15\n",
+        b"P7\n# drawn\n# by hand\nWIDTH %d\nHEIGHT %d\nDEPTH 1\nMAXVAL 15\nTUPLTYPE GRAYSCALE\nENDHDR\n",
+    ],
     ids=["PGM", "PAM"],
 )
 def test_a_white_below_255_is_white(head):
@@ -155,6 +158,12 @@ def test_a_pam_whose_channels_opencv_does_not_know_is_refused(depth):
     for decoder in (decode.decode, decode.decode_colour):
         with pytest.raises(ImageError, match=f"^a PAM with {depth} channels; save it as PNG$"):
             decoder(head + bytes(64 * depth))
+
+
+def test_a_pam_that_names_its_channels_twice_is_damaged():
+    head = b"P7\nWIDTH 8\nHEIGHT 8\nDEPTH 2\nDEPTH 1\nMAXVAL 255\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n"
+    with pytest.raises(ImageError, match=r"^damaged"):
+        decode.decode(head + bytes(256))
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".pgm"])
