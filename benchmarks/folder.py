@@ -43,7 +43,7 @@ def _png(image: NDArray[np.uint8]) -> bytes:
 
 
 def tile(value: int) -> NDArray[np.uint8]:
-    """A digit as in MNIST, the same for the same `value`."""
+    """A drawn digit, scaled and centred as in MNIST. The same `value` always gives the same tile."""
     generator = np.random.default_rng(_SEED + value)
     return make_tile(strokes.draw_digit(value % 10, generator, height=80, pen=9, variation=0.5))
 

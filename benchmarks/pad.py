@@ -1,4 +1,4 @@
-"""The pad: how well numbers are read that held-out writers wrote on screens."""
+"""The pad: how well numbers that held-out writers wrote on screens are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writers: how well the classifier reads the hands of held-out writers."""
+"""Writers: how well the classifier reads digits by held-out writers."""
 
 from __future__ import annotations
 

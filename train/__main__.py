@@ -161,7 +161,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         "--repeats",
         type=_integer(1),
         metavar="N",
-        help=f"of a classifier: passes over MNIST in each epoch ({_default('repeats', _CLASSIFIERS)})",
+        help=f"passes over MNIST in each epoch of a classifier ({_default('repeats', _CLASSIFIERS)})",
     )
     settings.add_argument(
         "--from", dest="initial", metavar="RUN", help="start from the weights of the run in this folder"

@@ -33,7 +33,7 @@ class Config:
     """The settings of a run.
 
     `recipe` names the entry of `recipes.RECIPES` that it started from. `validation` images of MNIST's
-    training set are held out. `scenes` simulated scenes are drawn with the digits of the rest. A
+    training set are held out. `scenes` is the number of simulated scenes, drawn with the other digits. A
     classifier's epoch consists of their tiles and `repeats` passes over MNIST. `average_decay` is the weight
     of the past in the moving average of the weights. `initial` is the folder of a run whose weights training
     starts from, and `digits` a folder of one's own digits, or "". `keep` is the share of the initial weights
@@ -148,7 +148,7 @@ def mix(network: nn.Module, other: nn.Module, share: float) -> None:
 def update_batch_norm(network: nn.Module, task: Task, batches: Iterable[Any]) -> None:
     """Take the means and variances of batch normalisation from up to `_STATISTICS_BATCHES` batches.
 
-    As `torch.optim.swa_utils.update_bn` does, which cannot take apart the batches of a task.
+    Like `torch.optim.swa_utils.update_bn`, which cannot unpack the batches of a task.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     momenta = [layer.momentum for layer in layers]
@@ -226,7 +226,7 @@ def _train_epoch(
 
 
 def _generator(config: Config, epoch: int) -> torch.Generator:
-    """What everything random in an epoch is drawn from."""
+    """The generator of all random numbers of an epoch."""
     # A prime larger than any number of epochs: no two seeds share the random numbers of an epoch.
     return torch.Generator().manual_seed(config.seed * 100_003 + epoch)
 

@@ -93,11 +93,7 @@ def _decode_grey(data: bytes, header: Header) -> NDArray[np.uint8]:
     if image is None:
         raise ImageError(DAMAGED)
     _check_values(image)
-    if header.premultiplied and image.ndim == 3 and image.shape[2] == 4:
-        image = image if image.dtype == _EIGHT_BITS else _to_eight_bits(image)
-        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), np.uint8)
-        return _add_paper(grey, image[:, :, 3].copy())
-    return to_grey(image)
+    return to_grey(image, premultiplied=header.premultiplied)
 
 
 def _imdecode(data: bytes, header: Header, flags: int) -> NDArray[Any] | None:
@@ -136,11 +132,12 @@ def _check_values(image: NDArray[Any]) -> None:
         )
 
 
-def to_grey(image: NDArray[Any]) -> NDArray[np.uint8]:
+def to_grey(image: NDArray[Any], *, premultiplied: bool = False) -> NDArray[np.uint8]:
     """Convert an image array to grey `uint8 (H, W)`.
 
     Accepts `(H, W)`, `(H, W, 1)`, BGR `(H, W, 3)` and BGRA `(H, W, 4)`, of uint8, uint16 (8 to 16 bits used),
-    bool, other integers within 0..255, or floats within 0..1. Raises `ImageError` for all others.
+    bool, other integers within 0..255, or floats within 0..1. `premultiplied` is whether colours have been
+    multiplied by the opacity. Raises `ImageError` for all others.
     """
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
         raise ImageError(f"an image array must have shape (H, W), (H, W, 3) or (H, W, 4), not {image.shape}")
@@ -154,7 +151,8 @@ def to_grey(image: NDArray[Any]) -> NDArray[np.uint8]:
         return np.asarray(image[:, :, 0], np.uint8)
     if image.shape[2] == 4:
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY), np.uint8)
-        return _over_paper(grey, image[:, :, 3].copy())
+        opacity = image[:, :, 3].copy()
+        return _add_paper(grey, opacity) if premultiplied else _over_paper(grey, opacity)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 

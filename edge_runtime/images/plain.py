@@ -70,7 +70,7 @@ def measure_pam(data: bytes) -> Header | None:
     size = depth * (2 if most > 255 else 1)
     alpha = depth == 4
     per_pixel = 2 * size if alpha else _GREY * (2 if most > 255 else 1)
-    capacity = (len(data) - len(head)) // size if size > 0 else 0
+    capacity = (len(data) - len(head)) // size
     return Header("PAM", width, height, width * height * per_pixel, capacity, alpha)
 
 

@@ -101,7 +101,7 @@ def count_frames(data: bytes) -> int:
             raise ImageError(DAMAGED)
     kinds = [kind for kind, _, _ in chunks]
     if b"IDAT" in kinds and b"fcTL" not in kinds[: kinds.index(b"IDAT")]:
-        raise ImageError("an animation whose first image is none of its frames; read it without frames")
+        raise ImageError("an animation whose first image is not one of its frames; read it without frames")
     return kinds.count(b"fcTL")
 
 

@@ -44,7 +44,7 @@ class Contents:
         return bool(self._read) and identity(source, folder) in self._read
 
     def forget_failure(self, file: str, folder: str) -> None:
-        """Supersede the row of a file, relative to `folder`, that failed as a whole: its pages have rows."""
+        """Supersede the row that says that a file, relative to `folder`, failed: all its pages have rows."""
         if self._failed and self._failed.pop(identity(file, folder), None) is not None:
             self.superseded = True
 

@@ -96,7 +96,7 @@ class TableFile:
         return not is_standard_input(source) and self._contents.has_read(source, self.run.folder)
 
     def forget_failure(self, page: str) -> None:
-        """Supersede the row that the file of this page failed as a whole: all its pages have rows."""
+        """Supersede the row that says that the file of this page failed: all its pages have rows."""
         self._contents.forget_failure(split_page(page)[0], self.run.folder)
 
     def is_last(self, source: str) -> bool:

@@ -106,9 +106,9 @@ def test_a_first_page_that_cannot_be_read_does_not_stop_the_others(scan, reader,
 def test_animations_on_which_opencv_crashes_are_refused(harm, reader):
     data = animation(".png", *THREE)
     place = data.index(b"fcTL")
-    if harm == "no frame":  # the first image is then none of the frames
+    if harm == "no frame":  # the first image is then not one of the frames
         data = data[: place - 4] + data[place + 34 :]
-        message = "first image is none of its frames"
+        message = "first image is not one of its frames"
     else:
         place = data.index(b"fdAT") + 12
         data = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
