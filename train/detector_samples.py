@@ -19,8 +19,8 @@ from train.synthetic.handwriting import Handwriting
 from train.synthetic.scenes import IGNORE, Scene, draw_scene
 from train.synthetic.scenes.page import LABELLED_SHARE
 
-SCENE_SIDE = 112  # px, side of a scene
-SIDE = 96  # px, side of a sample, which shows a part of a scene
+SCENE_SIDE = 176  # px, side of a scene
+SIDE = 160  # px, side of a sample, which shows a part of a scene
 
 EMPTY, UNJUDGED = -1, -2  # targets of cells without a digit, and of cells that the loss leaves out
 
