@@ -39,13 +39,14 @@ def equalise(model: ModelProto, batches: Sequence[NDArray[np.uint8]]) -> ModelPr
     for (node, following), largest in zip(pairs, _ranges(model, pairs, batches), strict=True):
         ranges = np.maximum(largest, 1e-3)
         weights = numpy_helper.to_array(tensors[following.input[1]])
-        needed = np.maximum(np.abs(weights).max(axis=(0, 2, 3)), 1e-4)
+        inputs = 0 if _is_depthwise(following) else 1  # the axis of the channels
+        needed = np.maximum(np.abs(weights).max(axis=(1 - inputs, 2, 3)), 1e-4)
         factors = ranges**_STRENGTH / needed ** (1 - _STRENGTH)
         factors = np.clip(factors / np.exp(np.log(factors).mean()), *_LIMITS).astype(np.float32)
         scale(node.input[1], 1 / factors[:, None, None, None])
         for bias in node.input[2:]:
             scale(bias, 1 / factors)
-        scale(following.input[1], factors[:, None, None])
+        scale(following.input[1], np.expand_dims(factors, (1 - inputs, 2, 3)))
     return equalised
 
 
@@ -59,6 +60,11 @@ def _pairs(model: ModelProto) -> list[tuple[NodeProto, NodeProto]]:
         if before is not None and before.op_type == "Conv":
             pairs.append((before, node))
     return pairs
+
+
+def _is_depthwise(node: NodeProto) -> bool:
+    """Whether a convolution maps each channel on its own: its weights are `[C, 1, H, W]`."""
+    return any(each.name == "group" and each.i > 1 for each in node.attribute)
 
 
 def _ranges(

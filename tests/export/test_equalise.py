@@ -40,7 +40,7 @@ def test_outputs_stay_the_same_and_ranges_come_closer(uneven, batches):
     before, after = outputs(uneven, batches[0]), outputs(equalised, batches[0])
     np.testing.assert_allclose(after, before, atol=1e-3 * np.abs(before).max())
     pairs = equalise._pairs(uneven)
-    assert len(pairs) == 6
+    assert len(pairs) == 8
     for ranges in zip(
         *(equalise._ranges(model, pairs, batches) for model in (uneven, equalised)), strict=True
     ):
