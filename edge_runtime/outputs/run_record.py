@@ -86,19 +86,37 @@ class RunRecord:
         """The record as JSON."""
         return json.dumps(asdict(self), indent=2)
 
-    def matches(self, other: RunRecord) -> bool:
-        """Whether rows of both runs may be in one file: all that decides about digits is the same."""
-        names = ("version", "classifier", "detector", "rotate", "min_confidence", "frames")
-        return all(getattr(self, name) == getattr(other, name) for name in names)
+    def difference(self, other: RunRecord) -> tuple[str, str] | None:
+        """What keeps the rows of two runs from being in one file, as a phrase for each run.
+
+        None if they may be: all that decides about digits is the same.
+        """
+        mine, others = self._phrases(), other._phrases()
+        names = [name for name in mine if getattr(self, name) != getattr(other, name)]
+        if not names:
+            return None
+        # Both networks have the same phrase.
+        here = dict.fromkeys(mine[name] for name in names)
+        there = dict.fromkeys(others[name] for name in names)
+        return " and ".join(here), " and ".join(there)
+
+    def _phrases(self) -> dict[str, str]:
+        """What decides about digits, by field, in words."""
+        least = f"with --min-confidence {self.min_confidence:g}"
+        return {
+            "version": f"with edge-digits {self.version}",
+            "classifier": f"with {self._models()}",
+            "detector": f"with {self._models()}",
+            "rotate": f"with --rotate {self.rotate}",
+            "min_confidence": least if self.min_confidence else "without --min-confidence",
+            "frames": "with --frames" if self.frames else "without --frames",
+        }
+
+    def _models(self) -> str:
+        return f"model {self.model} (classifier {self.classifier[:8]}, detector {self.detector[:8]})"
 
     def __str__(self) -> str:
-        text = (
-            f"edge-digits {self.version} and model {self.model} "
-            f"(classifier {self.classifier[:8]}, detector {self.detector[:8]})"
-        )
-        rotate = f" and --rotate {self.rotate}" if self.rotate != "auto" else ""
-        least = f" and --min-confidence {self.min_confidence:g}" if self.min_confidence else ""
-        return text + rotate + least + " and --frames" * self.frames
+        return f"edge-digits {self.version} and {self._models()}"
 
 
 def _sha256(path: Path) -> str:

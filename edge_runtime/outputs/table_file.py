@@ -222,10 +222,10 @@ class TableFile:
                 f"{self.path} has one row per {rows.unit}, not one per {self.format.rows.unit}; continue it "
                 f"with --rows {rows.unit}, {others}"
             )
-        if record is not None and not record.matches(self.run):
+        if record is not None and (difference := record.difference(self.run)):
+            begun, now = difference
             raise OutputError(
-                f"{self.path} was begun with {record}, this is {self.run}; continue it with the same, "
-                f"{others}"
+                f"{self.path} was begun {begun}, this is a run {now}; continue it with the same, {others}"
             )
 
     def _reader(self) -> BinaryIO:

@@ -44,8 +44,9 @@ class Job:
     def check_continues(self, other: Job, folder: str) -> None:
         """Raise `OutputError` unless `other` asks for the rows that this job, in `folder`, has begun."""
         way_out = "continue it with the same, write to another folder, or replace it with --overwrite"
-        if not self.record.matches(other.record):
-            raise OutputError(f"{folder} was begun with {self.record}, this is {other.record}; {way_out}")
+        if difference := self.record.difference(other.record):
+            begun, now = difference
+            raise OutputError(f"{folder} was begun {begun}, this is a run {now}; {way_out}")
         for name, option in _OPTIONS.items():
             mine, others = (_describe(option, getattr(job, name)) for job in (self, other))
             if mine != others:

@@ -117,7 +117,7 @@ class PartitionReader:
             record.model, threads=1, rotate=record.rotate, min_confidence=record.min_confidence
         )
         here = RunRecord.of(reader, record.model)
-        if not here.matches(record):
+        if here.difference(record):
             raise OutputError(f"a worker has {here} instead of {record}; install the same on every machine")
         self._opened = (listing, reader)
         return self._opened

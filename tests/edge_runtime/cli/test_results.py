@@ -119,7 +119,7 @@ def test_resume_does_not_mix_models(run, scans):
     code, output, errors = run("read", "scans", "--out", "r.csv", "--resume", "--model", "float")
     assert (code, output) == (2, "")
     assert len(errors.splitlines()) == 1
-    assert "r.csv was begun with edge-digits" in errors
+    assert "r.csv was begun with model int8" in errors
     assert "--overwrite" in errors
     assert Path("r.csv").read_bytes() == before
     recorded = json.loads(Path("r.csv.meta.json").read_text())

@@ -41,10 +41,7 @@ def test_records_of_earlier_versions_have_no_options():
     assert RunRecord.parse(json.dumps(values)) == RUN
 
 
-def test_options_are_named_where_they_are_not_the_usual_ones():
-    assert str(RUN).endswith(")")
-    other = replace(RUN, rotate="180", min_confidence=0.9, frames=True)
-    assert str(other).endswith(") and --rotate 180 and --min-confidence 0.9 and --frames")
+def test_a_record_has_the_options_of_its_reader():
     record = RunRecord.of(DigitReader(rotate=180, min_confidence=0.9), "int8")
     assert (record.rotate, record.min_confidence) == ("180", 0.9)
     assert RunRecord.of(DigitReader(), "int8").rotate == "auto"
@@ -75,7 +72,15 @@ def test_a_deleted_working_directory_is_named(tmp_path, monkeypatch):
     ids=str,
 )
 def test_records_match_if_the_same_digits_would_be_read(change, same):
-    assert RUN.matches(replace(RUN, **change)) == same
+    assert (RUN.difference(replace(RUN, **change)) is None) == same
+
+
+def test_a_difference_names_nothing_that_is_the_same():
+    other = replace(RUN, rotate="90", frames=True)
+    assert RUN.difference(other) == (
+        "with --rotate auto and without --frames",
+        "with --rotate 90 and with --frames",
+    )
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_another_version_does_not_continue_it(prepare, scans, monkeypatch):
     prepare("out", ["scans"])
     monkeypatch.setattr("edge_runtime.outputs.run_record.__version__", "9.9")
     with pytest.raises(
-        OutputError, match=r"^out was begun with edge-digits .*, this is edge-digits 9\.9 and"
+        OutputError, match=r"^out was begun with edge-digits \S+, this is a run with edge-digits 9\.9;"
     ):
         prepare("out", ["scans"], resume=True)
 
