@@ -141,7 +141,8 @@ def test_a_file_is_resumed_with_its_own_minimum_confidence_only(run, scans):
     for others in ([], ["--min-confidence", "0.8"]):
         code, _, errors = run(*arguments, "--resume", *others)
         assert code == 2
-        assert "and --min-confidence 0.9, this is edge-digits" in errors
+        now = "with --min-confidence 0.8" if others else "without --min-confidence"
+        assert f"r.csv was begun with --min-confidence 0.9, this is a run {now}; " in errors
     assert run(*arguments, "--resume", "--min-confidence", ".90")[0] == 0
 
 
@@ -668,10 +669,10 @@ def test_every_page_has_rows_and_a_copy_of_its_own(run, pages):
     copies = sorted(path.name for path in Path("drawn").rglob("*.*g"))
     assert copies == [*ALL_PAGES[:3], *(f"{name}.png" for name in ALL_PAGES[3:])]
     lines = run("read", "scans/pages.tif#2", "scans/pages.tif#4")[1].splitlines()
-    assert [line.split(maxsplit=2) for line in lines[1:]] == [
-        ["scans/pages.tif#2", "345", "1.000"],
-        ["scans/pages.tif#4", "-", "error: the file has 3 pages; there is no page 4"],
-    ]
+    assert lines[1].split()[:2] == ["scans/pages.tif#2", "345"]
+    assert lines[2].split(maxsplit=2) == [
+        "scans/pages.tif#4", "-", "error: the file has 3 pages; there is no page 4",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])

@@ -149,7 +149,10 @@ def test_marks_before_digits_are_named():
 
 def test_digits_below_the_minimum_confidence_are_rejected(still, page):
     before = request(still, "/read", "POST", page).json
-    least = sorted(digit["confidence"] for digit in before["digits"])[3] - 1e-4
+    confidences = np.sort([digit["confidence"] for digit in before["digits"]])
+    # In the widest gap, as confidences are rounded.
+    count = int(np.diff(confidences).argmax()) + 1
+    least = confidences[count - 1 : count + 1].mean()
     found = request(still, f"/read?min_confidence={least}", "POST", page).json
     for digit, same in zip(found["digits"], before["digits"], strict=True):
         if same["confidence"] > least:
@@ -157,8 +160,8 @@ def test_digits_below_the_minimum_confidence_are_rejected(still, page):
         else:
             assert (digit["value"], digit["confidence"]) == (None, same["confidence"])
             assert digit["status"].startswith("rejected: confidence ")
-    assert "".join(found["lines"]).count("?") == 3
-    assert "".join(number["text"] for number in found["numbers"]).count("?") == 3
+    assert "".join(found["lines"]).count("?") == count
+    assert "".join(number["text"] for number in found["numbers"]).count("?") == count
     assert request(still, "/read?min_confidence=0", "POST", page).json["lines"] == before["lines"]
 
 
