@@ -351,7 +351,7 @@ def test_the_detector_overfits_one_batch(digits):
     (batch,) = task.batches(torch.Generator().manual_seed(0))
     optimizer = torch.optim.AdamW(network.parameters(), lr=4e-3)
     history = []
-    for _ in range(100):
+    for _ in range(150):
         loss, _ = task.loss(network, batch)
         optimizer.zero_grad()
         loss.backward()
@@ -374,8 +374,8 @@ def test_the_detector_overfits_one_batch(digits):
         if overlaps.size:
             right = candidates.class_logits[overlaps.argmax(axis=1)].argmax(axis=1) == values
             found += int((right & (overlaps.max(axis=1) > 0.5)).sum())
-    assert total == 17
-    assert found >= 14
+    assert total == 36
+    assert found >= 30
 
 
 def test_a_share_of_the_initial_weights_is_kept(digits, tmp_path):
