@@ -50,14 +50,13 @@ def _convolution(
 
 
 def _context(channels: int) -> list[nn.Module]:
-    """A dilated 5x5 convolution of each channel on its own, which shows a layer what is farther away.
+    """A dilated 5x5 convolution of each channel on its own, so that the layers after it see farther.
 
     It starts as the identity (Yu and Koltun, 2016, "Multi-Scale Context Aggregation by Dilated
     Convolutions").
     """
     layer = nn.Conv2d(channels, channels, kernel_size=5, padding=4, dilation=2, groups=channels)
     nn.init.dirac_(layer.weight, groups=channels)
-    assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return [layer, nn.ReLU()]
 
@@ -90,10 +89,10 @@ class DetectorNetwork(TileNetwork):
 def detector() -> DetectorNetwork:
     """The released detector: fully convolutional, with a receptive field of 191x191 px.
 
-    A digit is told by its shape and by what is around it: a 0 in a word is an o. The layers work at an eighth
-    of the resolution, where they are cheap, and the last one predicts four cells of 4 x 4 px at once (Shi et
-    al., 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional
-    Neural Network"). 133,732 parameters once export has folded batch normalisation.
+    A digit is recognised by its shape and by what is around it: a 0 in a word is an o. The layers work at an
+    eighth of the resolution, where they are cheap, and the last one predicts four cells of 4 x 4 px at once
+    (Shi et al., 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel
+    Convolutional Neural Network"). 133,732 parameters once export has folded batch normalisation.
     """
     layers = [
         *_convolution(1, 8, kernel=3, stride=2, padding=1),

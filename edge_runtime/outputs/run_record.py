@@ -86,19 +86,19 @@ class RunRecord:
         """The record as JSON."""
         return json.dumps(asdict(self), indent=2)
 
-    def difference(self, other: RunRecord) -> tuple[str, str] | None:
-        """What keeps the rows of two runs from being in one file, as a phrase for each run.
+    def difference(self, other: RunRecord) -> str | None:
+        """Why a run like `other` may not add rows to a file of this one, to follow the name of the file.
 
-        None if they may be: all that decides about digits is the same.
+        None if it may: all that decides about digits is the same.
         """
         mine, others = self._phrases(), other._phrases()
         names = [name for name in mine if getattr(self, name) != getattr(other, name)]
         if not names:
             return None
         # Both networks have the same phrase.
-        here = dict.fromkeys(mine[name] for name in names)
-        there = dict.fromkeys(others[name] for name in names)
-        return " and ".join(here), " and ".join(there)
+        begun = " and ".join(dict.fromkeys(mine[name] for name in names))
+        now = " and ".join(dict.fromkeys(others[name] for name in names))
+        return f"was begun {begun}, this is a run {now}"
 
     def _phrases(self) -> dict[str, str]:
         """What decides about digits, by field, in words."""

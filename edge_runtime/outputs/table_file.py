@@ -223,10 +223,7 @@ class TableFile:
                 f"with --rows {rows.unit}, {others}"
             )
         if record is not None and (difference := record.difference(self.run)):
-            begun, now = difference
-            raise OutputError(
-                f"{self.path} was begun {begun}, this is a run {now}; continue it with the same, {others}"
-            )
+            raise OutputError(f"{self.path} {difference}; continue it with the same, {others}")
 
     def _reader(self) -> BinaryIO:
         """The file for buffered reading; closing it leaves the file open."""

@@ -38,7 +38,8 @@ SMALLEST_SIDE = 24  # px, of the coarsest level: a digit that fills the image is
 _WHOLE_SIDE = 96  # px; a level up to this side is searched completely
 _LEAST_SIDE = 64  # px; smaller levels are padded to this side by repeating their border
 _PADDING = GRID  # px; every part is padded at least this much
-# px around a region that the network sees with it. It can see 95 px far, but 64 px changed no figure.
+# px around a region that the network sees with it. It can see 95 px far, but photographs are read no better
+# with 64 px.
 _CONTEXT = 32
 # A level is not searched inside a digit that a coarser one has found with more than this objectness: the
 # first value is for digits that are too large to be detected on the level, the second for the others.

@@ -45,8 +45,7 @@ class Job:
         """Raise `OutputError` unless `other` asks for the rows that this job, in `folder`, has begun."""
         way_out = "continue it with the same, write to another folder, or replace it with --overwrite"
         if difference := self.record.difference(other.record):
-            begun, now = difference
-            raise OutputError(f"{folder} was begun {begun}, this is a run {now}; {way_out}")
+            raise OutputError(f"{folder} {difference}; {way_out}")
         for name, option in _OPTIONS.items():
             mine, others = (_describe(option, getattr(job, name)) for job in (self, other))
             if mine != others:
