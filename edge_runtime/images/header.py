@@ -7,7 +7,7 @@ from typing import NamedTuple
 from edge_runtime.errors import ImageError
 from edge_runtime.images.limits import MEMORY_PER_PIXEL, SPARE_MEMORY
 
-DAMAGED = "damaged, or not an image that OpenCV can decode"
+DAMAGED = "damaged, or of a kind that OpenCV cannot decode"
 TOO_MANY_PARTS = "built of more parts than an image needs; save it again"
 OF_THIS_KIND = " for this kind of image"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from edge_runtime.images.header import DAMAGED
 
 EMPTY = "the file is empty"
+TEXT = "a text file, not an image"
+UNKNOWN = "not an image of a known format, or damaged"
 
 _PNG_OR_JPEG = "is not supported; save it as PNG or JPEG first"
 _RAW = "a camera's raw file: export it as JPEG"
@@ -62,6 +65,12 @@ _IN_ZIP = (  # names that a ZIP archive of each kind contains
 )
 HEAD = 4096  # bytes that tell what a file is
 _PDF_HEAD = 1024  # bytes that may stand before the signature of a PDF
+# How the images that OpenCV decodes begin, but for an AVIF.
+_IMAGE = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|II[*+]\0|MM\0[*+]|BM.{4}\0{4}|P[1-7Ff]\s|\x59\xa6\x6a\x95|#\?",
+    re.DOTALL,
+)
+_CONTROL = re.compile(r"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # characters that a text does not contain
 _SVG = re.compile(rb"<svg[\s>]", re.IGNORECASE)
 _WEB_PAGE = re.compile(rb"<(!doctype\s+html|html|head|body|script)[\s>]", re.IGNORECASE)
 
@@ -69,7 +78,7 @@ _WEB_PAGE = re.compile(rb"<(!doctype\s+html|html|head|body|script)[\s>]", re.IGN
 def describe(data: bytes) -> str:
     """What a file is that no decoder here takes, and the way out: one line.
 
-    A damaged image, and anything unknown, is `DAMAGED`.
+    An image that begins as it should is `DAMAGED`. What begins in no known way is `TEXT` or `UNKNOWN`.
     """
     if not data:
         return EMPTY
@@ -90,6 +99,8 @@ def describe(data: bytes) -> str:
         return "a DICOM image: export it as PNG"
     if data[257:262] == b"ustar":
         return _ARCHIVE
+    if _IMAGE.match(data[:HEAD]):
+        return DAMAGED
     return _describe_text(data[:HEAD].removeprefix(b"\xef\xbb\xbf").lstrip())
 
 
@@ -110,10 +121,18 @@ def _describe_zip(data: bytes) -> str:
 
 
 def _describe_text(start: bytes) -> str:
-    if not start.startswith(b"<"):
-        return DAMAGED
-    if _SVG.search(start):
+    if start.startswith(b"<") and _SVG.search(start):
         return "an SVG drawing: export it as PNG"
-    if _WEB_PAGE.search(start):
+    if start.startswith(b"<") and _WEB_PAGE.search(start):
         return "a web page: give the address or the file of the image itself"
-    return DAMAGED
+    return TEXT if _is_text(start) else UNKNOWN
+
+
+def _is_text(start: bytes) -> bool:
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return True
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(start)  # whose last character may be cut off
+    except UnicodeDecodeError:
+        return False
+    return text != "" and _CONTROL.search(text) is None

@@ -18,7 +18,7 @@ from edge_runtime.errors import ImageError, ModelError
 from edge_runtime.images.document import check_page
 from edge_runtime.images.documents import open_document
 from edge_runtime.images.header import DAMAGED
-from edge_runtime.images.kinds import EMPTY
+from edge_runtime.images.kinds import EMPTY, TEXT, UNKNOWN
 from edge_runtime.reading import pad
 from edge_runtime.reading.reader import DigitReader
 from edge_runtime.reading.rejection import reject_below
@@ -234,7 +234,7 @@ class Intake:
             raise RequestError(500, "model", str(error)) from error
         except ImageError as error:
             advice = "; send the bytes of the file unchanged (curl --data-binary @FILE)"
-            unknown = str(error) in (DAMAGED, EMPTY)
+            unknown = str(error) in (DAMAGED, EMPTY, TEXT, UNKNOWN)
             raise RequestError(422, "image", f"{error}{advice if unknown else ''}") from error
         except MemoryError as error:
             message = "the image does not fit into this device's memory; scale it down first"

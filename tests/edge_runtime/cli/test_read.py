@@ -164,7 +164,7 @@ def test_quiet_leaves_nothing_but_errors(run, scans, monkeypatch):
     (scans / "broken.png").write_text("text")
     code, output, errors = run("read", "scans", "--quiet")
     assert (code, output) == (1, "")
-    assert errors.startswith("edge-digits: scans/broken.png: damaged, or not an image")
+    assert errors.startswith("edge-digits: scans/broken.png: a text file, not an image")
     assert len(errors.splitlines()) == 1
     code, output, errors = run("read", "scans", "--quiet", "--out", "r.csv")
     assert (code, output) == (2, "")
@@ -390,7 +390,7 @@ def test_unreadable_images_are_reported_and_skipped(run, scans):
     (scans / "broken.png").write_text("text")
     code, output, errors = run("read", "scans", "--annotate", "drawn")
     assert code == 1
-    assert "error: damaged, or not an image that OpenCV can decode" in output
+    assert "error: a text file, not an image" in output
     assert "27" in output
     assert errors == ("edge-digits: 4 images, 6 digits, 1 unreadable; TIME; annotated images in drawn\n")
     assert not Path("drawn/scans/broken.png").exists()

@@ -117,5 +117,5 @@ def test_a_large_file_that_is_no_image_is_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "CHUNK", 16)
     path = tmp_path / "video.jpg"
     path.write_bytes(bytes(1000))
-    with pytest.raises(ImageError, match="damaged, or not an image"):
+    with pytest.raises(ImageError, match="not an image of a known format, or damaged"):
         files.read_file(path)

@@ -11,10 +11,11 @@ import pytest
 
 from edge_runtime import DigitReader, ImageError
 from edge_runtime.images import files
+from edge_runtime.images.header import DAMAGED
+from edge_runtime.images.kinds import TEXT, UNKNOWN
 from tests import drawing
 from tests.image_files import bmp, encode, jpeg, png, tiff, webp
 
-NOT_AN_IMAGE = "damaged, or not an image that OpenCV can decode"
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
 
 
@@ -27,11 +28,11 @@ def reader():
     ("data", "message"),
     [
         pytest.param(b"", "the file is empty", id="empty file"),
-        pytest.param(b"\x89", NOT_AN_IMAGE, id="one byte"),
-        pytest.param(b"just some text\n" * 20, NOT_AN_IMAGE, id="text"),
-        pytest.param(b"\x89PNG\r\n\x1a\n", NOT_AN_IMAGE, id="signature of a PNG"),
-        pytest.param(encode(".png", NOISE)[:80], NOT_AN_IMAGE, id="PNG cut off"),
-        pytest.param(png(64, 64), NOT_AN_IMAGE, id="PNG with too few pixels"),
+        pytest.param(b"\x89", UNKNOWN, id="one byte"),
+        pytest.param(b"just some text\n" * 20, TEXT, id="text"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", DAMAGED, id="signature of a PNG"),
+        pytest.param(encode(".png", NOISE)[:80], DAMAGED, id="PNG cut off"),
+        pytest.param(png(64, 64), DAMAGED, id="PNG with too few pixels"),
         pytest.param(
             png(20000, 20000), "20000x20000 pixels, over the limit of 200 megapixels", id="PNG bomb"
         ),
@@ -45,11 +46,11 @@ def reader():
         pytest.param(bmp(30000, -30000), "30000x30000 pixels, over the limit", id="BMP bomb"),
         pytest.param(webp(b"VP8L", b"\x2f\xff\xff\xff\x0f"), "16384x16384 pixels, over the", id="WebP bomb"),
         pytest.param(b"GIF89a\x80>\xff\xff" + bytes(25), "16000x65535 pixels, over the limit", id="GIF bomb"),
-        pytest.param(b"II+\0" + struct.pack("<L", 7) + bytes(40), NOT_AN_IMAGE, id="BigTIFF, no directory"),
-        pytest.param(b"II+\0\x08\0\0\0" + b"\xff" * 40, NOT_AN_IMAGE, id="BigTIFF with a huge offset"),
-        pytest.param(b"RIFF\x20\0\0\0WEBPVP8L", NOT_AN_IMAGE, id="WebP cut off"),
-        pytest.param(b"\xff\xd8" + b"1" * 2**20, NOT_AN_IMAGE, id="JPEG without a marker"),
-        pytest.param(b"P5 " + b"1" * 2**20, NOT_AN_IMAGE, id="PGM of one long number"),
+        pytest.param(b"II+\0" + struct.pack("<L", 7) + bytes(40), DAMAGED, id="BigTIFF, no directory"),
+        pytest.param(b"II+\0\x08\0\0\0" + b"\xff" * 40, DAMAGED, id="BigTIFF with a huge offset"),
+        pytest.param(b"RIFF\x20\0\0\0WEBPVP8L", DAMAGED, id="WebP cut off"),
+        pytest.param(b"\xff\xd8" + b"1" * 2**20, UNKNOWN, id="JPEG without a marker"),
+        pytest.param(b"P5 " + b"1" * 2**20, DAMAGED, id="PGM of one long number"),
         pytest.param(b'<svg width="" height="">', "an SVG drawing: export it as PNG", id="SVG"),
     ],
 )
@@ -70,7 +71,7 @@ def test_damaged_and_hostile_files_are_reported(data, message, tmp_path, reader)
 def test_files_that_were_cut_off_are_errors(suffix, share, reader):
     image = cv2.cvtColor(drawing.page("472 305"), cv2.COLOR_GRAY2BGR)
     data = encode(suffix, image)
-    with pytest.raises(ImageError, match=NOT_AN_IMAGE):
+    with pytest.raises(ImageError, match=DAMAGED):
         reader.read(data[: int(len(data) * share)])
 
 
@@ -122,7 +123,7 @@ def test_broken_files_do_not_stop_the_others(image_file, tmp_path, reader):
     assert [reading.text for reading in readings] == ["1", "", "", "", "2"]
     assert [reading.status for reading in readings] == [
         "ok",
-        f"error: {NOT_AN_IMAGE}",
+        f"error: {TEXT}",
         "error: no such file or directory",
         "error: a folder that contains no images",
         "ok",

@@ -82,9 +82,9 @@ def test_an_unreadable_image_raises(reader, tmp_path):
 
 NO_IMAGES = [
     pytest.param(None, "None is not an image; cv2.imread returns it", id="None"),
-    pytest.param(b"data", "damaged, or not an image", id="bytes"),
+    pytest.param(b"data", "a text file, not an image", id="bytes"),
     pytest.param(b"", "the file is empty", id="no bytes"),
-    pytest.param(memoryview(b"data"), "damaged, or not an image", id="memoryview"),
+    pytest.param(memoryview(b"data"), "a text file, not an image", id="memoryview"),
     pytest.param(5, "type int is not an image; give a path.* NumPy array, grey or BGR", id="number"),
     pytest.param([[0, 1], [1, 0]], "type list is not an image", id="nested list"),
     pytest.param("", "an empty file name", id="empty name"),

@@ -723,7 +723,7 @@ def test_unreadable_files_are_reported(still, visit, tmp_path):
     page.set_input_files("#choose", path)
     wait(page, "document.querySelector('#image-result .error')")
     message = page.locator("#image-result .error").inner_text()
-    assert "damaged, or not an image" in message
+    assert "a text file, not an image" in message
     assert "curl" not in message
     assert [problem for problem in page.problems if "422" in problem]  # logged by the browser itself
     page.problems.clear()
