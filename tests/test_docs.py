@@ -67,6 +67,25 @@ def test_figures_match_the_newest_record():
     assert report.summary(record.read(record.newest())) in README
 
 
+@pytest.mark.parametrize(
+    ("page", "folder"),
+    [
+        ("README.md", record.FOLDER),
+        ("README.md", record.LIVE),
+        ("README.md", record.PAGES),
+        ("README.md", record.CONTENDERS),
+        ("docs/model-card.md", record.FOLDER),
+        ("docs/benchmarks.md", record.FILES),
+        ("docs/scale.md", record.PAGES),
+        ("docs/scale.md", record.SCALE),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_pages_link_to_the_newest_record(page, folder):
+    place = f"{folder.relative_to(ROOT)}/{record.newest(folder).stem}."
+    assert place in (ROOT / page).read_text(encoding="utf-8")
+
+
 def test_live_figures_match_the_newest_record():
     assert report.live_summary(record.read(record.newest(record.LIVE))) in README
 

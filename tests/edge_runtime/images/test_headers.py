@@ -165,7 +165,7 @@ def test_sizes_are_measured_without_decoding(data, expected):
 )
 def test_damaged_and_unknown_headers_have_no_size(data):
     assert headers.measure(data) is None
-    with pytest.raises(ImageError, match=r"^(damaged, or|not an image of a known format|a text file|the file is empty)"):
+    with pytest.raises(ImageError, match=r"^(damaged, or|not an image of|a text file|the file is empty)"):
         headers.check(data, FILES)
 
 
@@ -219,7 +219,7 @@ def with_boxes_longer(kind: bytes) -> bytes:
 def test_no_length_exceeds_the_bytes_that_are_there(data, monkeypatch):
     monkeypatch.setattr(decode.cv2, "imdecode", None)
     for decoder in (decode.decode, decode.decode_colour):
-        with pytest.raises(ImageError, match=r"^damaged, or of|not an image of|over the limit|more memory than"):
+        with pytest.raises(ImageError, match=r"damaged|over the limit|more memory than"):
             decoder(data)
 
 

@@ -33,7 +33,7 @@ HEAD = b"POST /read HTTP/1.1\r\nHost: localhost\r\n"
         pytest.param(b"hello", "--data-binary", id="text"),
         # Each of these is small, but would take gigabytes or hours to decode.
         pytest.param(b"GIF89a\x80>\xff\xff" + bytes(25), "16000x65535", id="GIF of a negative height"),
-        pytest.param(b"P5 " + b"1" * 2**20, "damaged, or of a kind", id="PGM with a number of a million digits"),
+        pytest.param(b"P5 " + b"1" * 2**20, "damaged, or", id="PGM with a number of a million digits"),
         pytest.param(b"II*\0" + bytes(100), "damaged, or of a kind", id="TIFF"),
         pytest.param(jpeg_with_scans(101), "more than 100 scans", id="JPEG of many scans"),
         pytest.param(b"\xff\xd8" + b"\xff" * 2**20, "damaged, or of a kind", id="JPEG of fill bytes"),
