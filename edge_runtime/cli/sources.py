@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edge_runtime.outputs.table_file import TableFile
 
+_OF_PAGES = (".pdf", ".tif", ".tiff")  # suffixes of files that may have several pages
 _COUNTING = 0.5  # s for which images are counted before the first is read
 
 
@@ -61,9 +62,13 @@ class Sources:
         return count
 
     def names(self) -> Iterator[str]:
-        """What the arguments name, as far as it is known beforehand: nothing of standard input."""
+        """What the arguments name, as far as it is known beforehand: nothing of standard input.
+
+        How many pages a file has is not known: one that may have some is named as if by its tenth.
+        """
         if "-" not in self._options.sources:
-            yield from (path for path in self._expand(Counter()) if path)
+            for path in filter(None, self._expand(Counter())):
+                yield f"{path}#10" if path.lower().endswith(_OF_PAGES) else path
 
     def choose(self, names: list[str]) -> list[int]:
         """The indices of those pages of a file that the resumed table does not contain.

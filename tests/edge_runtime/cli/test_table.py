@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
+import cv2
 import pytest
 
 from edge_runtime import Box, Digit, DigitReader, Reading
 from edge_runtime.cli.table import TablePrinter
 from edge_runtime.results import INCOMPLETE
+from tests import drawing
 
 
 def page(source, *lines, **options):
@@ -105,6 +107,14 @@ def test_the_whole_run_decides_the_columns(run, scans, monkeypatch):
     _, output, _ = run("read", "scans")
     column = len("scans/more/a-long-name.png  ")
     assert [line[column] for line in output.splitlines()] == ["d", "3", "2", "9"]
+
+
+def test_pages_fit_into_the_columns(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cv2.imwritemulti("scan.TIF", [drawing.page(text) for text in ("1", "2")])
+    _, output, _ = run("read", "scan.TIF")
+    column = len("scan.TIF#10  ")
+    assert [line[column] for line in output.splitlines()] == ["d", "1", "2"]
 
 
 def test_numbers_are_separated_by_spaces(run, monkeypatch):
