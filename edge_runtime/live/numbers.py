@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge_runtime.boxes import corners, covered
 from edge_runtime.live.events import TrackedNumber
 from edge_runtime.live.tracker import Track
@@ -91,18 +94,18 @@ class NumberTracker:
         A group continues the number with which it shares most tracks, or else the one whose place it covers.
         Of two numbers that match equally well, the one that has been reported continues.
         """
+        similarities = _similarities(groups, self._states)
         ranked = sorted(
             (
-                (_similarity(group, state), state.reported is not None, index, position)
-                for index, group in enumerate(groups)
-                for position, state in enumerate(self._states)
+                (similarities[index, position], self._states[position].reported is not None, index, position)
+                for index, position in np.argwhere(similarities >= _MIN_COVERED).tolist()
             ),
             reverse=True,
         )
         recognised: dict[int, _NumberState] = {}
         used: set[int] = set()
-        for similarity, _, index, position in ranked:
-            if similarity >= _MIN_COVERED and index not in recognised and position not in used:
+        for _, _, index, position in ranked:
+            if index not in recognised and position not in used:
                 recognised[index] = self._states[position]
                 used.add(position)
         return recognised
@@ -138,13 +141,14 @@ def _is_cut_off(number: TrackedNumber, whole: TrackedNumber, width: int) -> bool
     )
 
 
-def _similarity(group: Sequence[Track], state: _NumberState) -> float:
-    """Number of tracks that a group shares with a number, or if none, the overlap 0..1 of their boxes."""
-    shared = len(_track_ids(group) & state.track_ids)
-    if shared:
-        return float(shared)
-    place = Box.around(track.digit.box for track in group)
-    return float(covered(corners([place, state.number.box]))[0, 1])
+def _similarities(groups: Sequence[Sequence[Track]], states: Sequence[_NumberState]) -> NDArray[np.float64]:
+    """How many tracks each group shares with each number, or if none, the overlap 0..1 of their boxes."""
+    places = [Box.around(track.digit.box for track in group) for group in groups]
+    known = [state.number.box for state in states]
+    overlaps = covered(corners([*places, *known]))[: len(groups), len(groups) :]
+    ids = [_track_ids(group) for group in groups]
+    shared = [[len(each & state.track_ids) for state in states] for each in ids]
+    return np.asarray(np.maximum(np.array(shared, float).reshape(overlaps.shape), overlaps))
 
 
 def _track_ids(group: Sequence[Track]) -> frozenset[int]:

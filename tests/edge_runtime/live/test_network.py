@@ -145,7 +145,7 @@ def test_a_slow_still_image_is_not_lost(server, monkeypatch):
     [
         pytest.param({"status": 503}, "cannot be opened: the server reports an error (503)", id="error"),
         pytest.param({"sent": 100}, "the image is incomplete: the connection ended", id="incomplete"),
-        pytest.param({"image": b"text"}, "the image cannot be read: damaged", id="no image"),
+        pytest.param({"image": b"text"}, "the image cannot be read: a text file", id="no image"),
         pytest.param({"image": b"x" * 5000}, "the image has more than 0 MB", id="too large"),
     ],
 )
