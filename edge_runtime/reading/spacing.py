@@ -57,12 +57,13 @@ def widest_gaps(lines: Sequence[Line]) -> list[NDArray[np.float64]]:
         return []
     near = [_near(line) for line in lines]
     page = _Gaps(*map(np.concatenate, zip(*near, strict=True)))
+    usual = _limit_of_groups(page.gaps) or WIDEST
     limits = [_limit_of_groups(each.gaps) for each in near]
     rows = [_row(line, limit) for line, limit in zip(lines, limits, strict=True) if limit is not None]
     found = []
     for line, own, limit in zip(lines, near, limits, strict=True):
         if len(own.gaps) < _FEW:
-            found.append(_limits_of_columns(line, page))
+            found.append(_limits_of_columns(line, page, usual))
             continue
         if limit is None:
             limit = next((row.limit for row in rows if _is_same_table(line, row)), None)
@@ -75,8 +76,8 @@ def _near(line: Line) -> _Gaps:
     return _Gaps(line.gaps[near], line.left[:-1][near], line.right[1:][near])
 
 
-def _limits_of_columns(line: Line, page: _Gaps) -> NDArray[np.float64]:
-    """The limit for each gap of a line, as the gaps above and below it show, or those of the page."""
+def _limits_of_columns(line: Line, page: _Gaps, usual: float) -> NDArray[np.float64]:
+    """The limit for each gap of a line, as the gaps above and below it show, or else the `usual` one."""
     limits = []
     for left, right, gap in zip(line.left[:-1], line.right[1:], line.gaps, strict=True):
         if not _LEAST < gap <= _SPREAD[0] * _SPREAD[1]:  # no limit is lower or higher
@@ -86,7 +87,7 @@ def _limits_of_columns(line: Line, page: _Gaps) -> NDArray[np.float64]:
         if len(column) >= _FEW:
             limits.append(_limit_of_groups(column) or _limit_of_spread(column))
         else:
-            limits.append(_limit_of_groups(page.gaps) or WIDEST)
+            limits.append(usual)
     return np.array(limits)
 
 
