@@ -108,7 +108,7 @@ def _short(number: float) -> str:
 
 
 def _costs(seconds: float) -> Iterator[dict[str, Any]]:
-    reader = DigitReader()
+    reader = DigitReader(threads=1)  # the CPU time of worker processes would not count
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         for name, suffix, draw in _KINDS:
