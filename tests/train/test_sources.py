@@ -41,7 +41,7 @@ def test_own_digits_become_tiles(own_digits):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(b"text", "damaged, or not an image", id="not an image"),
+        pytest.param(b"text", "a text file, not an image", id="not an image"),
         pytest.param(
             cv2.imencode(".png", np.full((40, 40), 200, np.uint8))[1].tobytes(), "no ink", id="blank"
         ),
