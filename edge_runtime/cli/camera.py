@@ -73,7 +73,7 @@ def camera(options: argparse.Namespace) -> int:
                         break
                 if view and server and frames.ended:
                     recorder.stop()
-                    waited = _keep_serving(live, server, view)
+                    waited = _keep_serving(live, server, replace(view, problem=frames.problem))
             if events:
                 events.check()
         except OutputError as error:
@@ -124,7 +124,7 @@ def _keep_serving(live: Live, server: Server, last: View) -> float:
     from edge_runtime.cli.serve import wait_for
 
     started = time.perf_counter()
-    server.publish(replace(last, ended=True, events=()))
+    server.publish(replace(last, ended=True, rate=0.0, events=()))
     print_message(f"{last.source} has ended; the page stays up until Ctrl-C")
     wait_for(live.stopping)
     return time.perf_counter() - started

@@ -54,12 +54,13 @@ class Sources:
         """
         if "-" in self._options.sources:
             return None
-        deadline, count = time.monotonic() + _COUNTING, 0
-        for _ in Sources(self._options, self._table):
-            count += 1
-            if count % 1000 == 0 and time.monotonic() > deadline:
+        table, deadline = self._table, time.monotonic() + _COUNTING
+        left = int(table is not None and self._path_of_last(table) is not None)
+        for number, path in enumerate(self._expand(Counter()), 1):
+            left += not (table and path and table.contains(path))
+            if number % 1000 == 0 and time.monotonic() > deadline:
                 return None
-        return count
+        return left
 
     def names(self) -> Iterator[str]:
         """What the arguments name, as far as it is known beforehand: nothing of standard input.

@@ -94,7 +94,10 @@ class Live:
             if frame is not None and not paused:
                 view = self._process(frame, view, events, draw_seconds)
             elif view is not None:
-                view = replace(view, paused=paused, problem=self._problem, events=events, fresh=False)
+                rate = 0.0 if self._problem else view.rate
+                view = replace(
+                    view, paused=paused, problem=self._problem, events=events, fresh=False, rate=rate
+                )
             if view is not None:
                 start = time.perf_counter()
                 yield view
@@ -139,6 +142,7 @@ class Live:
             # Positions cannot be compared between frames of different sizes.
             self._tracker.clear()
             self._number_tracker.clear()
+            self._thumbnail = None  # those of frames of two sizes may be equal
         reader, model = self.reader.reader, self.reader.model
         fresh = self._read_if_needed(frame, reader)
         read = time.perf_counter()

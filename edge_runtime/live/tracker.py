@@ -280,12 +280,14 @@ class Tracker:
     def _drop_replaced(self) -> None:
         """Drop missed tracks whose place has been taken by another one."""
         present = [track for track in self._tracks if not track.misses and track.observations > _LOST_FRAMES]
-        self._tracks = [
-            track
-            for track in self._tracks
-            if not track.misses
-            or all(np.abs(track.centre - other.centre).max() > 0.5 * other.size.max() for other in present)
-        ]
+        missed = [track for track in self._tracks if track.misses]
+        if not present or not missed:
+            return
+        centres, taken = (np.array([track.centre for track in tracks]) for tracks in (missed, present))
+        reach = 0.5 * np.array([track.size for track in present]).max(axis=1)
+        replaced = (np.abs(centres[:, None] - taken[None]).max(axis=2) <= reach).any(axis=1)
+        gone = {track.id for track, is_gone in zip(missed, replaced.tolist(), strict=True) if is_gone}
+        self._tracks = [track for track in self._tracks if track.id not in gone]
 
 
 def _centre_and_size(box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

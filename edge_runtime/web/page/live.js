@@ -57,8 +57,8 @@ function show(state) {
   showModel(state.model);
   if (!LIVE || !("frame" in state)) return;
   notice("source", state.problem && `${state.source || "The source"}: ${state.problem}`);
-  if (state.problem) setState("lost", "No signal");
-  else if (state.ended) setState("paused", "Ended");
+  if (state.ended) setState("paused", "Ended");
+  else if (state.problem) setState("lost", "No signal");
   else if (state.paused) setState("paused", "Paused");
   else setState("live", "Live");
   $("source").textContent = [state.source, state.capture_format].filter(Boolean).join(" · ");

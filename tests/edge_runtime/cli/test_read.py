@@ -466,6 +466,10 @@ def test_many_images_are_not_counted_before_the_first_is_read(scans, monkeypatch
     assert sources.Sources(options, None).count() == 1003
     monkeypatch.setattr(sources, "_COUNTING", -1.0)
     assert sources.Sources(options, None).count() is None
+    finished = SimpleNamespace(last=None, contains=lambda _: True)
+    assert sources.Sources(options, finished).count() is None
+    monkeypatch.setattr(sources, "_COUNTING", 60.0)
+    assert sources.Sources(options, finished).count() == 0
 
 
 def test_paths_are_read_from_standard_input(run, scans, monkeypatch):

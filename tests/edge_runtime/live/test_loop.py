@@ -178,6 +178,13 @@ def test_frames_of_another_size_start_anew(pages, run):
     assert [number.id for number in views[-1].numbers] == [2]
 
 
+def test_a_frame_of_another_size_is_read_although_it_looks_alike(run):
+    page = cv2.cvtColor(cv2.resize(drawing.page("42"), (640, 480)), cv2.COLOR_GRAY2BGR)
+    views, _ = run([page] * 3 + [cv2.resize(page, (320, 240), interpolation=cv2.INTER_AREA)] * 3)
+    assert [view.frame for view in views if view.fresh] == [0, 3]
+    assert all(digit.box.x + digit.box.width < 320 for view in views[3:] for digit in view.digits)
+
+
 def test_lost_source_keeps_its_image_and_numbers(pages, run):
     steps = [pages["42"]] * 20 + ["no image for 2 s"] * 8 + [pages["42"]] * 20
     views, log = run(steps, live=True)
@@ -186,6 +193,7 @@ def test_lost_source_keeps_its_image_and_numbers(pages, run):
     lost = [view for view in views if view.problem]
     assert len(lost) == 8
     assert all(view.image is views[19].image and not view.fresh for view in lost)
+    assert all(view.rate == 0 for view in lost)
     assert all([number.text for number in view.numbers] == ["42"] for view in lost)
     assert views[-1].problem == ""
 
