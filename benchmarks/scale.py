@@ -1,4 +1,4 @@
-"""Scale: what images cost by kind, and what a Ray cluster of two nodes adds to the work of a single process.
+"""Scale: what images cost by kind, and what a Ray cluster of two nodes adds to `edge-digits read`.
 
 The nodes are on this machine, one core each. CPU time is measured as well, because other programs may run.
 """
@@ -86,16 +86,16 @@ def cost_table(results: Iterable[dict[str, Any]]) -> str:
 
 
 def engine_table(results: Iterable[dict[str, Any]]) -> str:
-    """What the engine adds to a single process, as a Markdown table."""
+    """What the engine adds to `edge-digits read`, as a Markdown table."""
     runs = [result for result in results if result["kind"] == "engine"]
-    single = runs[0]["cpu_seconds"]
-    head = ("run", "images", "seconds", "CPU seconds", "of a single process", "rows")
+    alone = runs[0]["cpu_seconds"]
+    head = ("run", "images", "seconds", "CPU seconds", "of `edge-digits read`", "rows")
     return table(
         head,
         [
             (
                 *(run["run"], run["images"], f"{run['seconds']:.0f}", f"{run['cpu_seconds']:.0f}"),
-                *(f"{run['cpu_seconds'] / single:.0%}", run.get("rows", "")),
+                *(f"{run['cpu_seconds'] / alone:.0%}", run.get("rows", "")),
             )
             for run in runs
         ],
@@ -172,9 +172,9 @@ def _engine(images: int) -> Iterator[dict[str, Any]]:
             (folder / "scans" / f"{index:06}.png").write_bytes(encoded.tobytes())
         (folder / "few").mkdir()
         (folder / "few" / "0.png").write_bytes(encoded.tobytes())
-        single = _Run(folder, "single process", "read", "scans", "--out", "single.parquet")
-        yield {"kind": "engine", "images": images, **single.measure()}
-        expected = _rows(folder / "single.parquet")
+        alone = _Run(folder, "`edge-digits read`", "read", "scans", "--out", "alone.parquet")
+        yield {"kind": "engine", "images": images, **alone.measure()}
+        expected = _rows(folder / "alone.parquet")
         for run, source, kill in (
             ("two nodes, one image", "few", False),
             ("two nodes", "scans", False),
@@ -185,7 +185,7 @@ def _engine(images: int) -> Iterator[dict[str, Any]]:
                 scaled = _Run(folder, run, "scale", source, "--out", out, RAY_ADDRESS=address)
                 result = scaled.measure(folder / out if kill else None)
             if source == "scans" and _rows(folder / out) != expected:
-                raise BenchmarkError(f"{run}: other rows than those of a single process")
+                raise BenchmarkError(f"{run}: other rows than those of edge-digits read")
             count = images if source == "scans" else 1
             yield {"kind": "engine", "images": count, **result, "rows": "equal" if count > 1 else ""}
 

@@ -110,6 +110,12 @@ def test_newest_record_measures_the_released_models():
     assert all(scores[entry.name] == entry.accuracy for entry in classifiers)
 
 
+def test_readme_has_the_sizes_of_the_released_detector():
+    sizes = {entry.precision: entry.bytes for entry in manifest.entries() if entry.task == manifest.DETECTOR}
+    int8, full = (f"{sizes[precision] / 1000:.0f} kB" for precision in ("int8", "float"))
+    assert f"The detector adds {int8} as INT8 and {full} as float." in " ".join(README.split())
+
+
 def test_model_card_has_the_figures_of_the_released_models():
     card = (ROOT / "docs" / "model-card.md").read_text(encoding="utf-8")
     for result in record.read(record.newest()).of_kind("accuracy"):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.boxes import corners, intersection, iou
 from edge_runtime.live.events import Event
-from edge_runtime.live.tracker import Track
+from edge_runtime.live.track import Track
 from edge_runtime.live.view import View
 from edge_runtime.results import Box, Digit
 from train.synthetic import videos

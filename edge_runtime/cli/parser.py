@@ -63,7 +63,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
         "--model",
         default="int8",
         metavar="NAME",
-        help="int8 (default), float, or the path of an exported .onnx file",
+        help="int8 (default), float, or the path of a classifier exported as .onnx",
     )
 
 

@@ -25,9 +25,10 @@ _RATE_SECONDS = 2.0  # time over which the frame rate is averaged
 
 # A frame that looks like the one that was read last is not read again, except now and then, because the
 # thumbnails may miss a small change. Numbers that are not confirmed yet need more observations, so they are
-# read sooner.
+# read sooner, and sooner still if the last reading contradicts those before.
 _REREAD_SECONDS = 1.0
 _REREAD_UNCONFIRMED_SECONDS = 0.2
+_REREAD_CONTRADICTED_SECONDS = 0.1
 _THUMBNAIL_SCALE = 8  # px, at most: side of the square whose mean is one pixel of a thumbnail
 _THUMBNAIL_SIDE = 60  # px; small frames are scaled less, so that the shorter side does not fall below this
 _CHANGED_LEVELS = 6  # grey levels by which one pixel must change: more than noise, less than a thin stroke
@@ -61,7 +62,7 @@ class Live:
         self.stopping = threading.Event()
         self._tracker = Tracker(reader.reader.classifier.info.rejection_threshold)
         self._number_tracker = NumberTracker()
-        self._all_confirmed = True
+        self._reread_seconds = _REREAD_SECONDS  # a frame that looks like the last one is read after this time
         self._rate = FrameRate()
         self._problem = ""
         self._last_frame: Frame | None = None  # the newest one, even if it came during a pause
@@ -147,9 +148,17 @@ class Live:
         fresh = self._read_if_needed(frame, reader)
         read = time.perf_counter()
         self._tracker.rejection_threshold = reader.classifier.info.rejection_threshold
-        tracks = self._tracker.update(self._reading.digits, self._tracked_seconds, (width, height))
+        if fresh:
+            tracks = self._tracker.update(self._reading.digits, self._tracked_seconds, (width, height))
+        else:
+            tracks = self._tracker.hold(self._tracked_seconds, (width, height))
         numbers, changes = self._number_tracker.update(tracks, self._tracked_seconds, width)
-        self._all_confirmed = all(number.confirmed for number in numbers)
+        if not self._tracker.agrees():
+            self._reread_seconds = _REREAD_CONTRADICTED_SECONDS
+        elif all(number.confirmed for number in numbers):
+            self._reread_seconds = _REREAD_SECONDS
+        else:
+            self._reread_seconds = _REREAD_UNCONFIRMED_SECONDS
         track_seconds = time.perf_counter() - read
         now = time.time()
         number_events = (
@@ -183,10 +192,9 @@ class Live:
     def _read_if_needed(self, frame: Frame, reader: DigitReader) -> bool:
         """Update `_reading` and return True, or return False if the last reading still holds."""
         thumbnail = _make_thumbnail(frame.image)
-        interval = _REREAD_SECONDS if self._all_confirmed else _REREAD_UNCONFIRMED_SECONDS
         if (
             reader is self._read_by
-            and frame.seconds - self._read_at < interval
+            and frame.seconds - self._read_at < self._reread_seconds
             and self._thumbnail is not None
             and _look_alike(thumbnail, self._thumbnail)
         ):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.boxes import corners, covered
 from edge_runtime.live.events import TrackedNumber
-from edge_runtime.live.tracker import Track
+from edge_runtime.live.track import Track
 from edge_runtime.reading.layout import arrange
 from edge_runtime.results import Box
 

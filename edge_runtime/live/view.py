@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.live.events import Event, TrackedNumber
-from edge_runtime.live.tracker import Track
+from edge_runtime.live.track import Track
 from edge_runtime.results import Digit
 
 STAGES = ("capture", "detect", "classify", "draw")

@@ -79,7 +79,10 @@ class Server:
                 "frame_rate": ("Frames per second", self.state.frame_rate),
                 "viewers": ("Viewers of the live image", lambda: self.images.viewers),
                 "waiting": ("Uploads being read or waiting", lambda: self.intake.pending),
-                "source_up": ("1 while a source delivers frames, otherwise 0", self.state.source_up),
+                "source_up": (
+                    "0 while the source is lost, or without one; otherwise 1",
+                    self.state.source_up,
+                ),
             }
         )
         self.intake = Intake(readers, self._metrics, live=live)

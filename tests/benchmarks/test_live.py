@@ -22,7 +22,7 @@ from benchmarks.live.processes import run_program, start_program
 from benchmarks.live.report import live_summary
 from benchmarks.live.steadiness import steadiness
 from edge_runtime.live.events import Event, TrackedNumber
-from edge_runtime.live.tracker import Track
+from edge_runtime.live.track import Track
 from edge_runtime.live.view import View
 from edge_runtime.results import Box, Digit
 from train.synthetic import http_camera, videos

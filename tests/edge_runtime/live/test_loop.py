@@ -155,6 +155,21 @@ def test_unchanged_frames_are_reread_now_and_then(pages, run):
     assert all([number.text for number in view.numbers] == ["42"] for view in views[2:])
 
 
+def test_misreading_a_still_page_once_changes_nothing(pages, run, monkeypatch):
+    """It is soon read again; meanwhile, one reading does not count as many."""
+    read, count = DigitReader.read, iter(range(100))
+
+    def misread_once(reader, image, **options):
+        return read(reader, pages["77"] if next(count) == 4 else image, **options)
+
+    monkeypatch.setattr(DigitReader, "read", misread_once)
+    views, _ = run([pages["42"]] * 120)
+    fresh = [view.frame for view in views if view.fresh]
+    assert fresh[5] - fresh[4] in (3, 4)
+    assert {number.text for view in views[2:] for number in view.numbers} == {"42"}
+    assert summarise(views) == [("appeared", "42")]
+
+
 @pytest.mark.parametrize("size", [(20, 20), (160, 120), (1280, 960)], ids=lambda size: f"{size[0]}x{size[1]}")
 def test_changed_frames_are_read_at_any_size(size, pages, run):
     before, after = (cv2.resize(pages[text], size) for text in ("42", "77"))

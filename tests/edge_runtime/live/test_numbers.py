@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_runtime.live.numbers import LEAVE_SECONDS, STEADY_SECONDS, NumberTracker
-from edge_runtime.live.tracker import Track
+from edge_runtime.live.track import Track
 from edge_runtime.results import Box, Digit
 
 FPS = 30

@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from edge_runtime.live.tracker import MIN_OBSERVATIONS, Tracker
+from edge_runtime.live.track import MIN_OBSERVATIONS
+from edge_runtime.live.tracker import Tracker
 from edge_runtime.results import Box, Digit
 
 FPS = 30
@@ -289,3 +290,40 @@ def test_bursts_of_frames_keep_their_tracks(burst, speed):
         ]
         seen |= {each.id for each in tracker.update(found, seconds, SIZE)}
     assert seen == {1, 2, 3}
+
+
+def test_held_frames_confirm_a_digit():
+    tracker = Tracker(0.5)
+    track([[digit(7)]] * 2, tracker)
+    held = [tracker.hold((2 + index) / FPS, SIZE) for index in range(12)]
+    assert [frame[0].confirmed for frame in held[-2:]] == [True, True]
+
+
+def test_held_frames_are_no_evidence():
+    """A misread frame stays one frame, however long it is held."""
+    tracker = Tracker(0.5)
+    track([[digit(7)]] * 12, tracker)
+    assert tracker.agrees()
+    track([[digit(1)]], tracker, start=12)
+    assert not tracker.agrees()
+    held = [tracker.hold((13 + index) / FPS, SIZE) for index in range(30)]
+    assert {frame[0].digit.value for frame in held} == {7}
+    ((after,),) = track([[digit(7)]], tracker, start=43)
+    assert (after.id, after.digit.value, after.confirmed) == (1, 7, True)
+    assert tracker.agrees()
+
+
+def test_digit_missed_in_a_held_frame_keeps_its_track():
+    tracker = Tracker(0.5)
+    track([[digit(7)]] * 12 + [[]], tracker)
+    assert not tracker.agrees()
+    held = [tracker.hold((13 + index) / FPS, SIZE) for index in range(30)]
+    assert ids(held) == {1}
+    assert track([[], [], []], tracker, start=43)[-1] == ()
+
+
+def test_held_digit_stands_still():
+    tracker = Tracker(0.5)
+    moving = track([[digit(7, x=100 + 4 * index)] for index in range(12)], tracker)
+    held = [tracker.hold((12 + index) / FPS, SIZE) for index in range(5)]
+    assert {frame[0].digit.box for frame in held} == {moving[-1][0].digit.box}
