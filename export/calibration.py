@@ -5,7 +5,7 @@ Each model is calibrated on its own outputs: INT8 and float separately.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from edge_runtime.contract import BACKGROUND, CLASSES
 from edge_runtime.reading import fusion
 from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.fusion import FusionWeights
+from edge_runtime.reading.surroundings import Surroundings
 from export.errors import ExportError
 
 # A digit whose calibrated confidence is lower is more likely wrong than right.
@@ -27,7 +28,7 @@ _MAX_THRESHOLD = 0.9
 
 _PRIOR = 1e-3  # weight decay; without it, a feature that separates the sample would get an infinite weight
 _START = (0.2, 0.5, 0.0, 1.0, 1.0)  # weights of the two networks' features, and the sharpness
-_START_CONTEXT = (0.3, 0.3, 0.3, 0.3)  # weights of the other features
+_START_CONTEXT = (0.3, 0.3, 0.3, 0.3, 0.3)  # weights of the other features
 _BIAS = 2  # index of the weight that may be negative
 
 # Background candidates count this many times in the fit: the development photographs, where large pages hold
@@ -63,7 +64,12 @@ class SceneScores:
     candidates: Candidates
     contrasts: NDArray[np.float32]
     overflows: NDArray[np.float32]
+    surroundings: Sequence[Surroundings]
     labels: NDArray[np.int64]
+
+    def surroundings_of(self, chosen: Iterable[int]) -> list[Surroundings]:
+        """The surroundings of some of the candidates, by index."""
+        return [self.surroundings[index] for index in chosen]
 
 
 def fit_fusion(scenes: Sequence[SceneScores]) -> FusionWeights:
@@ -82,10 +88,9 @@ def fit_fusion(scenes: Sequence[SceneScores]) -> FusionWeights:
     networks = slice(4)
     *first, sharpness = _fit_weights(bases, [part[:, :, networks] for part in columns], labels, _START)
     for scene, base, part in zip(scenes, bases, columns, strict=True):
-        if len(base) > 1:
-            scores = fusion.scores(base, part[:, :, networks], np.array(first, np.float32), sharpness)
-            p_digit = 1 - np.exp(fusion.log_softmax(scores))[:, BACKGROUND]
-            fusion.set_context(part, p_digit, scene.candidates, scene.contrasts)
+        scores = fusion.scores(base, part[:, :, networks], np.array(first, np.float32), sharpness)
+        p_digit = 1 - np.exp(fusion.log_softmax(scores))[:, BACKGROUND]
+        fusion.set_context(part, p_digit, scene.candidates, scene.contrasts, scene.surroundings_of)
     start = [*first, *_START_CONTEXT, sharpness]
     return FusionWeights(*_fit_weights(bases, columns, labels, start))
 

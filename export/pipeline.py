@@ -182,15 +182,16 @@ def _fit_fusion(classifier: Classifier, detector: str, config: Config, source: S
     )
     scenes = []
     for samples in drawn:
-        found = [(sample, sample.candidate) for sample in samples if sample.candidate is not None]
+        found = [sample for sample in samples if sample.candidate is not None]
         if found:
             scenes.append(
                 calibration.SceneScores(
-                    classifier.probabilities(np.stack([sample.tile for sample, _ in found])),
-                    Candidates.concatenate([candidate for _, candidate in found]),
-                    np.array([sample.contrast for sample, _ in found], np.float32),
-                    np.array([sample.overflow for sample, _ in found], np.float32),
-                    np.array([sample.label for sample, _ in found]),
+                    classifier.probabilities(np.stack([sample.tile for sample in found])),
+                    Candidates.concatenate([each.candidate for each in found if each.candidate is not None]),
+                    np.array([sample.contrast for sample in found], np.float32),
+                    np.array([sample.overflow for sample in found], np.float32),
+                    [sample.surroundings for sample in found if sample.surroundings is not None],
+                    np.array([sample.label for sample in found]),
                 )
             )
     return calibration.fit_fusion(scenes)

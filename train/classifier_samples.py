@@ -20,6 +20,7 @@ from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.crop import crop_tiles
 from edge_runtime.reading.detector import detect
 from edge_runtime.reading.networks import Detector
+from edge_runtime.reading.surroundings import Surroundings
 from train import workers
 from train.data import Digits
 from train.sources import Source
@@ -48,7 +49,8 @@ class Sample:
     """A tile and its label: 0..9, `BACKGROUND`, or `IGNORE` where it is ambiguous.
 
     `contrast` and `overflow` are those of the `Crop`. `candidate` is the detector's candidate, with a box
-    tight around the ink, or None for digits that the detector missed and for negatives.
+    tight around the ink, or None for digits that the detector missed and for negatives; `surroundings` are
+    those of a candidate where all candidates are wanted.
     """
 
     tile: Tile
@@ -56,6 +58,7 @@ class Sample:
     contrast: float = 0.0
     overflow: float = 0.0
     candidate: Candidates | None = None
+    surroundings: Surroundings | None = None
 
 
 def sample_scene(
@@ -103,7 +106,8 @@ def sample_scene(
         if label == BACKGROUND and misleading and not all_candidates:
             continue
         candidate = None if place is None else candidates[[place]].with_boxes([crop.box])
-        samples.append(Sample(crop.tile, label, crop.contrast, crop.overflow, candidate))
+        surroundings = Surroundings.of(scene.grey, crop) if all_candidates else None
+        samples.append(Sample(crop.tile, label, crop.contrast, crop.overflow, candidate, surroundings))
     return samples
 
 

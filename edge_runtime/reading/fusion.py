@@ -1,6 +1,6 @@
 """Score fusion: both networks' scores of a candidate, and its context, as one probability.
 
-A linear model over the classifier's log probabilities and eight features, followed by a softmax: a product of
+A linear model over the classifier's log probabilities and nine features, followed by a softmax: a product of
 experts (Hinton, 1999, "Products of Experts"). Export fits the weights on simulated validation scenes with the
 same functions that run here; but there, the context comes from a first fit of the networks' weights alone,
 and here from the final weights. Fitting until both agree was tried, and read photographs worse.
@@ -9,15 +9,18 @@ and here from the final weights. Fitting until both agree was tried, and read ph
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.boxes import covered
 from edge_runtime.contract import BACKGROUND, CLASSES, MIN_OBJECTNESS
+from edge_runtime.reading.beside import writing_beside
 from edge_runtime.reading.candidates import Candidates
+from edge_runtime.reading.surroundings import Surroundings
 
 _NEAR = 3.0  # digit sizes over which the weight of a neighbour falls by a factor of e
 _DOWN = 2.0  # what is above or below counts as this many times as far away as what is on the same line
@@ -25,7 +28,15 @@ _SAME_THING = 0.25  # two candidates that overlap by this share are the same thi
 _LARGEST = 1000  # weights beyond this are no result of fitting, and their products overflow
 _PRIOR_COUNT = 2.0  # undecided neighbours added for every candidate: a single real one has little effect
 
-_CONTEXT = slice(5, 8)  # the features that depend on the other candidates
+# Where the probability of being a digit is outside this range without its context, writing beside a candidate
+# decides nothing.
+_UNSURE = (0.2, 0.9)
+
+_FEATURES = 9
+_CONTEXT, _WRITING = slice(5, 8), 8  # features: what depends on the other candidates; writing beside it
+
+# The surroundings of candidates of an image, by index.
+SurroundingsOf: TypeAlias = Callable[[Iterable[int]], Sequence[Surroundings]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,7 @@ class FusionWeights:
     objectness logit + `background` (a bias) + `overflow` * how clearly it is a 1 whose ink continues outside
     the box - `neighbours` * log-odds that the neighbours are digits + `faintness` * how much fainter the
     candidate is than the other digits of the image + `size_mismatch` * how much its size differs from
-    theirs. All scores are multiplied by `sharpness`.
+    theirs + `writing` * how much stands beside it that is no digit. All scores are multiplied by `sharpness`.
     """
 
     class_logits: float = 0.0
@@ -48,6 +59,7 @@ class FusionWeights:
     neighbours: float = 0.0
     faintness: float = 0.0
     size_mismatch: float = 0.0
+    writing: float = 0.0
     sharpness: float = 1.0
 
     @classmethod
@@ -78,30 +90,31 @@ def fuse(
     candidates: Candidates,
     contrasts: NDArray[np.float32],
     overflows: NDArray[np.float32],
+    surroundings: SurroundingsOf,
 ) -> NDArray[np.float32]:
     """Probabilities float32 `[N, 11]` of the ten digits and the background, for the candidates of one image.
 
-    `probabilities` `[N, 11]` are the classifier's; `contrasts` and `overflows` `[N]` are those of the crops.
+    `probabilities` `[N, 11]` are the classifier's; `contrasts` and `overflows` `[N]` are those of the crops;
+    `surroundings` is asked only for those of close calls.
     """
     base, columns = features(probabilities, candidates, overflows)
     vector, sharpness = np.array(weights.vector(), np.float32), np.float32(weights.sharpness)
-    if len(candidates) > 1:
-        alone = np.exp(log_softmax(scores(base, columns, vector, sharpness)))
-        set_context(columns, 1 - alone[:, BACKGROUND], candidates, contrasts)
+    alone = np.exp(log_softmax(scores(base, columns, vector, sharpness)))
+    set_context(columns, 1 - alone[:, BACKGROUND], candidates, contrasts, surroundings)
     return np.exp(log_softmax(scores(base, columns, vector, sharpness)))
 
 
 def features(
     probabilities: NDArray[np.float32], candidates: Candidates, overflows: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Inputs of `scores`: the classifier's log probabilities `[N, 11]`, and the features `[N, 11, 8]`.
+    """Inputs of `scores`: the classifier's log probabilities `[N, 11]`, and the features `[N, 11, 9]`.
 
     The log probability of the background is a feature with a weight of its own, so it is 0 in the former.
     The features of the context are 0 until `set_context` fills them in. The signs are such that a positive
     weight has the effect that `FusionWeights` describes.
     """
     base = np.log(np.maximum(probabilities, 1e-7)).astype(np.float32)
-    columns = np.zeros((len(base), CLASSES, 8), np.float32)
+    columns = np.zeros((len(base), CLASSES, _FEATURES), np.float32)
     columns[:, :BACKGROUND, 0] = log_softmax(candidates.class_logits)
     columns[:, BACKGROUND, 1] = -candidates.objectness
     columns[:, BACKGROUND, 2] = 1
@@ -118,10 +131,15 @@ def set_context(
     p_digit: NDArray[np.float32],
     candidates: Candidates,
     contrasts: NDArray[np.float32],
+    surroundings: SurroundingsOf,
 ) -> None:
     """Fill in the features of the context, given the probabilities `p_digit` `[N]` of being a digit."""
-    neighbours, faintness, size_mismatch = context(p_digit, candidates, contrasts)
-    columns[:, BACKGROUND, _CONTEXT] = np.stack([-neighbours, faintness, size_mismatch], axis=1)
+    if len(candidates) > 1:
+        neighbours, faintness, size_mismatch = context(p_digit, candidates, contrasts)
+        columns[:, BACKGROUND, _CONTEXT] = np.stack([-neighbours, faintness, size_mismatch], axis=1)
+    unsure = np.flatnonzero((p_digit > _UNSURE[0]) & (p_digit < _UNSURE[1])).tolist()
+    for index, around in zip(unsure, surroundings(unsure), strict=True):
+        columns[index, BACKGROUND, _WRITING] = writing_beside(around, index, candidates.boxes, p_digit)
 
 
 def scores(base: Any, columns: Any, vector: Any, sharpness: Any) -> Any:

@@ -79,6 +79,7 @@ def find_marks(
     "" where there is none, and None for a digit that is a mark itself: a slash that was read as a 1.
     `slashes` are the least leans and heights of a slash, the smallest lean first.
     """
+    around = [each.before for each in around]
     marks: list[str | None] = [""] * len(digits)
     for line in lines:
         previous: int | None = None

@@ -209,7 +209,7 @@ class Pipeline:
         contrasts = np.array([crop.contrast for crop in page.crops], np.float32)
         overflows = np.array([crop.overflow for crop in page.crops], np.float32)
         weights = self.classifier.info.fusion
-        fused = fusion.fuse(weights, probabilities, candidates, contrasts, overflows)
+        fused = fusion.fuse(weights, probabilities, candidates, contrasts, overflows, page.surroundings_of)
         left = np.flatnonzero(~rejection.is_background(fused))
         if not len(left):
             return ()

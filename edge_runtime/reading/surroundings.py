@@ -1,6 +1,6 @@
-"""Surroundings: what is to the left of a digit, at a size that does not depend on the image's.
+"""Surroundings: what is to the left and right of a candidate, at a size that does not depend on the image's.
 
-Marks are looked for in them, once it is known which candidates are digits: then the image may be gone.
+Letters and marks are looked for in them once the candidates are classified: then the image may be gone.
 """
 
 from __future__ import annotations
@@ -17,22 +17,24 @@ from edge_runtime.results import Box
 
 HEIGHT = 32  # px, of a digit in its surroundings
 # Shares of the height of the digit.
-_BEFORE = 1.6  # how far to the left of a digit its surroundings reach
+_BESIDE = 1.6  # how far to the left and right of a digit its surroundings reach
 _ABOVE, _BELOW = 0.3, 0.45
 _LEAST_CONTRAST = 10.0  # grey levels
 
 
 class Surroundings(NamedTuple):
-    """What is to the left of a digit, and the digit itself.
+    """A candidate, and what is to the left and right of it.
 
-    `patch` is uint8 `(H, W)`. It starts at (`x`, `y`) px of the image and is enlarged by `scale`. `contrast`
-    is that of the digit in grey levels, and `whole` whether the ink in its box is one connected component.
+    `patch` is uint8 `(H, W)`. It starts at (`x`, `y`) px of the image and is enlarged by `scale`; the
+    candidate's box ends before the column `end`. `contrast` is that of the candidate in grey levels, and
+    `whole` whether the ink in its box is one connected component.
     """
 
     patch: NDArray[np.uint8]
     x: int
     y: int
     scale: float
+    end: int
     contrast: float
     whole: bool
 
@@ -41,14 +43,28 @@ class Surroundings(NamedTuple):
         """The surroundings of a crop of an image, uint8 `(H, W)`."""
         left, top, right, bottom = crop.box
         high = max(bottom - top, 1.0)
-        x, y = max(0, round(left - _BEFORE * high)), max(0, round(top - _ABOVE * high))
-        patch = grey[y : max(y + 1, round(bottom + _BELOW * high)), x : max(x + 1, round(right))]
+        x, y = max(0, round(left - _BESIDE * high)), max(0, round(top - _ABOVE * high))
+        across = x, max(x + 1, round(right + _BESIDE * high))
+        patch = grey[y : max(y + 1, round(bottom + _BELOW * high)), slice(*across)]
         scale = HEIGHT / high
         step = max(1, int(1 / (4 * scale)))  # a fraction of the pixels of a very large patch is enough
         size = max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale))
         method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
         resized = cv2.resize(patch[::step, ::step], size, interpolation=method)
-        return cls(np.asarray(resized, np.uint8), x, y, scale, crop.contrast, crop.whole)
+        end = max(1, round((round(right) - x) * scale))
+        return cls(np.asarray(resized, np.uint8), x, y, scale, end, crop.contrast, crop.whole)
+
+    @property
+    def before(self) -> Surroundings:
+        """The candidate, and what is to the left of it."""
+        return self._replace(patch=self.patch[:, : self.end])
+
+    @property
+    def halved(self) -> Surroundings:
+        """The same at half the size."""
+        size = [max(3, (side + 1) // 2) for side in self.patch.shape[::-1]]
+        patch = np.asarray(cv2.resize(self.patch, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return self._replace(patch=patch, scale=self.scale / 2, end=self.end // 2)
 
     def inside(self, box: Box) -> tuple[int, int, int, int]:
         """A box of the image in pixels of the patch: left, top, right, bottom, not below 0."""

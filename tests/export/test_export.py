@@ -16,6 +16,7 @@ from edge_runtime import Classifier, ModelError, contract
 from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.fusion import FusionWeights, fuse
 from edge_runtime.reading.networks import Detector
+from edge_runtime.reading.surroundings import Surroundings
 from export import calibration, graph, parity, pipeline, quantize
 from export.__main__ import main
 from export.errors import ExportError
@@ -373,13 +374,16 @@ def test_fusion_weights_informative_features():
         logits = (4.0 * digits - 2 + generator.normal(size=count)).astype(np.float32)
         candidates = Candidates(boxes.astype(np.float32), logits, named)
         zeros = np.zeros(count, np.float32)
-        return calibration.SceneScores(unsure, candidates, zeros + 80, zeros, labels)
+        blank = Surroundings(np.full((99, 1700), 200, np.uint8), 0, 0, 1.0, 1700, 80.0, whole=True)
+        return calibration.SceneScores(unsure, candidates, zeros + 80, zeros, [blank] * count, labels)
 
     fitted = calibration.fit_fusion([scene() for _ in range(30)])
     assert fitted.class_logits > 0.3
     assert fitted.objectness > 0.3
     seen = scene()
-    fused = fuse(fitted, seen.probabilities, seen.candidates, seen.contrasts, seen.overflows)
+    fused = fuse(
+        fitted, seen.probabilities, seen.candidates, seen.contrasts, seen.overflows, seen.surroundings_of
+    )
     assert (fused.argmax(1) == seen.labels).mean() > 0.75
     assert FusionWeights.from_json(fitted.to_json()).objectness == pytest.approx(fitted.objectness, abs=1e-3)
 

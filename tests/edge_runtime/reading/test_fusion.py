@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from edge_runtime.contract import BACKGROUND, CLASSES
 from edge_runtime.reading import fusion
 from edge_runtime.reading.candidates import Candidates
 from edge_runtime.reading.fusion import FusionWeights
+from edge_runtime.reading.surroundings import Surroundings
 
 
 def boxes_of(*rectangles):
@@ -79,7 +81,15 @@ def fused(weights, probabilities, objectness=(0.0, 0.0), class_logits=None, over
         np.array(objectness, np.float32),
         np.zeros((2, BACKGROUND), np.float32) if class_logits is None else class_logits,
     )
-    return fusion.fuse(weights, probabilities, candidates, np.float32([80, 80]), np.float32(overflows))
+    blank = Surroundings(np.full((260, 160), 200, np.uint8), 0, 0, 1.0, 160, 80.0, whole=True)
+    return fusion.fuse(
+        weights,
+        probabilities,
+        candidates,
+        np.float32([80, 80]),
+        np.float32(overflows),
+        lambda chosen: [blank for _ in chosen],
+    )
 
 
 UNDECIDED = np.full((2, CLASSES), 0.01, np.float32)
@@ -124,6 +134,26 @@ def test_each_weight_does_what_its_name_says(weights, change):
     assert np.sign(np.round(background - UNDECIDED[:, BACKGROUND], 3)).tolist() == change
 
 
+@pytest.mark.parametrize(("p_digit", "counts"), [(0.01, False), (0.5, True), (0.99, False)])
+def test_writing_beside_a_candidate_decides_only_close_calls(p_digit, counts):
+    page = np.full((56, 120), 200, np.uint8)
+    for x in (40, 70):
+        cv2.rectangle(page, (x, 12), (x + 18, 40), 50, 3)
+    probabilities = np.full((1, CLASSES), 1e-4, np.float32)
+    probabilities[0, [7, BACKGROUND]] = p_digit, 1 - p_digit
+    lone = np.float32([0])
+    digit = Candidates(boxes_of((39, 11, 21, 31)), lone, np.zeros((1, BACKGROUND), np.float32))
+    asked = []
+
+    def surroundings(chosen):
+        asked.extend(chosen)
+        return [Surroundings(page, 0, 0, 1.0, 60, 150.0, whole=True) for _ in chosen]
+
+    fused = fusion.fuse(FusionWeights(writing=2.0), probabilities, digit, lone + 150, lone, surroundings)
+    assert asked == [0] * counts
+    assert (fused[0, BACKGROUND] > 1 - p_digit + 0.1) == counts
+
+
 def test_sharpness_moves_probabilities_away_from_the_middle():
     probabilities = np.full((2, CLASSES), 0.02, np.float32)
     probabilities[:, 3] = 0.8
@@ -135,14 +165,14 @@ FULL = FusionWeights().to_json()
 
 
 def test_weights_survive_json():
-    weights = FusionWeights(0.5, 1.25, -0.75, 0.4, 2.0, 0.3, 0.1234, 0.0, 0.9)
+    weights = FusionWeights(0.5, 1.25, -0.75, 0.4, 2.0, 0.3, 0.1234, 0.0, 0.7, 0.9)
     assert FusionWeights.from_json(weights.to_json()) == weights
     assert json.loads(weights.to_json())["faintness"] == 0.1234
     assert "\n" not in weights.to_json()
     assert FusionWeights.from_json(FULL) == FusionWeights()
     # Integers are numbers, too.
     assert FusionWeights.from_json(FULL.replace("1.0", "1")) == FusionWeights()
-    assert weights.vector() == [0.5, 1.25, -0.75, 0.4, 2.0, 0.3, 0.1234, 0.0]
+    assert weights.vector() == [0.5, 1.25, -0.75, 0.4, 2.0, 0.3, 0.1234, 0.0, 0.7]
 
 
 @pytest.mark.parametrize(
