@@ -149,7 +149,7 @@ def _image(drawn: Sequence[Stroke]) -> NDArray[np.uint8]:
 
 
 def _surroundings(image: NDArray[np.uint8], digit: Digit) -> Surroundings:
-    """What is to the left of a digit in the image of the page."""
+    """The surroundings of a digit in the image of the page."""
     assert digit.tile is not None
     box = digit.box
     corners = (box.x, box.y, box.x + box.width, box.y + box.height)

@@ -67,14 +67,14 @@ class Intake:
     """Receives bodies and runs jobs in one reading thread, so that uploads never take more than one core.
 
     Memory and the queue are shared between the clients: whoever has most of either gives something up when
-    there is not enough. With `live`, the thread pauses after each reading to leave the CPU to the camera.
+    there is not enough. With `live`, the thread rests after each reading to leave the CPU to the camera.
     """
 
     def __init__(self, readers: SwitchableReader, metrics: Metrics, *, live: bool) -> None:
-        self.readers, self._metrics, self._live = readers, metrics, live
+        self.readers, self._metrics = readers, metrics
         self._uploads: list[_Upload] = []
         self._jobs: list[_Job] = []
-        self._worker = Worker("read")
+        self._worker = Worker("read", rest=limits.READ_PAUSE if live else 0)
         self._last_failure = ""
 
     @property
@@ -241,8 +241,6 @@ class Intake:
             raise RequestError(413, "memory", message) from error
         seconds = time.perf_counter() - started
         self._metrics.read_seconds.observe(seconds)
-        if self._live:
-            time.sleep(limits.READ_PAUSE * seconds)
         reading = reject_below(reading, min_confidence)
         return responses.read_result(reading, seconds, tiles=tiles) | more
 

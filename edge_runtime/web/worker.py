@@ -8,6 +8,7 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,12 @@ from typing import Any
 class Worker:
     """Runs jobs in order in one thread. A job that is cancelled before its turn is skipped.
 
+    After each job, the thread rests for `rest` times as long as the job took, to leave the CPU to others.
     The thread is a daemon, unlike those of an executor: a long job does not keep the process from exiting.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, rest: float = 0.0) -> None:
+        self._rest = rest
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
@@ -40,12 +43,15 @@ class Worker:
             if future.cancelled():
                 continue
             result, error = None, None
+            started = time.perf_counter()
             try:
                 result = job()
             except Exception as caught:
                 error = caught
             with contextlib.suppress(RuntimeError):  # the loop was closed in the meantime
                 loop.call_soon_threadsafe(_resolve, future, result, error)
+            if self._rest:
+                time.sleep(self._rest * (time.perf_counter() - started))
 
 
 def _resolve(future: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
