@@ -374,7 +374,7 @@ def test_fusion_weights_informative_features():
         logits = (4.0 * digits - 2 + generator.normal(size=count)).astype(np.float32)
         candidates = Candidates(boxes.astype(np.float32), logits, named)
         zeros = np.zeros(count, np.float32)
-        blank = Surroundings(np.full((99, 1700), 200, np.uint8), 0, 0, 1.0, 1700, 80.0, whole=True)
+        blank = Surroundings(np.full((1700, 1700), 200, np.uint8), 0, 0, 1.0, 1700, 80.0, whole=True)
         return calibration.SceneScores(unsure, candidates, zeros + 80, zeros, [blank] * count, labels)
 
     fitted = calibration.fit_fusion([scene() for _ in range(30)])
