@@ -46,6 +46,12 @@ def corners(boxes: Iterable[Box]) -> NDArray[np.float64]:
     return np.array(rows, np.float64).reshape(-1, 4)
 
 
+def to_box(left: float, top: float, right: float, bottom: float) -> Box:
+    """Corners in whole pixels, as a box of at least one pixel."""
+    x, y = int(left), int(top)
+    return Box(x, y, max(1, round(right) - x), max(1, round(bottom) - y))
+
+
 def clip(box: Box, size: tuple[int, int]) -> Box:
     """The part of a box inside an image of `size` (width, height) px; at least one pixel."""
     x, y = min(max(0, box.x), size[0] - 1), min(max(0, box.y), size[1] - 1)

@@ -1,4 +1,4 @@
-"""A track: one digit that is followed from frame to frame, and what was read of it over time."""
+"""A track: one digit, followed from frame to frame, and what was read of it over time."""
 
 from __future__ import annotations
 

@@ -12,9 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.boxes import intersection
+from edge_runtime.boxes import intersection, to_box
 from edge_runtime.reading.surroundings import Surroundings
-from edge_runtime.results import Box
 
 _FAINTEST = 0.4  # strength of ink, compared with the candidate's
 _LEAST_STRENGTH = 0.7  # mean strength of a letter; what is fainter was written with another pen
@@ -36,8 +35,7 @@ def writing_beside(
     `around` are the surroundings of the candidate `index`, `boxes` `[N, 4]` those of all candidates of the
     image, and `p_digit` `[N]` their probabilities of being digits: a probable digit is no such writing.
     """
-    left, top, right, bottom = boxes[index].tolist()
-    own = Box(int(left), int(top), max(1, round(right) - int(left)), max(1, round(bottom) - int(top)))
+    own = to_box(*boxes[index].tolist())
     around = around.halved  # letters show as well, in a quarter of the time
     ink = around.ink(own)
     if ink is None:

@@ -33,7 +33,7 @@ _PRIOR_COUNT = 2.0  # undecided neighbours added for every candidate: a single r
 _UNSURE = (0.2, 0.9)
 
 _FEATURES = 9
-_CONTEXT, _WRITING = slice(5, 8), 8  # features: what depends on the other candidates; writing beside it
+_CONTEXT, _WRITING = slice(5, 8), 8  # those that depend on the other candidates, and the writing beside one
 
 # The surroundings of candidates of an image, by index.
 SurroundingsOf: TypeAlias = Callable[[Iterable[int]], Sequence[Surroundings]]

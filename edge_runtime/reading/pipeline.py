@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.boxes import to_box
 from edge_runtime.contract import BACKGROUND, CLASSES, TILE
 from edge_runtime.errors import ImageError
 from edge_runtime.images import decode, inputs
@@ -216,7 +217,7 @@ class Pipeline:
         confidences = fused[left, :BACKGROUND].max(axis=1)
         kept = left[suppress_nested(candidates.boxes[left], confidences, overflows[left])].tolist()
         digits = [
-            self._digit(fused[index], _box(*corners), page.tiles[index])
+            self._digit(fused[index], to_box(*corners), page.tiles[index])
             for index, corners in zip(kept, candidates.boxes[kept].tolist(), strict=True)
         ]
         return in_reading_order(digits, page.surroundings_of(kept))
@@ -263,11 +264,6 @@ def _memory_errors() -> Iterator[None]:
         if error.code == decode.OUT_OF_MEMORY:
             raise ImageError("too large for this machine's memory") from error
         raise ImageError(f"OpenCV failed: {error.err}") from error
-
-
-def _box(left: float, top: float, right: float, bottom: float) -> Box:
-    x, y = int(left), int(top)
-    return Box(x, y, max(1, round(right) - x), max(1, round(bottom) - y))
 
 
 def _stack(tiles: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -44,8 +44,8 @@ class Surroundings(NamedTuple):
         left, top, right, bottom = crop.box
         high = max(bottom - top, 1.0)
         x, y = max(0, round(left - _BESIDE * high)), max(0, round(top - _ABOVE * high))
-        across = x, max(x + 1, round(right + _BESIDE * high))
-        patch = grey[y : max(y + 1, round(bottom + _BELOW * high)), slice(*across)]
+        after, below = max(x + 1, round(right + _BESIDE * high)), max(y + 1, round(bottom + _BELOW * high))
+        patch = grey[y:below, x:after]
         scale = HEIGHT / high
         step = max(1, int(1 / (4 * scale)))  # a fraction of the pixels of a very large patch is enough
         size = max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale))

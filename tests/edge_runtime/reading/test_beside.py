@@ -14,7 +14,7 @@ CANDIDATE = (100, 60, 20, 40)  # left, top, width, height
 
 
 def read(*others, p_others=0.0, dark=True, candidates=()):
-    """The writing beside a candidate among other rectangles (left, top, width, height, and grey level)."""
+    """What is read beside a candidate drawn among other rectangles: left, top, width, height, grey level."""
     page = np.full((160, 240), 210, np.uint8)
     for left, top, width, height, *grey in [CANDIDATE, *others]:
         cv2.rectangle(page, (left, top), (left + width - 1, top + height - 1), grey[0] if grey else 40, 3)
