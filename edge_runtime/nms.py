@@ -54,10 +54,25 @@ def suppress_nested(
     around both, if neither of them is less certain. `confidences` `[N]` are the probabilities 0..1 of being a
     digit, `overflows` `[N]` the shares of ink outside the box (`Crop.overflow`).
     """
-    areas = area(boxes)
     shared = covered(boxes)
     nested = shared > _NESTED
     np.fill_diagonal(nested, False)
+    in_others = nested.any(axis=1)
+    some = np.flatnonzero(in_others)  # of a whole page, few
+    pairs = np.ix_(some, some)
+    best = _best_of_nested(boxes[some], confidences[some], overflows[some], shared[pairs], nested[pairs])
+    return sorted([*np.flatnonzero(~in_others).tolist(), *some[best].tolist()])
+
+
+def _best_of_nested(
+    boxes: NDArray[np.float32],
+    confidences: NDArray[np.float32],
+    overflows: NDArray[np.float32],
+    shared: NDArray[np.float32],
+    nested: NDArray[np.bool_],
+) -> list[int]:
+    """The indices of boxes that `suppress_nested` keeps; `shared` and `nested` are `[N, N]`."""
+    areas = area(boxes)
     far_larger = areas[:, None] > _SHAPE_AREA * areas[None]
     separate = (confidences >= 0.5) & (overflows < _MAX_OVERFLOW)
     container = np.asarray((nested & far_larger & separate[None]).any(axis=1))
@@ -72,4 +87,4 @@ def suppress_nested(
     for index in np.argsort(-confidences * np.sqrt(areas), kind="stable").tolist():
         if not container[index] and not nested[index, kept].any():
             kept.append(index)
-    return sorted(kept)
+    return kept

@@ -17,6 +17,7 @@ import numpy as np
 from edge_runtime.boxes import covered
 from edge_runtime.contract import INK, TILE
 from edge_runtime.reading.background import erase_lines, subtract_backgrounds
+from edge_runtime.reading.scaling import scale_to
 from edge_runtime.reading.tile import INK_LEVEL, make_tile_and_box, recognise_tiles, zero_background
 
 if TYPE_CHECKING:
@@ -163,14 +164,9 @@ def _place(
     margin = _MARGIN / scale
     x, y = max(0, round(left - margin)), max(0, round(top - margin))
     patch = grey[y : max(0, round(bottom + margin)), x : max(0, round(right + margin))]
-    # A fraction of the pixels of a very large patch is enough.
-    step = max(1, int(1 / (4 * scale)))
-    patch = patch[::step, ::step]
     if patch.shape[0] < 3 or patch.shape[1] < 3:
         return None
-    size = (max(3, round(patch.shape[1] * scale * step)), max(3, round(patch.shape[0] * scale * step)))
-    method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
-    resized = np.asarray(cv2.resize(patch, size, interpolation=method), np.uint8)
+    resized = scale_to(patch, (max(3, round(patch.shape[1] * scale)), max(3, round(patch.shape[0] * scale))))
     inside = (
         max(0, round((left - x) * scale)),
         max(0, round((top - y) * scale)),

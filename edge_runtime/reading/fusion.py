@@ -160,10 +160,11 @@ def context(
     """
     boxes = candidates.boxes
     sizes = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    distances = (np.abs(middles[:, None] - middles[None]) * np.array([1, _DOWN], np.float32)).max(axis=2)
-    similar = np.abs(np.log2(sizes[:, None] / sizes[None])) < 1
-    near = np.exp(-distances / (_NEAR * sizes[:, None])) * (similar & (covered(boxes) < _SAME_THING))
+    log_contrasts, log_sizes = np.log2(np.maximum(contrasts, 1)), np.log2(sizes)
+    x, y = (boxes[:, :2] + boxes[:, 2:]).T / 2
+    distances = np.maximum(np.abs(x[:, None] - x), _DOWN * np.abs(y[:, None] - y))
+    similar = np.abs(log_sizes[:, None] - log_sizes) < 1
+    near = np.exp(distances / (-_NEAR * sizes[:, None])) * (similar & (covered(boxes) < _SAME_THING))
     # What the detector hardly proposes is often a speck or a rule, and says little about what is beside it.
     plausible = 1 / (1 + np.exp(MIN_OBJECTNESS - candidates.objectness))
     share = (near @ (plausible * p_digit) + _PRIOR_COUNT / 2) / (near @ plausible + _PRIOR_COUNT)
@@ -175,7 +176,6 @@ def context(
     total = weights.sum()
     others = np.maximum(total - weights, 0)
     relevance = np.clip(others / np.maximum(weights, 1e-6), 0, 1) * (others > 0)
-    log_contrasts, log_sizes = np.log2(np.maximum(contrasts, 1)), np.log2(sizes)
     with np.errstate(divide="ignore", invalid="ignore"):
         usual_contrast, usual_size = (
             np.where(others > 0, ((weights * value).sum() - weights * value) / others, value)

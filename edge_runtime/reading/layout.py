@@ -143,12 +143,15 @@ class _Page:
         across = self.x[None] - self.x[:, None]
         middle = (slopes[:, None] + slopes[None]) / 2
         taller = np.maximum(self.height[:, None], self.height[None])
-        offset = np.abs(self.y[None] - self.y[:, None] - middle * across) / taller
-        gap = (across - (self.width[:, None] + self.width[None]) / 2) / taller
-        pairs = np.nonzero((across > 0) & (gap <= reach) & (offset <= _MAX_OFFSET))
-        near = np.interp(gap[pairs], (spacing.WIDEST, 2 * spacing.WIDEST), (_MAX_OFFSET, _FAR_OFFSET))
-        one, other = (side[offset[pairs] <= near] for side in pairs)
-        cost = np.maximum(gap[one, other], 0) + 2 * offset[one, other]
+        away = np.abs(self.y[None] - self.y[:, None] - middle * across)
+        one, other = np.nonzero((across > 0) & (away <= _MAX_OFFSET * taller))
+        across, away, taller = across[one, other], away[one, other], taller[one, other]
+        gap = (across - (self.width[one] + self.width[other]) / 2) / taller
+        offset = away / taller
+        limit = np.interp(gap, (spacing.WIDEST, 2 * spacing.WIDEST), (_MAX_OFFSET, _FAR_OFFSET))
+        joined = (gap <= reach) & (offset <= limit)
+        one, other = one[joined], other[joined]
+        cost = np.maximum(gap, 0)[joined] + 2 * offset[joined]
         follower: dict[int, int] = {}
         followed: set[int] = set()
         for index in np.argsort(cost, kind="stable").tolist():
@@ -192,7 +195,7 @@ def _tilt(x: NDArray[np.float64], y: NDArray[np.float64], height: NDArray[np.flo
         return 0.0
     across, down = x[None] - x[:, None], y[None] - y[:, None]
     taller = np.maximum(height[:, None], height[None])
-    near = (across > 0) & (np.hypot(across, down) <= _NEAR * taller)
+    near = (across > 0) & (across**2 + down**2 <= (_NEAR * taller) ** 2)
     near &= taller <= _MAX_HEIGHT_RATIO * np.minimum(height[:, None], height[None])
     across, down = (across / taller)[near], (down / taller)[near]
     offset = np.abs(down * np.cos(_TILTS)[:, None] - across * np.sin(_TILTS)[:, None])

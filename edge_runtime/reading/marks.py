@@ -123,7 +123,10 @@ def _is_blank(around: Surroundings, box: Box, previous: Box | None) -> bool:
     if previous is not None:
         start, bottom = around.inside(previous)[2] + 1, len(around.patch)
     strip = around.patch[top:bottom, start:end]
-    return not strip.size or int(strip.max()) - int(strip.min()) < 0.9 * _FAINTEST * around.contrast
+    if not strip.size:
+        return True
+    darkest, brightest, _, _ = cv2.minMaxLoc(strip)
+    return brightest - darkest < 0.9 * _FAINTEST * around.contrast
 
 
 def _is_written_slash(

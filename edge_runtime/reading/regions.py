@@ -57,11 +57,11 @@ def _without_lines(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A mask without straight rules. Of a digit that crosses one, what lies beside the rule remains."""
     kernels = np.ones((1, _LINE), np.uint8), np.ones((_LINE, 1), np.uint8)
     # Outside the image there is no ink: a stroke that ends at the border is no rule.
-    across, down = (
-        cv2.dilate(cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0), kernel)
-        for kernel in kernels
-    )
-    return np.asarray(cv2.subtract(mask, cv2.max(across, down)), np.uint8)
+    middles = [cv2.erode(mask, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) for kernel in kernels]
+    for middle, kernel in zip(middles, kernels, strict=True):
+        if cv2.countNonZero(middle):  # most writing stands on no rules
+            mask = np.asarray(cv2.subtract(mask, cv2.dilate(middle, kernel)), np.uint8)
+    return mask
 
 
 def group_cells(ink: NDArray[np.bool_]) -> list[Rectangle]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.reading.background import subtract_background
 from edge_runtime.reading.crop import Crop
+from edge_runtime.reading.scaling import scale_to
 from edge_runtime.results import Box
 
 HEIGHT = 32  # px, of a digit in its surroundings
@@ -47,12 +48,9 @@ class Surroundings(NamedTuple):
         after, below = max(x + 1, round(right + _BESIDE * high)), max(y + 1, round(bottom + _BELOW * high))
         patch = grey[y:below, x:after]
         scale = HEIGHT / high
-        step = max(1, int(1 / (4 * scale)))  # a fraction of the pixels of a very large patch is enough
         size = max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale))
-        method = cv2.INTER_AREA if scale * step < 1 else cv2.INTER_LINEAR
-        resized = cv2.resize(patch[::step, ::step], size, interpolation=method)
         end = max(1, round((round(right) - x) * scale))
-        return cls(np.asarray(resized, np.uint8), x, y, scale, end, crop.contrast, crop.whole)
+        return cls(scale_to(patch, size), x, y, scale, end, crop.contrast, crop.whole)
 
     @property
     def before(self) -> Surroundings:
