@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from edge_runtime.errors import ImageError
 
 
-def encode(image: NDArray[np.uint8], suffix: str) -> bytes:
-    """Encode an image, BGR uint8 `(H, W, 3)`, in the format of a suffix such as ".png".
+def encode(image: NDArray[np.uint8], suffix: str, *, quality: int | None = None) -> bytes:
+    """Encode an image, BGR uint8 `(H, W, 3)` or grey `(H, W)`, in the format of a suffix such as ".png".
 
-    Raises `ImageError` if OpenCV cannot: it does not write this format, or not images of this size.
+    `quality`, 0 to 100, is that of a JPEG; OpenCV's default is 95. Raises `ImageError` if OpenCV cannot: it
+    does not write this format, or not images of this size.
     """
+    parameters = [] if quality is None else [cv2.IMWRITE_JPEG_QUALITY, quality]
     try:
-        good, data = cv2.imencode(suffix, image)
+        good, data = cv2.imencode(suffix, image, parameters)
     except cv2.error:
         good = False
     if not good:

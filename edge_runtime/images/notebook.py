@@ -7,11 +7,11 @@ import html
 import sys
 from collections.abc import Iterable
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.images.encode import encode
+from edge_runtime.images.scaling import reduce_to
 
 _LONGEST = 1000  # px, side of an image in a notebook: the file of the notebook holds it
 
@@ -32,12 +32,7 @@ def to_html(
     """A caption, an image (BGR uint8 `(H, W, 3)`, or None for none) and a table as HTML."""
     parts = [f"<p>{html.escape(caption)}</p>"]
     if image is not None:
-        scale = _LONGEST / max(image.shape[:2])
-        if scale < 1:
-            image = np.asarray(
-                cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-            )
-        data = base64.b64encode(encode(image, ".jpg")).decode()
+        data = base64.b64encode(encode(reduce_to(image, _LONGEST), ".jpg")).decode()
         parts.append(f'<img src="data:image/jpeg;base64,{data}" alt="" style="max-width:100%">')
     cells = [_row("th", head), *(_row("td", row) for row in rows)]
     if len(cells) > 1:

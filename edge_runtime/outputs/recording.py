@@ -17,11 +17,11 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError, OutputError
+from edge_runtime.images.scaling import scale_to
 from edge_runtime.outputs.locked_file import open_locked
 
 SUFFIX = ".mp4"
@@ -177,9 +177,8 @@ def _fit(image: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Scale a BGR image to fit `shape` (height, width), and centre it on a black frame with even sides."""
     if image.shape[:2] != shape:
         scale = min(shape[0] / image.shape[0], shape[1] / image.shape[1])
-        size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        image = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+        height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+        image = scale_to(image, (width, height))
     if image.shape[:2] == _even(shape):
         return image
     height, width = _even(shape)

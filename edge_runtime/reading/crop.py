@@ -16,8 +16,8 @@ import numpy as np
 
 from edge_runtime.boxes import covered
 from edge_runtime.contract import INK, TILE
+from edge_runtime.images.scaling import scale_to
 from edge_runtime.reading.background import erase_lines, subtract_backgrounds
-from edge_runtime.reading.scaling import scale_to
 from edge_runtime.reading.tile import INK_LEVEL, make_tile_and_box, recognise_tiles, zero_background
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from edge_runtime.contract import BACKGROUND, CLASSES, TILE
 from edge_runtime.errors import ImageError
 from edge_runtime.images import decode, inputs
 from edge_runtime.images.pages import PageOf, Pages
+from edge_runtime.images.scaling import reduce_to
 from edge_runtime.nms import suppress_nested
 from edge_runtime.reading import fusion, rejection
 from edge_runtime.reading.candidates import Candidates
@@ -129,10 +130,7 @@ class Pipeline:
         assert page.grey is not None and not page.turn
         start = time.perf_counter()
         with _memory_errors():
-            grey, scale = page.grey, (side or math.inf) / max(page.size)
-            if scale < 1:
-                grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            turned = turn_image(np.asarray(grey, np.uint8), turn)
+            turned = turn_image(reduce_to(page.grey, side or math.inf), turn)
         page.seconds["preprocess"] += time.perf_counter() - start
         other = Page(page.source, OK, page.first_only, turned, page.size, turn, seconds=page.seconds)
         self.search(other)

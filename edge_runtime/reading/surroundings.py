@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.images.scaling import scale_to
 from edge_runtime.reading.background import subtract_background
 from edge_runtime.reading.crop import Crop
-from edge_runtime.reading.scaling import scale_to
 from edge_runtime.results import Box
 
 HEIGHT = 32  # px, of a digit in its surroundings

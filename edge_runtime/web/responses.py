@@ -6,10 +6,11 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.images.encode import encode
+from edge_runtime.images.scaling import reduce_to
 from edge_runtime.results import Digit, Number, Reading
 from edge_runtime.web import limits
 
@@ -136,12 +137,8 @@ def read_result(reading: Reading, seconds: float, *, tiles: bool) -> dict[str, A
 
 def to_jpeg(image: NDArray[np.uint8]) -> str:
     """Return an image, uint8 `(H, W)`, as a JPEG in base64; a larger one is reduced to `RETURNED_SIDE`."""
-    scale = limits.RETURNED_SIDE / max(image.shape)
-    if scale < 1:
-        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, limits.RETURNED_QUALITY]
-    return base64.b64encode(cv2.imencode(".jpg", image, quality)[1].tobytes()).decode()
+    data = encode(reduce_to(image, limits.RETURNED_SIDE), ".jpg", quality=limits.RETURNED_QUALITY)
+    return base64.b64encode(data).decode()
 
 
 def _number_result(number: Number) -> dict[str, Any]:
@@ -153,5 +150,5 @@ def _digit_result(digit: Digit, number: int, index: int, tile: bool) -> dict[str
     result = digit.to_dict() | {"confidence": round(float(digit.confidence), 4)}
     result |= {"number": number, "index": index}
     if tile and digit.tile is not None:
-        result["tile"] = base64.b64encode(cv2.imencode(".png", digit.tile)[1].tobytes()).decode()
+        result["tile"] = base64.b64encode(encode(digit.tile, ".png")).decode()
     return result

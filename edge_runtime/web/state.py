@@ -7,10 +7,9 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import cv2
-from numpy.typing import NDArray
-
 from edge_runtime.images import annotate
+from edge_runtime.images.encode import encode
+from edge_runtime.images.scaling import reduce_to
 from edge_runtime.reading.switch import SwitchableReader
 from edge_runtime.web import limits
 from edge_runtime.web.metrics import ProcessUsage
@@ -31,6 +30,7 @@ class DeviceState:
     def __init__(self, readers: SwitchableReader, *, live: bool) -> None:
         self._readers, self._live = readers, live
         self._view: View | None = None
+        self._snapshot: tuple[View | None, bytes] = None, b""
         self._frame_time = time.monotonic()
         self._usage = ProcessUsage()
 
@@ -56,10 +56,7 @@ class DeviceState:
         if view is None:
             return b""
         image = annotate.annotate(view.image, view.digits)
-        scale = limits.LIVE_IMAGE_SIDE / max(image.shape[:2])
-        if scale < 1:
-            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        data = _jpeg(image, limits.LIVE_QUALITY)
+        data = encode(reduce_to(image, limits.LIVE_IMAGE_SIDE), ".jpg", quality=limits.LIVE_QUALITY)
         # The boundary comes after the image: browsers show an image only once they have received the
         # boundary that ends it.
         header = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
@@ -68,7 +65,14 @@ class DeviceState:
     def snapshot(self) -> bytes:
         """Return the annotated image as a JPEG in its full size, b"" before the first frame."""
         view = self._view
-        return _jpeg(annotate.annotate(view.image, view.digits), limits.SNAPSHOT_QUALITY) if view else b""
+        if view is None:
+            return b""
+        shown, data = self._snapshot
+        if shown is not view:  # clients that ask for the same frame share its image
+            image = annotate.annotate(view.image, view.digits)
+            data = encode(image, ".jpg", quality=limits.SNAPSHOT_QUALITY)
+            self._snapshot = view, data
+        return data
 
     def event(self) -> bytes:
         """Return the state as a Server-Sent Event."""
@@ -123,7 +127,3 @@ class DeviceState:
 def health_json(health: Health, *, details: bool) -> dict[str, Any]:
     """Return health as JSON: all of it, or only whether it is `ok`."""
     return asdict(health) if details else {"ok": health.ok}
-
-
-def _jpeg(image: NDArray[Any], quality: int) -> bytes:
-    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edge_runtime.images.annotate import draw_digits
+from edge_runtime.images.scaling import scale_to
 from edge_runtime.images.text import Image
 from edge_runtime.window.style import SMALL
 
@@ -22,13 +23,11 @@ def draw_frame(canvas: Image, rect: Rect, view: View) -> None:
     if part.shape == view.image.shape:
         part[:] = view.image
     else:
-        image = view.image
-        while image.shape[1] >= 2 * rect.width and image.shape[0] >= 2 * rect.height:
-            # OpenCV averages pixels fast only when it halves an image.
-            image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        # Images as small as a tile keep their pixels visible.
-        method = cv2.INTER_LINEAR if scale < 8 else cv2.INTER_NEAREST
-        cv2.resize(image, (rect.width, rect.height), dst=part, interpolation=method)
+        size = rect.width, rect.height
+        if scale < 8:
+            part[:] = scale_to(view.image, size)
+        else:  # images as small as a tile keep their pixels visible
+            cv2.resize(view.image, size, dst=part, interpolation=cv2.INTER_NEAREST)
     if view.problem:
         cv2.convertScaleAbs(part, dst=part, alpha=0.35)
     elif view.digits:
