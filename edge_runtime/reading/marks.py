@@ -24,12 +24,13 @@ Slashes: TypeAlias = Sequence[tuple[float, float]]
 _FAINTEST = 0.4  # contrast of a mark, compared with the digit's
 # Lengths are shares of the height of the digits.
 _MINUS_GAP = 0.5  # between a leading minus and its digit
-_LEAST_AREA = 0.005  # of the square of the height; anything smaller is a speck
+_LEAST_AREA = 0.005  # of the square of the height; anything smaller is a speck or the point of a fine pen:
+_LEAST_POINT, _POINT_CONTRAST = 0.0012, 0.75  # its area, and its contrast compared with the digit's
 _LEAST_UNNAMED = 0.03
 _STRAIGHT = 0.07  # standard deviation of a straight stroke across its direction
 # A straight stroke is a slash rather than a 1 from any of these on. Of the writers in the training data, one
-# in fifteen ones leans by more than 20 degrees, and four in five slashes.
-SLASHES: Slashes = ((20, 1.05), (26, 0.95))
+# in fifteen ones leans by more than 20 degrees, and four in five slashes. The height tells steeper ones.
+SLASHES: Slashes = ((10, 1.35), (20, 1.05), (26, 0.95))
 _SLASH_GAP = 0.9
 _FAINT_STROKE = 0.25  # contrast of a stroke that still connects the parts of a digit
 _FAINT_RULE, _RULE_SHARE = 0.15, 0.85  # contrast of a rule, and the share of the rows that show it
@@ -154,8 +155,12 @@ def _gap(left: Box, right: Box) -> float:
 
 
 def _name(parts: list[_Part]) -> str:
+    large = [part for part in parts if part.area >= _LEAST_AREA]
+    if not large and len(parts) == 1:
+        return "." if _is_point(parts[0]) else ""
     if len(parts) == 2 and _is_colon(*parts):
         return ":"
+    parts = large
     if len(parts) == 1:
         (part,) = parts
         for name, matches in (("-", _is_minus), (".", _is_point), (",", _is_comma), ("/", _is_slash)):
@@ -178,8 +183,9 @@ def _is_colon(one: _Part, other: _Part) -> bool:
 
 def _is_point(part: _Part) -> bool:
     short, long = sorted((part.width, part.height))
-    dot = long <= min(0.36, 2 * short) and part.filled >= 0.55
-    return dot and part.middle > 0.75 and part.bottom < 1.15 and part.height < 1.35 * part.width
+    dot = long <= min(0.36, 2 * short) and part.filled >= 0.5
+    # The point of a fine pen has few pixels: one more or less is no other shape.
+    return dot and part.middle > 0.75 and part.bottom < 1.15 and part.height < 1.35 * part.width + 1 / HEIGHT
 
 
 def _is_comma(part: _Part) -> bool:
@@ -215,7 +221,7 @@ def _parts(around: Surroundings, box: Box, previous: Box | None) -> list[_Part]:
     if previous is not None:
         left, _, width, _, _ = stats[digits[1]].tolist() if digits[1] else (boxes[1][2], 0, 0, 0, 0)
         start = left + width
-    between = (stats[:, cv2.CC_STAT_AREA] >= _LEAST_AREA * high * high) & (stats[:, cv2.CC_STAT_LEFT] > 0)
+    between = (stats[:, cv2.CC_STAT_AREA] >= _LEAST_POINT * high * high) & (stats[:, cv2.CC_STAT_LEFT] > 0)
     between &= (centres[:, 0] >= start - _REACH * high) & (centres[:, 0] <= end + _REACH * high)
     between[[0, *digits]] = False
     found = [int(label) for label in np.flatnonzero(between)]
@@ -226,6 +232,10 @@ def _parts(around: Surroundings, box: Box, previous: Box | None) -> list[_Part]:
     parts = []
     for label in found:
         x, y, width, height, area = stats[label].tolist()
+        if area < _LEAST_AREA * high * high and (
+            ink[y : y + height, x : x + width].max() < _POINT_CONTRAST or previous is None
+        ):
+            continue
         if y == 0 or y + height == len(ink) or width > 1.3 * high:
             continue  # a rule, the frame of a box, or another line of writing
         across = np.ones(ink.shape[1], bool)

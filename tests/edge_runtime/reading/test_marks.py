@@ -81,6 +81,8 @@ def line_of(image, digits):
         pytest.param({"shade": 4, "level": 50}, id="chalk"),
         pytest.param({"pen": 0.13}, id="thick"),
         pytest.param({"shade": 0.75}, id="faint"),
+        pytest.param({"pen": 0.05}, id="fine"),
+        pytest.param({"pen": 0.05, "height": 110}, id="large and fine"),
     ],
 )
 def test_named_marks_belong_to_the_number(text, style):
@@ -109,6 +111,18 @@ def test_a_slash_that_was_read_as_a_1_is_no_digit():
     image, digits = written("24/12")
     slash = Digit(1, 0.8, Box(digits[1].box.x + digits[1].box.width + 8, 42, 33, 78))
     assert line_of(image, [*digits[:2], slash, *digits[2:]]) == "24/12"
+
+
+def test_a_steep_slash_is_told_from_a_1_by_its_height():
+    image, digits = written("24112")
+    one = digits[2].box
+    for top, text in ((one.y, "24112"), (one.y - 24, "24/12")):
+        sheet = image.copy()
+        sheet[:, one.x - 4 : one.x + one.width + 4] = np.median(image)
+        foot = round(one.y + 1.1 * one.height)
+        cv2.line(sheet, (one.x, foot), (one.x + (foot - top) // 4, top), 60, 5, cv2.LINE_AA)
+        stroke = replace(digits[2], box=Box(one.x - 2, top - 2, (foot - top) // 4 + 5, foot - top + 5))
+        assert line_of(sheet, [*digits[:2], stroke, *digits[3:]]) == text
 
 
 @pytest.mark.parametrize("text", ["4718", "1111"])
