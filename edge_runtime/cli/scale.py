@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _PARTITION = 1000  # images
 
+_KILLED = "edge-digits: Ray has lost its cluster, or this process was killed; continue with --resume"
+_WATCHER = "import sys; sys.stdin.read() or sys.exit(sys.argv[1])"  # prints its argument if it reads nothing
+
 
 def scale(options: argparse.Namespace) -> int:
     """Read images on all cores of a machine or of a cluster, and save the results."""
@@ -38,7 +42,7 @@ def scale(options: argparse.Namespace) -> int:
     job = _begin(options, folder, sources, not_images)
     run = _Run(uuid4().hex, options.quiet)
     try:
-        with ray_engine.connected():
+        with _say_if_killed(), ray_engine.connected():
             raise_on_sigterm()  # Ray has replaced the handler
             parts = ray_engine.read(folder, sources, run.id, job.partitions)
             run.follow(parts, job, folder)
@@ -77,6 +81,25 @@ def _begin(
     if options.partition not in (None, begun.size):
         raise OutputError(f"{folder.address} was begun with --partition {begun.size}; continue it without")
     return begun
+
+
+@contextmanager
+def _say_if_killed() -> Iterator[None]:
+    """Have another process print `_KILLED` if this one ends inside the block without leaving it.
+
+    Ray ends the process when it loses its cluster: at once, in C++, where Python learns nothing of it.
+    """
+    message = "\n" * (sys.stderr is not None and sys.stderr.isatty()) + _KILLED  # below the progress bar
+    watcher = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _WATCHER, message],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is not for it
+    )
+    try:
+        yield
+    finally:
+        watcher.communicate(b"done")
 
 
 class _Run:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edge_runtime.outputs.table_file import TableFile
 
-_OF_PAGES = (".pdf", ".tif", ".tiff")  # suffixes of files that may have several pages
+_OF_PAGES = (".heic", ".heif", ".hif", ".pdf", ".tif", ".tiff")  # of files that may have several pages
+_OF_FRAMES = (".gif", ".webp", ".png", ".apng")  # of files that may be animations
 _COUNTING = 0.5  # s for which images are counted before the first is read
 
 
@@ -67,9 +68,10 @@ class Sources:
 
         How many pages a file has is not known: one that may have some is named as if by its tenth.
         """
+        several = _OF_PAGES + (_OF_FRAMES if self._options.frames else ())
         if "-" not in self._options.sources:
             for path in filter(None, self._expand(Counter())):
-                yield f"{path}#10" if path.lower().endswith(_OF_PAGES) else path
+                yield f"{path}#10" if path.lower().endswith(several) else path
 
     def choose(self, names: list[str]) -> list[int]:
         """The indices of those pages of a file that the resumed table does not contain.

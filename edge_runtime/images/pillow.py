@@ -35,6 +35,11 @@ def to_grey(image: PIL.Image.Image) -> NDArray[np.uint8]:
         array = _to_array(image)
     except (OSError, SyntaxError, ValueError, EOFError) as error:  # Pillow opens files without decoding them
         raise ImageError(f"Pillow cannot decode it: {error}") from error
+    if image.mode == "F" and array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise ImageError(
+            f"an image of mode F must be within 0..1, not {array.min():.3g}..{array.max():.3g}; "
+            'use .convert("L") if 255 is white'
+        )
     grey = decode.to_grey(array)
     if orientation not in range(2, 9):
         return grey

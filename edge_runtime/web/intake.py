@@ -15,7 +15,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from edge_runtime.errors import ImageError, ModelError
-from edge_runtime.images.document import check_page
+from edge_runtime.images.document import Document, check_page
 from edge_runtime.images.documents import open_document
 from edge_runtime.images.header import DAMAGED
 from edge_runtime.images.kinds import EMPTY, TEXT, UNKNOWN
@@ -203,7 +203,7 @@ class Intake:
             reading = reader.read(grey, rotate=rotate)
             if page is None and (document.more or len(document) > 1):
                 reading = replace(reading, status=reading.status + FIRST_ONLY)
-            more = {"pages": len(document)}
+            more = {"pages": _count_pages(document, data)}
             return reading, more | {"image": responses.to_jpeg(grey)} if image else more
 
         return self._result(read, tiles=tiles, min_confidence=min_confidence)
@@ -243,6 +243,14 @@ class Intake:
         self._metrics.read_seconds.observe(seconds)
         reading = reject_below(reading, min_confidence)
         return responses.read_result(reading, seconds, tiles=tiles) | more
+
+
+def _count_pages(document: Document, data: bytes) -> int:
+    """How many pages or frames of a file can be asked for: one of an animation that is not read as such."""
+    if document.more:
+        with contextlib.suppress(ImageError):
+            return len(open_document(data, limits.IMAGE, frames=True))
+    return len(document)
 
 
 async def _watch_pace(upload: _Upload, message: str) -> None:

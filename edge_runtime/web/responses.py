@@ -64,7 +64,7 @@ class ReadResult:
     `lines` are from top to bottom, with "?" for a rejected digit; `width` and `height` are the image's size;
     `ms` is the time that decoding and reading took. `turn` is 0, 90, 180 or 270: the degrees by which the
     image was turned clockwise before it was read. Boxes and size are those of the image as it was sent.
-    `pages` is how many pages the file has; the frames of an animation count if one of them was asked for.
+    `pages` is how many pages or frames the file has: those that `page` can ask for.
     `image` is that image in grey, reduced to 2048 px if it is larger, a JPEG in base64, present only with
     `image=1`.
     """

@@ -127,7 +127,7 @@ async function read(image, signal) {
     const smaller = body !== image.file && result.width; // the device got a smaller copy of the file
     const scale = smaller ? bitmap.width / result.width : 1;
     Object.assign(image, { state: "read", reading: result, scale });
-    if (result.pages > 1 && !image.page) addPages(image, result.pages);
+    if (result.pages > 1 && !image.page && !bitmap) addPages(image, result.pages); // browsers show animations
     if (result.image) await keepDrawn(image);
   }
   if (bitmap) bitmap.close();

@@ -1,7 +1,8 @@
 // The drawing pad: strokes, and what is read in them while they are drawn.
 
+import { drawBoxes } from "./boxes.js";
 import { $, colour, fitCanvas } from "./dom.js";
-import { drawBoxes, readStrokes, showResult } from "./reading.js";
+import { readStrokes, showResult } from "./reading.js";
 import { isOpen, onOpen } from "./tabs.js";
 
 const [PAUSE, LONGEST_WAIT] = [140, 400]; // ms to wait after the last change, and at most after the first, before reading
@@ -75,7 +76,7 @@ function paintBoxes() {
       width: digit.width + pen,
       height: digit.height + pen,
     }));
-    drawBoxes(context, boxes, zoom(), 0, 0, [colour("accent"), colour("on-accent")]);
+    drawBoxes(context, boxes, zoom());
   }
 }
 

@@ -1,13 +1,15 @@
 // The chosen image with its boxes: turned, or zoomed to one digit with the classifier's input.
 
+import { drawBoxes } from "./boxes.js";
 import { $, fitCanvas, percent, setShape } from "./dom.js";
 import { chosenImage, images, onChange, readAgain } from "./images.js";
 import { decode } from "./picture.js";
-import { drawBoxes, markChosen, showResult } from "./reading.js";
+import { markChosen, showResult } from "./reading.js";
 import { isOpen, onOpen } from "./tabs.js";
 import { applyThreshold, onThreshold } from "./threshold.js";
 
 const SURROUNDINGS = 4; // sides of a digit that are shown when it is zoomed
+const MOST_OF_ROOM = 0.7; // that a digit and its label take above the zoomed tile
 
 const canvas = $("preview");
 let shown = null; // an image
@@ -81,14 +83,16 @@ export function repaint() {
   drawBoxes(context, boxes, view.scale, view.left, view.top);
 }
 
-// Where to draw an image: all of it or, with a box, the part around that.
+// Where to draw an image: all of it or, with a box, the part around that, with the box above the zoomed tile.
 function place(box, width, height) {
   const [viewWidth, viewHeight] = [canvas.clientWidth, canvas.clientHeight];
   const whole = Math.min(viewWidth / width, viewHeight / height);
   if (!box) return { scale: whole, left: (viewWidth - width * whole) / 2, top: (viewHeight - height * whole) / 2 };
-  const scale = Math.max(whole, Math.min(viewWidth, viewHeight) / SURROUNDINGS / Math.max(box.width, box.height) * 2);
+  const room = $("zoom").offsetTop; // px above the tile
+  const enlarged = Math.min(viewWidth, viewHeight) / SURROUNDINGS / Math.max(box.width, box.height) * 2;
+  const scale = Math.min(Math.max(whole, enlarged), (MOST_OF_ROOM * room) / box.height);
   const left = viewWidth / 2 - (box.x + box.width / 2) * scale;
-  return { scale, left, top: viewHeight / 2 - (box.y + box.height / 2) * scale };
+  return { scale, left, top: room / 2 - (box.y + box.height / 2) * scale };
 }
 
 // Zooms to a digit; to the same one again, or without one, back to the whole image.

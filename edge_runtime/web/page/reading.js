@@ -105,29 +105,3 @@ function digitEntry(digit, onClick) {
 export function markChosen(card, chosen) {
   card.querySelectorAll(".tiles button").forEach((button, index) => button.setAttribute("aria-pressed", index === chosen));
 }
-
-// Draws boxes and labels. `scale` is CSS pixels per image pixel; the image's corner is at (left, top).
-export function drawBoxes(context, digits, scale, left = 0, top = 0, [fill, text] = ["#0b7f36", "#fff"]) {
-  for (const digit of digits) {
-    const rejected = digit.value === null;
-    const [x, y] = [left + digit.x * scale, top + digit.y * scale];
-    const [width, height] = [digit.width * scale, digit.height * scale];
-    const size = Math.max(11, Math.min(20, height * 0.3));
-    const [padding, label] = [size * 0.35, rejected ? "?" : String(digit.value)];
-    context.strokeStyle = context.fillStyle = rejected ? "#6b7480" : fill;
-    context.lineWidth = Math.min(2, Math.max(1, height / 30));
-    context.beginPath();
-    context.roundRect(x - 2, y - 2, width + 4, height + 4, 4);
-    context.stroke();
-    context.font = `600 ${size}px system-ui, sans-serif`;
-    const labelWidth = context.measureText(label).width + 2 * padding;
-    const above = y - size - padding - 3;
-    const labelTop = above >= 0 ? above : y - 2; // inside the box where there is no room above it
-    context.beginPath();
-    context.roundRect(x - 2, labelTop, labelWidth, size + padding, 4);
-    context.fill();
-    context.fillStyle = rejected ? "#fff" : text;
-    context.textBaseline = "middle";
-    context.fillText(label, x - 2 + padding, labelTop + (size + padding) / 2 + 1);
-  }
-}

@@ -14,15 +14,24 @@ export function toCsv(results) {
   return [COLUMNS, ...results.flatMap(toRows)].map((row) => `${row.map(quote).join(",")}\n`).join("");
 }
 
-// The text of one image line by line; of several, one line each with the name, a tab and the numbers.
+// The text of one image line by line; of several, one line each: the name, the numbers and, unless it is "ok", the
+// status, separated by tabs. For a single image without digits, the text is the status.
 export function toText(results) {
-  if (results.length === 1) return (results[0].reading.lines || []).join("\n");
-  return results.map(({ name, reading }) => `${name}\t${(reading.lines || []).join(" ")}`).join("\n");
+  if (results.length === 1) return linesOf(results[0].reading).join("\n") || statusOf(results[0].reading);
+  return results.map(toTextRow).join("\n");
+}
+
+const linesOf = (reading) => reading.lines || [];
+const statusOf = (reading) => (reading.error ? `error: ${reading.error}` : reading.status);
+
+function toTextRow({ name, reading }) {
+  const status = statusOf(reading);
+  return [name, linesOf(reading).join(" "), ...(status === "ok" ? [] : [status])].join("\t");
 }
 
 function toRows({ name, reading, scale }) {
   const source = FORMULA.test(name) ? `'${name}` : name;
-  if (reading.error) return [rowOf({ source, status: `error: ${reading.error}` })];
+  if (reading.error) return [rowOf({ source, status: statusOf(reading) })];
   const { status, turn } = reading;
   const image = { source, image_width: reading.width, image_height: reading.height, turn };
   for (const side of ["image_width", "image_height"]) image[side] = Math.round(image[side] * scale);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import cv2
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from edge_runtime import Box, Digit, DigitReader, Reading
 from edge_runtime.cli.table import TablePrinter
 from edge_runtime.results import INCOMPLETE
-from tests import drawing
+from tests import drawing, image_files
 
 
 def page(source, *lines, **options):
@@ -56,10 +57,10 @@ READINGS = [
 def test_columns_fit_the_longest_name_of_the_run(printed):
     lines = printed(READINGS[:2], READINGS[4:5])
     assert lines == [
-        "image                digits                    lowest confidence",
-        "a.png                31 4                      0.980",
-        "scans/of/june/b.png  0172 945 386 / 27         0.980",
-        "e.png                -                         no digit found",
+        "image                confidence  digits",
+        "a.png                0.980       31 4",
+        "scans/of/june/b.png  0.980       0172 945 386 / 27",
+        "e.png                -           no digit found",
     ]
 
 
@@ -76,8 +77,17 @@ def test_every_image_has_one_line_that_can_be_split_through_a_pipe(printed):
         lines = printed(readings, names=names)
         cells = [[cell.strip() for cell in line.split("  ") if cell] for line in lines]
         assert [each[0] for each in cells[1:]] == [reading.source for reading in readings]
-        assert [each[1] for each in cells[1:]] == [" / ".join(each.lines) or "-" for each in readings]
-        assert cells[4][2:] == ["0.980", "(? rejected)", f"({INCOMPLETE})"]
+        assert [each[2] for each in cells[1:]] == [
+            " / ".join(each.lines) or each.status.strip() for each in readings
+        ]
+        assert cells[4][1:] == ["0.980", "5?8", "(? rejected)", f"({INCOMPLETE})"]
+
+
+def test_long_readings_keep_their_confidence_in_its_column(printed):
+    column = len("scans/of/june/b.png  ")
+    assert [line[column : column + 7] for line in printed(READINGS)] == [
+        *("confide", "0.980  ", "0.980  ", "0.980  ", "0.980  ", "-      ", "-      ")
+    ]
 
 
 @pytest.mark.parametrize("terminal", [30, 40, 60, 80, 100, 200])
@@ -85,13 +95,14 @@ def test_a_terminal_has_whole_cells_in_columns_that_fit_it(printed, terminal):
     readings = [*READINGS, page(LONG, "5")]
     lines = printed(readings, terminal=terminal)
     assert max(map(len, lines)) < max(terminal, 41)
-    starts = [lines[0].index(word) for word in ("image", "digits", "lowest")]
+    starts = [lines[0].index(word) for word in ("image", "confidence", "digits")]
     columns = [slice(*pair) for pair in zip(starts, [*starts[1:], None], strict=True)]
     texts = ["".join(line[column].strip() for line in lines[1:]).replace(" ", "") for column in columns]
     assert texts[0] == "".join(reading.source for reading in readings)
-    assert texts[1] == "".join("/".join(each.lines).replace(" ", "") or "-" for each in readings)
+    assert texts[1] == "0.980" * 4 + "--0.980"
+    assert texts[2].startswith("".join("/".join(each.lines).replace(" ", "") for each in readings[:4]))
     assert texts[2].count("damaged,orofakind") == 4
-    numbers = [word for line in lines[1:] for word in line[columns[1]].split()]
+    numbers = [word for line in lines[1:] for word in line[columns[2]].split()]
     assert terminal < 60 or numbers.count("123456789") == 4  # no number is broken
 
 
@@ -106,7 +117,7 @@ def test_the_whole_run_decides_the_columns(run, scans, monkeypatch):
     monkeypatch.setattr(DigitReader, "read_batches", one_by_one)
     _, output, _ = run("read", "scans")
     column = len("scans/more/a-long-name.png  ")
-    assert [line[column] for line in output.splitlines()] == ["d", "3", "2", "9"]
+    assert [line[column] for line in output.splitlines()] == ["c", "0", "0", "0"]
 
 
 def test_pages_fit_into_the_columns(run, tmp_path, monkeypatch):
@@ -114,7 +125,18 @@ def test_pages_fit_into_the_columns(run, tmp_path, monkeypatch):
     cv2.imwritemulti("scan.TIF", [drawing.page(text) for text in ("1", "2")])
     _, output, _ = run("read", "scan.TIF")
     column = len("scan.TIF#10  ")
-    assert [line[column] for line in output.splitlines()] == ["d", "1", "2"]
+    assert [line[column] for line in output.splitlines()] == ["c", "0", "0"]
+
+
+@pytest.mark.skipif(not hasattr(cv2, "imencodeanimation"), reason="needs OpenCV 4.12")
+def test_frames_fit_into_the_columns(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("counting.gif").write_bytes(image_files.animation(".gif", *map(drawing.page, ("1", "2"))))
+    _, output, _ = run("read", "counting.gif", "--frames")
+    column = len("counting.gif#10  ")
+    assert [line[column] for line in output.splitlines()] == ["c", "0", "0"]
+    _, output, _ = run("read", "counting.gif")
+    assert output.splitlines()[0].index("confidence") == len("counting.gif  ")
 
 
 def test_numbers_are_separated_by_spaces(run, monkeypatch):
@@ -122,4 +144,4 @@ def test_numbers_are_separated_by_spaces(run, monkeypatch):
         DigitReader, "read_batches", lambda self, images, **_: iter([[page("x", "12 3", "45")]])
     )
     _, output, _ = run("read", "x")
-    assert output.splitlines()[1].split() == ["x", "12", "3", "/", "45", "0.980"]
+    assert output.splitlines()[1].split() == ["x", "0.980", "12", "3", "/", "45"]

@@ -21,15 +21,15 @@ pytestmark = [
     pytest.mark.skipif(not os.path.isdir("/proc"), reason="finds Ray's workers in /proc"),
 ]
 
-# Prints the address of a cluster, and stops one of its nodes when a line comes.
+# Prints the address of a cluster, and stops a node when a line comes: the one that it names, 0 for the head.
 CLUSTER = """
 import sys
 from ray.cluster_utils import Cluster
 cluster = Cluster()
 nodes = [cluster.add_node(num_cpus=1, include_dashboard=False) for _ in range(2)]
 print(cluster.address, flush=True)
-if sys.stdin.readline():
-    cluster.remove_node(nodes[1], allow_graceful=False)
+if line := sys.stdin.readline():
+    cluster.remove_node(nodes[int(line)], allow_graceful=False)
 sys.stdin.read()
 cluster.shutdown()
 """
@@ -89,7 +89,7 @@ def test_lost_workers_and_a_lost_node_cost_no_row(environment, image_file, tmp_p
             os.kill(next(workers(environment)), signal.SIGKILL)
             done = len(list(parts.glob("part-*")))
             wait_for(lambda: len(list(parts.glob("part-*"))) > done + 2, run)
-            cluster.stdin.write("\n")
+            cluster.stdin.write("1\n")
             cluster.stdin.flush()
             _, errors = run.communicate()
         cluster.stdin.close()
@@ -100,3 +100,24 @@ def test_lost_workers_and_a_lost_node_cost_no_row(environment, image_file, tmp_p
     assert errors.count("\n") == 1, errors
     assert rows_in(parts) == pyarrow.parquet.read_table("single.parquet").to_pylist()
     assert len(list(parts.iterdir())) == IMAGES // 20 + 1
+
+
+def test_a_lost_cluster_is_told(environment, image_file, tmp_path, monkeypatch):
+    """Although Ray then ends the process without a word."""
+    monkeypatch.chdir(tmp_path)
+    page = image_file("scans/0000.png", "31 4", height=40)
+    for index in range(1, IMAGES):
+        shutil.copy(page, f"scans/{index:04}.png")
+    environment |= {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}  # instead of 60
+    command = [*COMMAND, "scale", "scans", "--out", "out", "--partition", "2"]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE) | {"deadline": 300}
+    with started(sys.executable, "-c", CLUSTER, env=environment, **pipes) as cluster:
+        address = cluster.stdout.readline().strip()
+        with started(*command, env={**environment, "RAY_ADDRESS": address}, **pipes) as run:
+            wait_for(lambda: list(Path("out").glob("part-*")), run)
+            cluster.stdin.write("0\n")
+            cluster.stdin.flush()
+            output, errors = run.communicate()
+    assert (run.returncode, output) == (1, "")
+    assert errors.endswith("; continue with --resume\n")
+    assert errors.count("\n") == 1, errors

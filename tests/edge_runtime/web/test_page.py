@@ -394,6 +394,26 @@ def test_many_images_are_read_listed_copied_and_exported(still, visit, image_fil
 
 
 @pytest.mark.parametrize("visit", ["desktop"], indirect=True)
+def test_the_copied_text_tells_why_an_image_has_no_digits(still, visit, image_file, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"nonsense")
+    page = visit(still.url)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    choose(page, image_file("blank.png", ""))
+    page.click("#copy")
+    wait(page, "document.querySelector('#copied').textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()") == "no digit found"
+    wait(page, "document.querySelector('#copied').textContent === 'Copy'")
+    page.set_input_files("#choose", [tmp_path / "bad.png", image_file("a.png", "29")])
+    read_all(page, 3)
+    page.click("#copy")
+    wait(page, "document.querySelector('#copied').textContent === 'Copied'")
+    blank, bad, good = page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert (blank, good) == ("blank.png\t\tno digit found", "a.png\t29")
+    assert bad.startswith("bad.png\t\terror: ")
+    page.problems = [problem for problem in page.problems if "422" not in problem]
+
+
+@pytest.mark.parametrize("visit", ["desktop"], indirect=True)
 def test_boxes_in_the_csv_file_are_those_of_the_file_that_was_chosen(still, visit, image_file, readers):
     path = image_file("=large.png", "29", height=1400)  # reduced before it is sent
     page = visit(still.url)
@@ -506,11 +526,30 @@ def test_a_digit_is_zoomed_to(still, visit, image_file):
     assert page.locator("#zoom-tile").evaluate("image => image.naturalWidth") == 28
     assert page.locator(".tiles [aria-pressed=true]").count() == 1
     assert page.locator("#preview").screenshot() != whole
+    view, card = (page.locator(name).bounding_box() for name in ("#preview", "#zoom"))
+    data = page.evaluate("document.getElementById('preview').toDataURL().split(',')[1]")
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    blue, green, red = np.int16(image[:, image.shape[1] // 2].T)
+    box = np.flatnonzero(green - np.maximum(blue, red) > 60) * view["height"] / len(image)
+    assert 20 < box.max() < card["y"] - view["y"] < view["height"]  # the digit is above the card
     page.keyboard.press("Escape")
     assert page.locator("#preview").screenshot() == whole
     box = page.locator("#preview").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)  # beside all digits
     assert page.locator("#zoom").is_hidden()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("visit", ["phone"], indirect=True)
+def test_examples_are_inside_of_the_box_for_images(still, visit, width):
+    page = visit(still.url)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.click("#tab-image")
+    boxes = [each.bounding_box() for each in page.locator(".view:has(#drop), #drop, .example").all()]
+    view, drop, *examples = ((box["y"], box["y"] + box["height"]) for box in boxes)
+    assert len(examples) == 3
+    for top, bottom in examples:
+        assert view[0] < drop[0] < top < bottom < drop[1] < view[1]
 
 
 @pytest.mark.parametrize("visit", ["desktop"], indirect=True)

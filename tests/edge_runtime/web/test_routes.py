@@ -18,7 +18,7 @@ from edge_runtime.results import UNNAMED, Box, Digit, Reading
 from edge_runtime.web import responses
 from tests import documents, drawing, model_files
 from tests.edge_runtime.web.client import request
-from tests.image_files import encode, tiff_pages
+from tests.image_files import animation, encode, tiff_pages
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".webp", ".tiff", ".pgm"])
@@ -51,6 +51,18 @@ def test_the_pages_of_a_file_are_read_one_by_one(still):
     response = request(still, "/read?page=3", "POST", data)
     assert (response.status, response.error) == (422, "the file has 2 pages; there is no page 3")
     assert request(still, "/read?page=0", "POST", data).status == 422
+
+
+@pytest.mark.skipif(not hasattr(cv2, "imencodeanimation"), reason="needs OpenCV 4.12")
+def test_the_frames_of_an_animation_are_counted(still, monkeypatch):
+    data = animation(".gif", *map(drawing.page, ("12", "34", "56")))
+    for path, lines in (("/read", ["12"]), ("/read?page=3", ["56"])):
+        result = request(still, path, "POST", data).json
+        assert (result["lines"], result["pages"]) == (lines, 3)
+    monkeypatch.setattr("edge_runtime.images.frames._MAX_PIXELS", 100)  # only the first frame can be read
+    result = request(still, "/read", "POST", data).json
+    assert (result["lines"], result["pages"]) == (["12"], 1)
+    assert request(still, "/read?page=2", "POST", data).status == 422
 
 
 @pytest.mark.skipif(not suffixes.is_available("pdf"), reason="needs the extra pdf")
