@@ -44,6 +44,10 @@ def check(data: bytes, limits: Limits) -> Header:
         from edge_runtime.images import jpeg
 
         jpeg.check(data, header)
+    elif header.format == "PNG":
+        from edge_runtime.images import png
+
+        png.check(data, header)
     return header
 
 

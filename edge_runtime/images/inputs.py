@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -96,7 +97,7 @@ def _read_object(file: Any) -> bytes:
     """Read a file object to its end. Raises `ImageError` if it does not give bytes, or none are left."""
     kind = type(file).__name__
     try:
-        data = file.read(MAX_BYTES + 1)
+        data = _read_raw(file) if isinstance(file, io.RawIOBase) else file.read(MAX_BYTES + 1)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # it is closed, damaged, or no file: each kind has errors of its own
@@ -109,6 +110,15 @@ def _read_object(file: Any) -> bytes:
     if not data:
         raise ImageError(f"a {kind} with nothing left to read; go back to its start with seek(0)")
     return bytes(data)
+
+
+def _read_raw(file: io.RawIOBase) -> bytes:
+    """Read an unbuffered file: a single `read` of a pipe or a socket returns only what has arrived."""
+    buffered = io.BufferedReader(file)
+    try:
+        return buffered.read(MAX_BYTES + 1)
+    finally:
+        buffered.detach()  # or it would close the file
 
 
 def expand(images: Iterable[Any]) -> Iterator[Any]:

@@ -19,11 +19,17 @@ from edge_runtime.images.paths import split_page
 
 # The name of an image that comes through standard input.
 STANDARD_INPUT = "-"
+_is_descriptor = re.compile(r"/dev/stdin|/(dev|proc/[^/]+)/fd/\d+").fullmatch  # the shell's <(...) is one
 
 
 def is_standard_input(source: str) -> bool:
     """Whether a source is what comes through standard input, or a page of it."""
     return source == STANDARD_INPUT or split_page(source)[0] == STANDARD_INPUT
+
+
+def is_new_each_time(source: str) -> bool:
+    """Whether a source, or a page of it, is another image each time: standard input, or a descriptor."""
+    return any(name == STANDARD_INPUT or _is_descriptor(name) for name in (source, split_page(source)[0]))
 
 
 def check_again(source: str) -> None:

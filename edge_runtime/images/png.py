@@ -27,6 +27,9 @@ _KEPT = {
 }
 _FRAMES = {b"acTL", b"fcTL", b"fdAT"}
 _RATIO = 1032  # of the best compression that deflate can reach
+_FREE = 400_000  # bytes that inflate within a second whatever they are
+_PIECE = 2**20  # bytes
+_TOO_LONG = "a PNG whose pixels go on after its last row; save it again"
 _LARGE = 16_000_000  # bytes of pixels with alpha; more are decoded in strips
 _MAX_SLOW = 200_000_000  # bytes of pixels that are interlaced, or decoded in strips: about 2 s of CPU
 
@@ -70,6 +73,40 @@ def measure(data: bytes) -> Header | None:
     capacity = packed * _RATIO * 8 // bits
     memory = pixels * per_pixel + (0 if strips else copied)
     return Header("PNG", width, height, memory, capacity, transparent, orientation, stretch, more, strips)
+
+
+def check(data: bytes, header: Header) -> None:
+    """Raise `ImageError` if the compressed pixels go on after the last row: libpng inflates all of them.
+
+    To inflate the pixels once more would take half as long as decoding the image, so it is only done where
+    the file repeats itself: pixels are only compressed to a hundredth and less if they repeat themselves.
+    """
+    if len(data) <= _FREE or header.strips:
+        return
+    # Interlaced images have up to twice as many rows, each with a filter byte and a byte in part.
+    size = -(-header.width * header.height * _CHANNELS[data[25]] * data[24] // 8) + 4 * header.height
+    if sum(len(piece) for piece in pixel_data(data)) > size + size // 1000 + _FREE:
+        raise ImageError(_TOO_LONG)
+    sample = b"".join(data[start : start + 256] for start in range(0, len(data), 2**14))
+    repeated = 1 - len(zlib.compress(sample, 1)) / len(sample)
+    if len(data) * repeated > _FREE and _is_longer(data, size + _FREE * _RATIO):
+        raise ImageError(_TOO_LONG)
+
+
+def _is_longer(data: bytes, size: int) -> bool:
+    """Whether the pixels of a file inflate to more than `size` bytes."""
+    inflate = zlib.decompressobj()
+    try:
+        for piece in pixel_data(data):
+            packed: bytes | memoryview = piece
+            while len(packed):
+                size -= len(inflate.decompress(packed, _PIECE))
+                packed = inflate.unconsumed_tail
+                if size < 0:
+                    return True
+    except zlib.error:
+        pass  # libpng stops there as well
+    return False
 
 
 def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:

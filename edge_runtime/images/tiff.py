@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_runtime.errors import ImageError
 from edge_runtime.images.header import DAMAGED, Header
+from edge_runtime.images.limits import MAX_PIXELS, MAX_SCANNED_PIXELS, MAX_SCANS
 from edge_runtime.images.tags import Directory
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _MULTIPLIED, _SEPARATE = 1, 2  # colours, by what the opacity channel says it is
 _LARGE = (
     8_000_000  # px; one strip of this size is not left to libtiff, which takes ten bytes per pixel for it
 )
+_SPARE_TILES = 16_000_000  # px of tiles outside of the image, besides four times its own
 _MAX_PAGES = 65_535  # libtiff counts no further
 _NEW_SUBFILE, _SUBFILE = 254, 255  # tags that tell thumbnails and masks from pages
 _MAX_TABLES = 4096  # bytes of the tables of a JPEG, which are read again for every strip
@@ -45,6 +47,8 @@ def measure(data: bytes) -> Header:
         raise ImageError(f"a TIFF with compression {compression}; save it again with LZW or none")
     if photometric not in _COLOURS or samples > 5 or bits > 64:
         raise ImageError("a TIFF of an unusual kind; save it again as grey or RGB")
+    if samples == 2 and photometric < _RGB:  # OpenCV would leave the opacity out
+        raise ImageError("a grey TIFF with opacity; save it again as PNG")
     tiled = 322 in tags
     packed = tags.integers(325 if tiled else 279, len(data))
     total = min(sum(packed), len(data)) or len(data)  # some writers leave zeros
@@ -52,7 +56,12 @@ def measure(data: bytes) -> Header:
         raise ImageError(DAMAGED)  # strips that share their bytes, or lie outside of the file
     pixels = width * height
     rows = tags.integer(323) if tiled else min(height, tags.integer(278, height))
-    strip = rows * (tags.integer(322) if tiled else width)
+    columns = tags.integer(322) if tiled else width
+    strip = rows * columns
+    parts = -(-width // max(1, columns)) * -(-height // max(1, rows))
+    # Each scan of a JPEG goes over the whole of its strip or tile.
+    scans = data.count(b"\xff\xda") if compression == _JPEG else 0
+    _check_work(pixels, parts * strip, scans * strip)
     raw = strip >= pixels > _LARGE and _is_raw(tags)
     aspect, orientation = tags.aspect, tags.orientation
     alpha = photometric == _RGB and samples == 4 and bits in (8, 16)
@@ -71,6 +80,17 @@ def measure(data: bytes) -> Header:
         # libtiff multiplies the colours itself if it returns 8 bits.
         premultiplied=alpha and (kind == _MULTIPLIED or (kind == _SEPARATE and bits == 8)),
     )
+
+
+def _check_work(pixels: int, stored: int, scanned: int) -> None:
+    """Raise `ImageError` if libtiff would decode far more than the pixels of the image.
+
+    `stored` are the pixels of all strips or tiles, `scanned` those that the scans of JPEGs go over.
+    """
+    if stored > 4 * pixels + _SPARE_TILES:
+        raise ImageError("a TIFF whose tiles are far larger than the image; save it again without tiles")
+    if scanned > min(MAX_SCANNED_PIXELS, MAX_SCANS * pixels + MAX_PIXELS):
+        raise ImageError("a TIFF of JPEGs with too many scans; save it again with LZW")
 
 
 def _is_raw(tags: Directory) -> bool:

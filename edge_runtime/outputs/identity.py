@@ -16,6 +16,7 @@ def identity(source: str, folder: str) -> str:
     """
     if "\0" in source:
         raise ValueError("a path with a null byte")
+    source = _local(source)
     if is_remote(source):
         return escape_source(source)
     parent, name = os.path.split(source)
@@ -27,6 +28,12 @@ def identity(source: str, folder: str) -> str:
 def absolute(source: str, folder: str) -> str:
     """The path of `source`, relative to `folder`, from the root."""
     return source if is_remote(source) else os.path.join(folder, source)
+
+
+def _local(source: str) -> str:
+    """A source without the scheme of its address if that names a file of this machine."""
+    path = source.removeprefix("file://")
+    return path if os.path.isabs(path) else source
 
 
 # Images follow one another folder by folder.

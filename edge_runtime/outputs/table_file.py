@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, TypeVar
 
 from edge_runtime.errors import OutputError
-from edge_runtime.images.lists import is_standard_input
+from edge_runtime.images.lists import is_new_each_time
 from edge_runtime.images.paths import split_page
 from edge_runtime.outputs.contents import Contents
 from edge_runtime.outputs.identity import absolute, identity
@@ -91,9 +91,9 @@ class TableFile:
     def contains(self, source: str) -> bool:
         """Whether the file has the rows of an image, which then need not be read again.
 
-        What comes through standard input is another image each time.
+        What comes through standard input or a pipe of the shell is another image each time.
         """
-        return not is_standard_input(source) and self._contents.has_read(source, self.run.folder)
+        return not is_new_each_time(source) and self._contents.has_read(source, self.run.folder)
 
     def forget_failure(self, page: str) -> None:
         """Supersede the row that says that the file of this page failed: all its pages have rows."""
@@ -101,7 +101,7 @@ class TableFile:
 
     def is_last(self, source: str) -> bool:
         """Whether an image is `last`, perhaps with another spelling."""
-        if self.last is None or is_standard_input(source):
+        if self.last is None or is_new_each_time(source):
             return False
         return identity(source, self.run.folder) == identity(self.last, self._contents.folder)
 

@@ -29,11 +29,11 @@ def test_the_table_has_one_line_per_image(run, scans):
     code, output, errors = run("read", "scans")
     assert code == 0
     cells = [[cell.strip() for cell in line.split("  ") if cell] for line in output.splitlines()]
-    assert cells[0] == ["image", "digits", "lowest confidence"]
-    assert [line[:2] for line in cells[1:]] == [
+    assert cells[0] == ["image", "confidence", "digits"]
+    assert [line[::2] for line in cells[1:]] == [
         ["scans/a.png", "31 / 4"], ["scans/b.jpg", "27"], ["scans/more/c.png", "9"],
     ]  # fmt: skip
-    assert all(0.5 < float(line[2]) <= 1 for line in cells[1:])
+    assert all(0.5 < float(line[1]) <= 1 for line in cells[1:])
     assert errors == "edge-digits: 3 images, 6 digits; TIME\n"
 
 
@@ -55,9 +55,9 @@ def test_rejected_digits_are_marked_and_counted(run, monkeypatch):
     code, output, errors = run("read", "any")
     assert code == 0
     assert output.splitlines() == [
-        "image     digits                    lowest confidence",
-        "a\\n.png   3? / 7                    0.410  (? rejected)",
-        "b.png     -                         no digit found",
+        "image     confidence  digits",
+        "a\\n.png   0.410       3? / 7  (? rejected)",
+        "b.png     -           no digit found",
     ]
     assert errors == "edge-digits: 2 images, 2 digits, 1 rejected, 1 without digits; TIME\n"
 
@@ -123,7 +123,7 @@ def test_digits_below_the_minimum_confidence_are_rejected_in_every_output(run, s
     arguments = ["read", "scans/a.png", "--min-confidence", max(found) - 1e-4]
     _, output, errors = run(*arguments)
     expected = [value if each == max(found) else "?" for value, each in zip("314", found, strict=True)]
-    assert output.splitlines()[1].split()[1:4] == ["".join(expected[:2]), "/", expected[2]]
+    assert output.splitlines()[1].split()[2:5] == ["".join(expected[:2]), "/", expected[2]]
     assert "(? rejected)" in output
     assert errors == "edge-digits: 1 image, 1 digit, 2 rejected; TIME\n"
     _, output, _ = run(*arguments, "--json", "--out", "r.csv", "--annotate", "drawn")
@@ -200,7 +200,7 @@ def test_an_image_that_is_incomplete_is_told_apart(run, monkeypatch):
         DigitReader, "read_batches", lambda self, images, **_: iter([[Reading("a.png", digits, INCOMPLETE)]])
     )
     _, output, errors = run("read", "a.png")
-    assert f"0.980  ({INCOMPLETE})" in output
+    assert f"0.980       3  ({INCOMPLETE})" in output
     assert errors == "edge-digits: 1 image, 1 digit, 1 incomplete; TIME\n"
     assert json.loads(run("read", "a.png", "--json")[1])["status"] == INCOMPLETE
 
@@ -209,7 +209,7 @@ def test_the_summary_says_how_to_read_the_frames_that_were_left_out(run, monkeyp
     animation = Reading("a.gif", (Digit(3, 0.98, Box(0, 0, 9, 9)),), "ok" + FIRST_ONLY)
     monkeypatch.setattr(DigitReader, "read_batches", lambda self, images, **_: iter([[animation]]))
     _, output, errors = run("read", "a.gif")
-    assert output.endswith("0.980  (only the first page or frame was read)\n")
+    assert output.endswith("0.980       3  (only the first page or frame was read)\n")
     assert errors == (
         "edge-digits: 1 image, 1 digit, 1 with only the first frame read (--frames reads all); TIME\n"
     )
@@ -220,7 +220,7 @@ def test_turned_pages_are_read_and_annotated_where_they_lie(run, scans):
     cv2.imwrite("turned.png", np.ascontiguousarray(page.T[::-1]))
     code, output, _ = run("read", "turned.png", "--annotate", "out")
     assert code == 0
-    assert output.splitlines()[1].split()[1:4] == ["4753", "/", "2745"]
+    assert output.splitlines()[1].split()[2:5] == ["4753", "/", "2745"]
     assert output.endswith("  (turned clockwise by 90 degrees)\n")
     boxes = [digit.box for digit in DigitReader().read("turned.png").digits]
     changed = (cv2.imread("turned.png") != cv2.imread("out/turned.png")).any(axis=2)
@@ -481,6 +481,22 @@ def test_paths_are_read_from_standard_input(run, scans, monkeypatch):
     assert [json.loads(line)["digit"] for line in output.splitlines()] == [3, 1, 4, 2, 7]
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="this system has no names for descriptors")
+def test_images_through_pipes_of_the_shell_are_different_ones(run, image_file, tmp_path, monkeypatch):
+    """What `<(cat page.png)` stands for has the same name each time."""
+    monkeypatch.chdir(tmp_path)
+    image_file("a.png", "27")
+    image_file("b.png", "41")
+    for name, option in (("a.png", "--overwrite"), ("b.png", "--resume")):
+        reading, writing = os.pipe()
+        os.write(writing, Path(name).read_bytes())
+        os.close(writing)
+        assert run("read", f"/dev/fd/{reading}", "--out", "r.csv", option)[0] == 0
+        os.close(reading)
+    with Path("r.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["digit"] for row in csv.DictReader(file)] == ["2", "7", "4", "1"]
+
+
 def test_a_listed_name_is_that_of_a_file_even_if_it_is_a_dash(run, image_file, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     image_file("a.png", "27").rename("-")
@@ -512,7 +528,7 @@ def test_an_image_is_read_from_standard_input(run, scans, monkeypatch):
         monkeypatch.setattr(sys, "stdin", file)
         code, output, errors = run("read", "-", "--annotate", "drawn")
     assert code == 1
-    assert output.splitlines()[1].split()[:2] == ["-", "27"]
+    assert output.splitlines()[1].split()[::2] == ["-", "27"]
     assert "- cannot be annotated: it came through a pipe" in errors
 
 
@@ -674,7 +690,7 @@ def test_every_page_has_rows_and_a_copy_of_its_own(run, pages):
     assert copies == [*ALL_PAGES[:3], *(f"{name}.png" for name in ALL_PAGES[3:])]
     lines = run("read", "scans/pages.tif#2", "scans/pages.tif#4")[1].splitlines()
     assert [line.split(maxsplit=2) for line in lines[1:]] == [
-        ["scans/pages.tif#2", "345", "0.999"],
+        ["scans/pages.tif#2", "0.999", "345"],
         ["scans/pages.tif#4", "-", "error: the file has 3 pages; there is no page 4"],
     ]
 

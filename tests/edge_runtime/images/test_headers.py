@@ -13,6 +13,7 @@ import pytest
 from edge_runtime import ImageError
 from edge_runtime.images import decode, header, headers
 from edge_runtime.images import jpeg as jpeg_files
+from edge_runtime.images import png as png_files
 from edge_runtime.images.header import DAMAGED
 from edge_runtime.images.limits import FILES, MAX_PARTS, MAX_SEGMENTS, Limits
 from tests.image_files import (
@@ -219,7 +220,7 @@ def with_boxes_longer(kind: bytes) -> bytes:
 def test_no_length_exceeds_the_bytes_that_are_there(data, monkeypatch):
     monkeypatch.setattr(decode.cv2, "imdecode", None)
     for decoder in (decode.decode, decode.decode_colour):
-        with pytest.raises(ImageError, match=r"damaged|over the limit|more memory than"):
+        with pytest.raises(ImageError, match=r"damaged|over the limit|more memory than|tiles are far larger"):
             decoder(data)
 
 
@@ -462,6 +463,60 @@ def test_no_sampling_factors_hide_the_scans_of_a_progressive_jpeg():
     scans = b"\xff\xda\0\2" * 101
     with pytest.raises(ImageError, match="more than 100 scans"):
         headers.check(b"\xff\xd8" + frame + scans + b"\xff\xd9", FILES)
+
+
+def with_pixels(width: int, height: int, *packed: bytes) -> bytes:
+    """A grey PNG with these compressed pixels."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    data = b"".join(chunk(b"IDAT", each) for each in packed)
+    return b"\x89PNG\r\n\x1a\n" + head + data + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("rows", "surplus"),
+    [
+        pytest.param(bytes(100 * 101), bytes(40 * 2**20), id="of the same value"),
+        pytest.param(bytes(100 * 101), np.random.default_rng(1).bytes(99_999), id="more than all rows have"),
+        pytest.param(np.random.default_rng(1).bytes(100 * 101), bytes(40 * 2**20), id="after noise"),
+    ],
+)
+def test_the_pixels_of_a_png_end_with_its_last_row(rows, surplus, monkeypatch):
+    monkeypatch.setattr(png_files, "_FREE", 20_000)
+    packed = zlib.compress(rows.replace(b"\xff", b"\xfe") + surplus)
+    with pytest.raises(ImageError, match="a PNG whose pixels go on after its last row; save it again"):
+        headers.check(with_pixels(100, 100, packed), FILES)
+    half = len(packed) // 2
+    with pytest.raises(ImageError, match="after its last row"):
+        headers.check(with_pixels(100, 100, packed[:half], packed[half:]), FILES)
+
+
+@pytest.mark.parametrize("rows", [bytes(6001 * 6000), np.random.default_rng(1).bytes(301 * 300)])
+def test_large_pngs_are_not_mistaken_for_endless_ones(rows, monkeypatch):
+    monkeypatch.setattr(png_files, "_FREE", 20_000)
+    side = int(len(rows) ** 0.5)
+    assert headers.check(with_pixels(side, side, zlib.compress(rows)), FILES).width == side
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({322: 16, 323: 1_000_000}, "a TIFF whose tiles are far larger than the image; save it again"),
+        ({322: 2**20, 323: 64}, "a TIFF whose tiles are far larger than the image; save it again"),
+        ({277: 2, 262: 1}, "a grey TIFF with opacity; save it again as PNG"),
+        ({259: 7, 322: 3200, 323: 3200}, "a TIFF of JPEGs with too many scans; save it again with LZW"),
+        ({259: 7, 278: 100}, None),
+        ({322: 256, 323: 256}, None),
+    ],
+)
+def test_tiles_and_scans_of_a_tiff_cost_no_more_than_its_pixels(tags, message):
+    scans = b"\xff\xda\0\2" * 99
+    data = with_tags(encode(".tiff", np.zeros((100, 1600), np.uint8)), {256: 1600, 257: 100} | tags)
+    data = with_tags(data, {37500: scans})
+    if message is None:
+        assert headers.check(data, FILES).format == "TIFF"
+    else:
+        with pytest.raises(ImageError, match=message):
+            headers.check(data, FILES)
 
 
 def test_compressed_text_and_frames_of_a_png_are_not_decoded(monkeypatch):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -50,6 +52,15 @@ def test_open_files_have_their_names(image_file, reader):
         reader.read(text)
     with pytest.raises(ImageError, match=r"cannot be read: .*closed file"):
         reader.read(file)
+
+
+def test_a_pipe_is_read_to_its_end(reader):
+    """A single read of an unbuffered pipe returns only what has arrived."""
+    write = f"import sys, time; data = bytes.fromhex({PNG.hex()!r}); out = sys.stdout.buffer; "
+    write += "out.write(data[:99]); out.flush(); time.sleep(0.2); out.write(data[99:])"
+    with subprocess.Popen([sys.executable, "-c", write], stdout=subprocess.PIPE, bufsize=0) as process:
+        assert reader.read(process.stdout).digits == reader.read(PAGE).digits
+        assert not process.stdout.closed
 
 
 def test_objects_that_are_no_files_are_rejected(reader):
@@ -136,6 +147,14 @@ def test_images_of_pillow_keep_their_colours_and_depth():
     deep = PAGE.astype(np.uint16) * 257
     assert (inputs.pillow_to_grey(pillow(deep)) == PAGE).all()
     assert (inputs.pillow_to_grey(pillow(deep.astype(np.int32))) == PAGE).all()
+
+
+def test_images_of_pillow_with_floats_are_within_0_and_1(reader):
+    assert reader.read(pillow(np.float32(PAGE / 255))).text == "407"
+    image = pillow(PAGE, "F")
+    with pytest.raises(ImageError, match=r'mode F must be within 0\.\.1, not .*; use \.convert\("L"\) if'):
+        reader.read(image)
+    assert reader.read(image.convert("L")).text == "407"
 
 
 def test_transparent_images_of_pillow_are_placed_on_paper(reader):

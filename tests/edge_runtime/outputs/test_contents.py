@@ -34,6 +34,7 @@ def folder(tmp_path):
         "elsewhere/up/scans/a.png",
         "FOLDER/scans/a.png",
         "FOLDER/link/a.png",
+        "file://FOLDER/scans/../link/a.png",
     ],
 )
 def test_an_image_is_the_same_however_its_folder_is_spelled(folder, spelling):
