@@ -5,13 +5,15 @@ An array of boxes is float `[N, 4]`: left, top, right, bottom in pixels. A `Box`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.digits import Box
+
+_BLOCK = 256
 
 
 def area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -33,11 +35,15 @@ def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating
     return np.asarray(shared / np.maximum(area(a)[:, None] + area(b)[None] - shared, 1e-6))
 
 
-def covered(boxes: NDArray[np.floating]) -> NDArray[np.float32]:
-    """For each pair of the boxes `[N, 4]`, the share 0..1 of the smaller that lies in the other: `[N, N]`."""
-    areas = np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-3).prod(axis=1)
-    shared = intersection(boxes, boxes)
-    return np.asarray(shared / np.minimum(areas[:, None], areas[None]), np.float32)
+def covered(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The share 0..1 of the smaller of two boxes in the other, `[N, M]` for `a` `[N, 4]` and `b` `[M, 4]`."""
+    areas, others = (np.maximum(each[:, 2:] - each[:, :2], 1e-3).prod(axis=1) for each in (a, b))
+    return np.asarray(intersection(a, b) / np.minimum(areas[:, None], others), np.float32)
+
+
+def blocks(count: int) -> Iterator[slice]:
+    """Slices of `count` boxes, in order: to compare all with all of a full page takes much memory at once."""
+    return (slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK))
 
 
 def corners(boxes: Iterable[Box]) -> NDArray[np.float64]:

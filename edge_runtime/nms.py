@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.boxes import area, covered, intersection
+from edge_runtime.boxes import area, blocks, covered, intersection
 
 _NMS_IOU = 0.45  # two candidates that overlap more than this are the same digit
 _NMS_COVERED = 0.7  # so are two of similar size where this share of the smaller one is covered
 _SIMILAR_AREA = 0.6  # two boxes are of similar size if the ratio of their areas is above this
-_BLOCK = 256  # boxes compared with all others at a time; more would take much memory
 
 _NESTED = 0.5  # with more than this share of the smaller box inside the larger, only one of them is kept
 _SHAPE_AREA = 6  # a box this many times as large as the digit in it is a shape around the digit
@@ -26,9 +25,9 @@ def find_duplicates(boxes: NDArray[np.float32]) -> NDArray[np.int64]:
     and one of its loops, are no duplicates: the classifier decides between them.
     """
     originals = np.full(len(boxes), -1)
-    for start in range(0, len(boxes), _BLOCK):
-        duplicates = _duplicates(boxes[start : start + _BLOCK], boxes)
-        for index, row in enumerate(duplicates, start):
+    for some in blocks(len(boxes)):
+        duplicates = _duplicates(boxes[some], boxes)
+        for index, row in enumerate(duplicates, some.start):
             if originals[index] < 0:
                 originals[(originals < 0) & row] = index
                 originals[index] = index
@@ -54,25 +53,22 @@ def suppress_nested(
     around both, if neither of them is less certain. `confidences` `[N]` are the probabilities 0..1 of being a
     digit, `overflows` `[N]` the shares of ink outside the box (`Crop.overflow`).
     """
-    shared = covered(boxes)
-    nested = shared > _NESTED
-    np.fill_diagonal(nested, False)
-    in_others = nested.any(axis=1)
-    some = np.flatnonzero(in_others)  # of a whole page, few
-    pairs = np.ix_(some, some)
-    best = _best_of_nested(boxes[some], confidences[some], overflows[some], shared[pairs], nested[pairs])
-    return sorted([*np.flatnonzero(~in_others).tolist(), *some[best].tolist()])
+    alone = np.ones(len(boxes), bool)
+    for some in blocks(len(boxes)):
+        alone[some] = (covered(boxes[some], boxes) > _NESTED).sum(axis=1) == 1  # in itself
+    others = np.flatnonzero(~alone)  # of a whole page, few
+    best = _best_of_nested(boxes[others], confidences[others], overflows[others])
+    return sorted([*np.flatnonzero(alone).tolist(), *others[best].tolist()])
 
 
 def _best_of_nested(
-    boxes: NDArray[np.float32],
-    confidences: NDArray[np.float32],
-    overflows: NDArray[np.float32],
-    shared: NDArray[np.float32],
-    nested: NDArray[np.bool_],
+    boxes: NDArray[np.float32], confidences: NDArray[np.float32], overflows: NDArray[np.float32]
 ) -> list[int]:
-    """The indices of boxes that `suppress_nested` keeps; `shared` and `nested` are `[N, N]`."""
+    """What `suppress_nested` returns, in any order."""
     areas = area(boxes)
+    shared = covered(boxes, boxes)
+    nested = shared > _NESTED
+    np.fill_diagonal(nested, False)
     far_larger = areas[:, None] > _SHAPE_AREA * areas[None]
     separate = (confidences >= 0.5) & (overflows < _MAX_OVERFLOW)
     container = np.asarray((nested & far_larger & separate[None]).any(axis=1))

@@ -145,7 +145,7 @@ def _similarities(groups: Sequence[Sequence[Track]], states: Sequence[_NumberSta
     """How many tracks each group shares with each number, or if none, the overlap 0..1 of their boxes."""
     places = [Box.around(track.digit.box for track in group) for group in groups]
     known = [state.number.box for state in states]
-    overlaps = covered(corners([*places, *known]))[: len(groups), len(groups) :]
+    overlaps = covered(corners(places), corners(known))
     ids = [_track_ids(group) for group in groups]
     shared = [[len(each & state.track_ids) for state in states] for each in ids]
     return np.asarray(np.maximum(np.array(shared, float).reshape(overlaps.shape), overlaps))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from edge_runtime.boxes import covered
+from edge_runtime.boxes import blocks, covered
 from edge_runtime.contract import INK, TILE
 from edge_runtime.images.scaling import scale_to
 from edge_runtime.reading.background import erase_lines, subtract_backgrounds
@@ -85,11 +85,12 @@ def _neighbours(boxes: Sequence[Sequence[float]]) -> list[list[int]]:
     """For every box, the others of similar size that reach into it without enclosing the same thing."""
     corners = np.array(boxes, np.float32).reshape(-1, 4)
     longer = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3).max(axis=1)
-    similar = np.abs(np.log2(longer[:, None] / longer)) < _SIMILAR
-    share = covered(corners)
     near: list[list[int]] = [[] for _ in boxes]
-    for box, other in np.argwhere((share > 0) & (share < _SAME_THING) & similar).tolist():
-        near[box].append(other)
+    for some in blocks(len(corners)):
+        share = covered(corners[some], corners)
+        similar = np.abs(np.log2(longer[some, None] / longer)) < _SIMILAR
+        for box, other in np.argwhere((share > 0) & (share < _SAME_THING) & similar).tolist():
+            near[some.start + box].append(other)
     return near
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.boxes import covered
+from edge_runtime.boxes import blocks, covered
 from edge_runtime.contract import BACKGROUND, CLASSES, MIN_OBJECTNESS
 from edge_runtime.reading.beside import writing_beside
 from edge_runtime.reading.candidates import Candidates
@@ -162,12 +162,15 @@ def context(
     sizes = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     log_contrasts, log_sizes = np.log2(np.maximum(contrasts, 1)), np.log2(sizes)
     x, y = (boxes[:, :2] + boxes[:, 2:]).T / 2
-    distances = np.maximum(np.abs(x[:, None] - x), _DOWN * np.abs(y[:, None] - y))
-    similar = np.abs(log_sizes[:, None] - log_sizes) < 1
-    near = np.exp(distances / (-_NEAR * sizes[:, None])) * (similar & (covered(boxes) < _SAME_THING))
     # What the detector hardly proposes is often a speck or a rule, and says little about what is beside it.
     plausible = 1 / (1 + np.exp(MIN_OBJECTNESS - candidates.objectness))
-    share = (near @ (plausible * p_digit) + _PRIOR_COUNT / 2) / (near @ plausible + _PRIOR_COUNT)
+    share = np.empty(len(boxes), np.float32)
+    for some in blocks(len(boxes)):
+        distances = np.maximum(np.abs(x[some, None] - x), _DOWN * np.abs(y[some, None] - y))
+        near = np.exp(distances / (-_NEAR * sizes[some, None]))
+        near *= np.abs(log_sizes[some, None] - log_sizes) < 1
+        near *= covered(boxes[some], boxes) < _SAME_THING
+        share[some] = (near @ (plausible * p_digit) + _PRIOR_COUNT / 2) / (near @ plausible + _PRIOR_COUNT)
     neighbours = np.log(share / (1 - share))
 
     # Probable, high-contrast and large digits define what is usual. A candidate that outweighs the others

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.boxes import corners
+from edge_runtime.boxes import blocks, corners
 from edge_runtime.reading import spacing
 from edge_runtime.results import UNNAMED, Box, Digit
 
@@ -140,12 +140,15 @@ class _Page:
 
         `slopes` `[N]` is the slope of the writing at every digit. The closest pairs are joined first.
         """
-        across = self.x[None] - self.x[:, None]
-        middle = (slopes[:, None] + slopes[None]) / 2
-        taller = np.maximum(self.height[:, None], self.height[None])
-        away = np.abs(self.y[None] - self.y[:, None] - middle * across)
-        one, other = np.nonzero((across > 0) & (away <= _MAX_OFFSET * taller))
-        across, away, taller = across[one, other], away[one, other], taller[one, other]
+        found = []
+        for some in blocks(len(self.x)):
+            across = self.x[None] - self.x[some, None]
+            middle = (slopes[some, None] + slopes[None]) / 2
+            taller = np.maximum(self.height[some, None], self.height[None])
+            away = np.abs(self.y[None] - self.y[some, None] - middle * across)
+            pair = np.nonzero((across > 0) & (away <= _MAX_OFFSET * taller))
+            found.append((pair[0] + some.start, pair[1], across[pair], away[pair], taller[pair]))
+        one, other, across, away, taller = map(np.concatenate, zip(*found, strict=True))
         gap = (across - (self.width[one] + self.width[other]) / 2) / taller
         offset = away / taller
         limit = np.interp(gap, (spacing.WIDEST, 2 * spacing.WIDEST), (_MAX_OFFSET, _FAR_OFFSET))
@@ -193,11 +196,14 @@ def _tilt(x: NDArray[np.float64], y: NDArray[np.float64], height: NDArray[np.flo
     """
     if len(x) < _FEW:
         return 0.0
-    across, down = x[None] - x[:, None], y[None] - y[:, None]
-    taller = np.maximum(height[:, None], height[None])
-    near = (across > 0) & (across**2 + down**2 <= (_NEAR * taller) ** 2)
-    near &= taller <= _MAX_HEIGHT_RATIO * np.minimum(height[:, None], height[None])
-    across, down = (across / taller)[near], (down / taller)[near]
+    found = []
+    for some in blocks(len(x)):
+        across, down = x[None] - x[some, None], y[None] - y[some, None]
+        taller = np.maximum(height[some, None], height[None])
+        near = (across > 0) & (across**2 + down**2 <= (_NEAR * taller) ** 2)
+        near &= taller <= _MAX_HEIGHT_RATIO * np.minimum(height[some, None], height[None])
+        found.append((across[near] / taller[near], down[near] / taller[near]))
+    across, down = map(np.concatenate, zip(*found, strict=True))
     offset = np.abs(down * np.cos(_TILTS)[:, None] - across * np.sin(_TILTS)[:, None])
     support = np.maximum(1 - offset / _TILT_OFFSET, 0).sum(axis=1)
     best, level = int(support.argmax()), support[len(_TILTS) // 2]

@@ -40,7 +40,8 @@ def test_overlap_has_one_row_for_each_box_of_the_first_array():
 
 
 def test_covered_is_the_share_of_the_smaller_box():
-    share = boxes.covered(corners((0, 0, 10, 20), (2, 5, 5, 10), (5, 0, 10, 20)))
+    three = corners((0, 0, 10, 20), (2, 5, 5, 10), (5, 0, 10, 20))
+    share = boxes.covered(three, three)
     assert share == pytest.approx(np.array([[1, 1, 0.5], [1, 1, 0.4], [0.5, 0.4, 1]]))
 
 
@@ -62,3 +63,10 @@ def test_boxes_become_corners():
 )
 def test_boxes_are_clipped_to_the_image(box, clipped):
     assert boxes.clip(Box(*box), (100, 80)) == Box(*clipped)
+
+
+def test_blocks_cover_all_boxes_in_order():
+    indices = [list(range(1000))[some] for some in boxes.blocks(1000)]
+    assert [index for each in indices for index in each] == list(range(1000))
+    assert len(indices) > 1
+    assert list(boxes.blocks(0)) == []

@@ -103,9 +103,8 @@ def test_an_error_of_the_engine_ends_the_run_and_keeps_the_results(run, scans, l
 @pytest.mark.parametrize("statement", ["os._exit(1)", "os.abort()", "sys.exit(1)", "pass"])
 def test_a_process_that_ray_ends_says_so(statement):
     """Ray ends it at once where it loses its cluster; after any other end, nothing is said."""
-    script = (
-        f"import os, sys\nfrom edge_runtime.cli.scale import _say_if_killed\nwith _say_if_killed(): {statement}"
-    )
+    script = "import os, sys\nfrom edge_runtime.cli.scale import _say_if_killed\n"
+    script += f"with _say_if_killed(): {statement}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     lost = "edge-digits: Ray has lost its cluster, or this process was killed; continue with --resume\n"
     assert (done.stdout, done.stderr) == ("", lost if statement.startswith("os.") else "")
