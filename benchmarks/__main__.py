@@ -82,7 +82,8 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
         type=seconds,
         default=10.0,
         metavar="S",
-        help="time per contender in SingleStream and MultiStream; Offline takes a third (default: 10)",
+        help="time per contender in SingleStream, and in MultiStream, which needs 10; Offline takes a third "
+        "(default: 10)",
     )
     run.add_argument(
         "--minutes",

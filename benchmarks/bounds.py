@@ -2,6 +2,7 @@
 
 `floors` are the accuracies, 0..1, that a contender must reach on each data set: below, its speed does not
 count. `ratios` and `sizes` are the largest allowed figures, by the names of `benchmarks.compare.figures`.
+They are those of the `default` model, which readers have to open when no other is named.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import compare
+from benchmarks.contenders import released
 from benchmarks.record import Record
+from edge_runtime import DigitReader
 from edge_runtime.models import manifest
 
-_BOUNDS: dict[str, dict[str, float]] = json.loads(
-    Path(__file__).with_name("bounds.json").read_text(encoding="utf-8")
-)
+_BOUNDS: dict[str, Any] = json.loads(Path(__file__).with_name("bounds.json").read_text(encoding="utf-8"))
 
 _SPEED = ("single stream", "offline", "multi stream", "sustained")
 
@@ -44,7 +45,13 @@ def invalid(record: Record) -> list[str]:
 
 def broken(record: Record) -> list[str]:
     """One line per bound that a record breaks. A ratio breaks its bound if all of its interval lies above."""
-    return [*_broken_floors(record), *_broken_ratios(record), *_stale(record), *_released_too_low()]
+    return [
+        *_broken_floors(record),
+        *_broken_ratios(record),
+        *_stale(record),
+        *_released_too_low(),
+        *_other_defaults(),
+    ]
 
 
 def _broken_floors(record: Record) -> Iterator[str]:
@@ -63,7 +70,7 @@ def _floor(accuracy: dict[str, Any]) -> float:
     """The accuracy that the released networks must reach; others have no floor."""
     if not accuracy.get("own", True):
         return 0.0
-    return _BOUNDS["floors"].get(accuracy.get("data", "MNIST"), 0.0)
+    return float(_BOUNDS["floors"].get(accuracy.get("data", "MNIST"), 0.0))
 
 
 def _too_low(accuracy: dict[str, Any]) -> str:
@@ -103,3 +110,11 @@ def _released_too_low() -> Iterator[str]:
     for entry in manifest.entries():
         if entry.task == manifest.CLASSIFIER and entry.accuracy < floor:
             yield f"accuracy of {entry.file}: {entry.accuracy:.2%} in the manifest, below {floor:.2%}"
+
+
+def _other_defaults() -> Iterator[str]:
+    """Networks that a reader opens when no model is named, but that are not those with bounds."""
+    reader, bounded = DigitReader(), _BOUNDS["default"]
+    for task, network in ((manifest.CLASSIFIER, reader.classifier), (manifest.DETECTOR, reader.detector)):
+        if network.path != released(bounded, task):
+            yield f"default {task}: {network.path.name}, but the bounds are those of {bounded}"

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import torch_network
-from benchmarks.model_files import onnx_file
+from benchmarks.model_files import open_session
 from edge_runtime import DigitReader
 from edge_runtime.models import manifest
 from edge_runtime.reading.networks import Classifier, Detector
 
 PRECISIONS = ("float", "int8")
+BARE = "bare onnxruntime"  # with its own settings, in a session that the benchmark itself opens
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ def file_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def released(name: str) -> Path:
-    """The file of the released classifier of a precision."""
-    (path,) = (e.path for e in manifest.entries() if (e.task, e.name) == (manifest.CLASSIFIER, name))
+def released(name: str, task: str = manifest.CLASSIFIER) -> Path:
+    """The file of the released network of a precision."""
+    (path,) = (each.path for each in manifest.entries() if (each.task, each.name) == (task, name))
     return path
 
 
@@ -56,9 +57,11 @@ def classifiers(threads: int) -> list[Contender]:
     return found
 
 
-def bare_session(name: str) -> Contender:
-    """A released classifier in a session of onnxruntime's own settings, which the benchmark opens itself."""
-    return Contender("bare onnxruntime", onnx_file(released(name), threads=1))
+def bare_session(name: str, task: str) -> Contender:
+    """A released network in a session of onnxruntime's own settings, which the benchmark opens itself."""
+    session = open_session(released(name, task), threads=1)
+    (taken,) = session.get_inputs()
+    return Contender(BARE, lambda images: session.run(None, {taken.name: images})[0])
 
 
 def detectors(threads: int) -> list[Contender]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks import charts, compare
 from benchmarks.bounds import invalid
+from benchmarks.contenders import BARE
 from benchmarks.errors import BenchmarkError
 from benchmarks.markdown import conditions
 from benchmarks.record import Record
@@ -31,28 +32,42 @@ svg { width: 100%; height: auto }
 
 
 def records_page(records: Iterable[Record]) -> str:
-    """The page of some records: tables, times of calls, accuracy against time, and mistakes by digit."""
-    parts = ["<p>Times depend on the machine and on its other work: compare ratios, not times.</p>"]
+    """The page of some records: tables, times of calls, accuracy against time, and mistakes by digit.
+
+    Records that have none of these are left out. Raises `BenchmarkError` if all are.
+    """
+    parts = []
     for record in records:
-        parts.append(f"<h2>{escape(record.conditions['host']['cpu'])}, {escape(record.name)}</h2>")
         try:
-            parts += list(_parts(record))
+            shown = list(_parts(record))
         except (KeyError, IndexError):
-            parts.append(f"<p>The format of this record is an old one; see {escape(record.name)}.md.</p>")
-    return _page("Benchmarks", parts)
+            shown = [f"<p>The format of this record is an old one; see {escape(record.name)}.md.</p>"]
+        if shown:
+            host = record.conditions["host"]["cpu"]
+            parts += [f"<h2>{escape(host)}, {escape(record.name)}</h2>", *shown]
+    if not parts:
+        raise BenchmarkError(
+            "nothing to show in these records; give those of `run`, `contenders` or `edge-digits profile`"
+        )
+    note = "<p>Times depend on the machine and on its other work: compare ratios, not times.</p>"
+    return _page("Benchmarks", [note, *parts])
 
 
 def _parts(record: Record) -> Iterator[str]:
+    found = sections(record)
+    if not found:
+        return
     yield _to_html(conditions(record))
     yield from (f'<p class="bad">{escape(line)}</p>' for line in invalid(record))
     yield f'<div class="charts">{"".join(_charts(record))}</div>'
-    yield from (f"<h3>{escape(title)}</h3>{_to_html(text)}" for title, text in sections(record))
+    yield from (f"<h3>{escape(title)}</h3>{_to_html(text)}" for title, text in found)
 
 
 def history_page(records: Iterable[Record]) -> str:
-    """The page of every figure over time: a chart per machine and figure that at least two records have.
+    """The page of figures over time: a chart per machine and figure that at least two records have.
 
-    Raises `BenchmarkError` if there is none.
+    The figures are those of `compare`: not all kinds of records have some. Raises `BenchmarkError` if there
+    is no chart to draw.
     """
     hosts: dict[str, dict[str, list[tuple[str, float]]]] = {}
     names: dict[str, list[str]] = {}
@@ -93,7 +108,7 @@ def _history_chart(name: str, made: list[tuple[str, float]]) -> str:
 
 def _charts(record: Record) -> Iterable[str]:
     for result in record.of_kind("single stream"):
-        if result.get("batch", 1) == 1 and result["threads"] == 1:
+        if result.get("batch", 1) == 1 and result["threads"] == 1 and BARE not in result["us"]:
             series = [(name, _shares(each)) for name, each in result["histogram"].items()]
             what = f"{result['subject']}, {result.get('size', 'one tile')}: times of calls"
             yield _figure(what, charts.histogram(series, "milliseconds"))

@@ -48,17 +48,22 @@ def load(path: Path, threads: int) -> Logits:
     raise BenchmarkError(f"{path}: give a classifier as .onnx or .tflite")
 
 
-def onnx_file(path: Path, threads: int) -> Logits:
-    """An ONNX file in a session of onnxruntime's own settings. Raises `BenchmarkError` as `load` does."""
+def open_session(path: Path, threads: int) -> Any:
+    """A session of onnxruntime's own settings. Raises `BenchmarkError` if it cannot load the file."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no base class of their own
         raise BenchmarkError(f"{path}: onnxruntime cannot load this model: {error}") from error
+
+
+def onnx_file(path: Path, threads: int) -> Logits:
+    """A classifier as ONNX in a session of onnxruntime's own settings. Raises as `load` does."""
+    session = open_session(path, threads)
     taken, *others = session.get_inputs()
     if others or taken.type not in _TYPES:
         names = ", ".join(f"{each.type} {each.shape}" for each in (taken, *others))

@@ -35,7 +35,7 @@ def add_to(add: Callable[..., argparse.ArgumentParser]) -> None:
 
     for name, write, text in (
         ("html", html.records_page, "write a web page of records: tables, charts, and accuracy against time"),
-        ("history", html.history_page, "write a web page that shows every figure of every machine over time"),
+        ("history", html.history_page, "write a web page of the figures of each machine over time"),
     ):
         page = add(name, help=text)
         page.add_argument(

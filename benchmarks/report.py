@@ -13,6 +13,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.folder_report import files_table, folder_page
 from benchmarks.live.report import live_page, live_summary
 from benchmarks.markdown import conditions, table
+from benchmarks.pages_report import pages_page, pages_table
 from benchmarks.record import Record
 from benchmarks.scenarios import CAMERA_FPS
 from edge_runtime.profiling.comparison import describe
@@ -50,7 +51,7 @@ def _own_report(record: Record) -> tuple[Callable[[Record], str], Callable[[Reco
     """How to write the page and the summary of a record that is not one of `benchmarks run`."""
     reports = {
         "videos": (live_page, live_summary),
-        "drawn page": (_drawn_page, _drawn_table),
+        "drawn page": (pages_page, pages_table),
         "contenders": (contest_report.format_page, contest_report.format_tables),
         "pad": (pad.format_page, pad.format_table),
         "files on one core": (folder_page, files_table),
@@ -228,13 +229,22 @@ def _offline_table(record: Record) -> str:
 
 
 def _multi_table(record: Record) -> str:
-    return table(
+    """Cameras, and the p99 with one more if it has enough frames: older records have some with fewer."""
+    needed = calls_for("p99")
+    held = table(
         ("model", "cameras", "p99 with one more, ms", "bound, ms"),
         (
-            (r["contender"], r["cameras"], r["tried"][-1]["p99_ms"], r["bound_ms"])
+            (
+                r["contender"],
+                "not measured" if r["cameras"] is None else r["cameras"],
+                next((last["p99_ms"] for last in r["tried"][-1:] if last["frames"] >= needed), "-"),
+                r["bound_ms"],
+            )
             for r in record.of_kind("multi stream")
         ),
     )
+    seconds = f"{needed / CAMERA_FPS:.0f} seconds"
+    return f"{held}\n\nA p99 needs {needed} frames; with less than {seconds}, it is not measured."
 
 
 def _sustained_table(record: Record) -> str:
@@ -276,51 +286,6 @@ def _folder_table(record: Record) -> str:
             )
             for r in record.of_kind("folder")
         ),
-    )
-
-
-def _drawn_page(record: Record) -> str:
-    parts = [
-        f"# Drawn pages {record.name}",
-        "Made by `python -m benchmarks pages`; all figures are from the record of the same name.",
-        conditions(record),
-        "CPU time on one core, in milliseconds, of reading a page and of the reference: one pass of "
-        "`cv2.adaptiveThreshold` and `cv2.connectedComponentsWithStats` over the same page, which alternates "
-        "with the reading. The ratio is the median over all rounds. Digits found are those accepted in place "
-        "and value: a page on which few are found may have been searched too little.",
-        _drawn_table(record),
-        "Wall time of each stage, milliseconds:",
-        _stages_table(record),
-    ]
-    return "\n\n".join(parts) + "\n"
-
-
-def _drawn_table(record: Record) -> str:
-    head = ("page", "size", "digits", "found", "reading", "reference", "ratio", "quartiles", "rounds")
-    return table(
-        head,
-        (
-            (
-                r["page"],
-                r["size"],
-                r["digits"],
-                r["found"],
-                f"{r['read_ms']:.2f}",
-                f"{r['reference_ms']:.2f}",
-                f"{r['ratio_to_reference']:.2f}",
-                " to ".join(f"{ratio:.2f}" for ratio in r["ratio_quartiles"]),
-                r["rounds"],
-            )
-            for r in record.of_kind("drawn page")
-        ),
-    )
-
-
-def _stages_table(record: Record) -> str:
-    results = record.of_kind("drawn page")
-    return table(
-        ("page", *results[0]["ms"]),
-        ((r["page"], *(f"{ms:.2f}" for ms in r["ms"].values())) for r in results),
     )
 
 

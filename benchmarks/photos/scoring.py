@@ -74,7 +74,7 @@ class Score:
 def read_all(images: Sequence[LabelledImage], model: str, *, stability: bool = False) -> list[Score]:
     """Read every image with `DigitReader` on one thread; with `stability`, read it again in each variation.
 
-    Raises `BenchmarkError` for an unreadable image.
+    Raises `BenchmarkError` for an unreadable image, and for a label outside its image.
     """
     reader = DigitReader(model)
     variations = Variations(reader, model) if stability else None
@@ -84,6 +84,7 @@ def read_all(images: Sequence[LabelledImage], model: str, *, stability: bool = F
         if decoded is None:
             raise BenchmarkError(f"{image.path} is missing or not an image that OpenCV can decode")
         pixels = np.asarray(decoded, np.uint8)
+        image.check_boxes(pixels.shape[1], pixels.shape[0])
         reading = reader.read(pixels)
         varied = variations.read(image.path, pixels) if variations else {}
         scores.append(score(image, reading, longer_side=max(pixels.shape[:2]), varied=varied))

@@ -92,7 +92,7 @@ def find(name: str | Path, task: str = CLASSIFIER) -> Path:
 
 
 def _sha256(content: bytes) -> str:
-    """The hash without OpenSSL: loading that takes 5 ms, hashing the two default models less than one."""
+    """The hash without OpenSSL: loading that takes 5 ms, hashing the two default models about one."""
     try:
         module = import_module("_sha2" if sys.version_info >= (3, 12) else "_sha256")
     except ImportError:  # some builds of Python have OpenSSL's only

@@ -6,7 +6,18 @@ import os
 import matplotlib.image
 import pytest
 
-from benchmarks import accuracy, bounds, compare, contenders, cpus, pages, record, robustness, scenarios
+from benchmarks import (
+    accuracy,
+    bounds,
+    compare,
+    contenders,
+    cpus,
+    pages,
+    record,
+    report,
+    robustness,
+    scenarios,
+)
 from benchmarks.__main__ import main
 from benchmarks.errors import BenchmarkError
 from edge_runtime.profiling import timing
@@ -64,9 +75,11 @@ def test_records_are_complete(small):
             assert result["agreement_with_float"] > 0.98
         if "read" in result:
             assert sum(result["read"].values()) == 300
-    *single, tiles, bare = made.of_kind("single stream")
+    *single, tiles, bare, bare_detector = made.of_kind("single stream")
     assert (set(tiles["us"]), tiles["batch"]) == ({"float", "int8"}, 64)
-    assert (set(bare["us"]), bare["baseline"]) == ({"bare onnxruntime", "int8"}, "bare onnxruntime")
+    for result, subject in ((bare, "classifier"), (bare_detector, "detector")):
+        assert (set(result["us"]), result["baseline"]) == ({contenders.BARE, "int8"}, contenders.BARE)
+        assert result["subject"] == subject
     assert [result["subject"] for result in single] == ["classifier", "detector", "reading"]
     assert [set(result["us"]) for result in single] == [
         {"float", "int8", "torch"},
@@ -81,6 +94,8 @@ def test_records_are_complete(small):
     assert all(rate > 0 for result in made.of_kind("offline") for rate in result["per_second"].values())
     for kind in ("multi stream", "sustained"):
         assert [result["contender"] for result in made.of_kind(kind)] == ["float", "int8"]
+    # The run is too short for a p99.
+    assert [(each["cameras"], each["tried"]) for each in made.of_kind("multi stream")] == [(None, [])] * 2
     processes = {result["contender"] for result in made.of_kind("process")}
     assert processes == {"imports", "float", "int8", "torch", "read one image"}
     assert [result["contender"] for result in made.of_kind("cold start")] == ["float", "int8"]
@@ -118,6 +133,7 @@ def test_report_is_a_page_and_a_plot(small, capsys):
         "JPEG (quality)",
         "all negatives",
         "QLinearConv",
+        "| int8 | not measured | - | 33.3 |",
     ):
         assert text in page
     assert "INT8" in output  # the table for the README
@@ -179,7 +195,7 @@ def test_different_results_on_another_cpu_are_a_regression(small, tmp_path):
 
 def test_ratios_that_moved_beyond_noise_are_listed(small, tmp_path):
     def slow_down(line):
-        if line["kind"] == "single stream" and line["subject"] == "detector":
+        if line["kind"] == "single stream" and line["subject"] == "detector" and line["baseline"] == "float":
             line["noise"] = 0.1
             for end in ("value", "low", "high"):
                 line["ratio"]["int8"][end] *= 10
@@ -261,17 +277,34 @@ class Camera:
         pytest.param((12,), 2, id="two at 30 fps"),
         pytest.param((8,), 4, id="four"),
         pytest.param((40,), 0, id="none"),
+        pytest.param((400,), 0, id="hopelessly late"),
         pytest.param((5, 5, 5, 5, 5, 5, 5, 5, 5, 40), 0, id="too late too often"),
     ],
 )
 def test_cameras_are_added_until_one_is_too_many(milliseconds, cameras):
     camera = Camera(*milliseconds)
     contender = contenders.Contender("a", camera.read, ("hash",))
-    result = scenarios.multi_stream(contender, None, 5, clock=lambda: camera.now, sleep=camera.sleep)
+    result = scenarios.multi_stream(contender, None, 10, clock=lambda: camera.now, sleep=camera.sleep)
     assert result["cameras"] == cameras
+    assert all(tried["frames"] >= timing.calls_for("p99") for tried in result["tried"])
     assert [tried["cameras"] for tried in result["tried"]] == list(range(1, cameras + 2))
     assert [tried["p99_ms"] > result["bound_ms"] for tried in result["tried"]] == [False] * cameras + [True]
     assert result["models"] == {"a": ("hash",)}
+
+
+def test_too_few_frames_for_a_p99_are_not_measured():
+    camera = Camera(1)
+    contender = contenders.Contender("a", camera.read)
+    result = scenarios.multi_stream(contender, None, 9.9, clock=lambda: camera.now, sleep=camera.sleep)
+    assert (result["cameras"], result["tried"], camera.calls) == (None, [], 0)
+
+
+@pytest.mark.parametrize(("frames", "shown"), [(91, "-"), (299, "330.7")])
+def test_reports_show_no_p99_of_too_few_frames(frames, shown):
+    tried = [{"cameras": 2, "frames": frames, "p99_ms": 330.7}]
+    result = {"kind": "multi stream", "contender": "a", "cameras": 1, "bound_ms": 33.3, "tried": tried}
+    ((_, text),) = report.sections(record.make([result], "made"))
+    assert f"| a | 1 | {shown} | 33.3 |" in text
 
 
 def test_drift_is_measured_over_minutes():

@@ -292,8 +292,6 @@ def test_images_with_text_alone_are_counted(folder, capsys):
         pytest.param(
             "a.csv", "file,label,x,y,width,height\na.png,12,0,0,9,9\n", "'12' is not a digit", id="label"
         ),
-        pytest.param("a.csv", "file,label,x,y,width,height\na.png,1,0,0,9\n", "TypeError", id="no height"),
-        pytest.param("a.csv", "file,label,x,y,width,height\na.png,1,0,0,9,inf\n", "infinity", id="infinite"),
         pytest.param("a.csv", "file,text\n", "no labels in", id="empty"),
         pytest.param(
             "a.json", '{"images": [], "annotations": [], "categories": []}', "0 to 9", id="categories"
@@ -305,10 +303,143 @@ def test_invalid_label_files_are_reported_in_one_line(name, content, message, tm
     path = tmp_path / name
     if content is not None:
         path.write_text(content)
+    refused(path, message, capsys)
+
+
+def refused(path, message, capsys):
     assert main(["photos", str(path)]) == 2
     errors = capsys.readouterr().err
     assert len(errors.splitlines()) == 1
     assert str(path) in errors and message in errors
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        pytest.param("a.png,1,0,0,9", "line 2: height is missing", id="no height"),
+        pytest.param("a.png,1,0,0,9,inf", "line 2: height must be from 1 to", id="infinite"),
+        pytest.param("a.png,1,nan,0,9,9", "line 2: x must be from -", id="NaN"),
+        pytest.param("a.png,1,0,1e9,9,9", "line 2: y must be from -", id="far away"),
+        pytest.param("a.png,1,a,0,9,9", "line 2: x is not a number: 'a'", id="a word"),
+        pytest.param("a.png,1,0,0,9,9\na.png,2,0,0,-9,9", "line 3: width must be from 1 to", id="negative"),
+        pytest.param("a.png,1,0,0,0.4,9", "line 2: width must be from 1 to", id="less than a pixel"),
+        pytest.param("a.png,1,0,0,9,9\na.png,1,0,0,9,9", "line 3: another digit has the same", id="twice"),
+        pytest.param("a.png,,0,0,9,9", "line 2: a box without a label", id="no label"),
+        pytest.param(",1,0,0,9,9", "line 2: file is missing", id="no file"),
+        pytest.param("a.png,1,0,0,9,9,7", "line 2 has more cells than the header", id="too many cells"),
+        pytest.param('a.png,"1', "line 2: unexpected end of data", id="an open quote"),
+    ],
+)
+def test_rows_that_cannot_be_used_are_named(rows, message, tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text(f"file,label,x,y,width,height\n{rows}\n")
+    refused(path, f"{path}: {message}", capsys)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        pytest.param("a.png,1\nb.png,2\n./a.png,3", "line 4 is {folder}/a.png again, after ", id="twice"),
+        pytest.param("a.png,1,234", "line 2 has more cells than the header", id="a comma"),
+    ],
+)
+def test_rows_of_text_that_cannot_be_used_are_named(rows, message, tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text(f"file,text\n{rows}\n")
+    refused(path, f"{path}: {message.format(folder=tmp_path)}", capsys)
+
+
+IMAGE = {"id": 5, "file_name": "a.png"}
+MARKED = {"image_id": 5, "category_id": 1, "bbox": [0, 0, 9, 9]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({"annotations": [{**MARKED, "category_id": 77}]}, "no category 77", id="category"),
+        pytest.param({"annotations": [{**MARKED, "image_id": 77}]}, "no image 77", id="image"),
+        pytest.param({"annotations": [MARKED, MARKED]}, "annotations[1]: another digit", id="twice"),
+        pytest.param({"annotations": ["a"]}, "annotations[0] is not an object: 'a'", id="no object"),
+        pytest.param({"annotations": [{"image_id": 5}]}, "annotations[0] has no category_id", id="no field"),
+        pytest.param({"annotations": {}}, "annotations is not an array", id="no array"),
+        pytest.param({"annotations": [{**MARKED, "bbox": None}]}, ".bbox is not", id="no box"),
+        pytest.param({"annotations": [{**MARKED, "bbox": [1, 2]}]}, "has 2 numbers, not", id="short box"),
+        pytest.param(
+            {"annotations": [MARKED, {**MARKED, "bbox": [0, 0, 9, -9]}]},
+            "annotations[1].bbox: height must be from 1 to 100000 pixels, not -9",
+            id="negative",
+        ),
+        pytest.param(
+            {"annotations": [{**MARKED, "bbox": [float("nan"), 0, 9, 9]}]}, "bbox: x must be", id="NaN"
+        ),
+        pytest.param({"annotations": [{**MARKED, "bbox": [10**400, 0, 9, 9]}]}, "bbox: x must be", id="huge"),
+        pytest.param(
+            {"annotations": [{**MARKED, "bbox": ["1", 0, 9, 9]}]}, "x is not a number: '1'", id="a text"
+        ),
+        pytest.param({"images": [IMAGE, IMAGE]}, "images[1] has the id 5 of images[0]", id="same image"),
+        pytest.param({"images": [IMAGE, {**IMAGE, "id": 6}]}, "images[1] is ", id="same file"),
+        pytest.param({"images": [{"id": 5}]}, "images[0] has no file_name", id="no file"),
+        pytest.param({"images": [{**IMAGE, "file_name": 5}]}, "file_name is not a text: 5", id="number"),
+        pytest.param({"categories": [{"id": []}]}, "categories[0]: id is neither", id="list as id"),
+        pytest.param({"categories": None}, "categories is not an array: None", id="no categories"),
+    ],
+)
+def test_faults_of_coco_are_named(change, message, tmp_path, capsys):
+    path = tmp_path / "a.json"
+    entries = {"images": [IMAGE], "annotations": [MARKED], "categories": [{"id": 1, "name": "7"}]}
+    path.write_text(json.dumps(entries | change))
+    refused(path, message, capsys)
+
+
+OWN_DIGIT = {"label": 7, "box": [0, 0, 9, 9]}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        pytest.param("labels.json", [], "it holds no JSON object", id="a list"),
+        pytest.param("labels.json", {"a.png": [1]}, "a.png is not an object: [1]", id="no object"),
+        pytest.param("labels.json", {"a.png": {}}, "a.png has no digits", id="no digits"),
+        pytest.param("labels.json", {"a.png": {"digits": [OWN_DIGIT]}}, "has no source_repo", id="no source"),
+        pytest.param(
+            "labels.json",
+            {"a.png": {"digits": [{**OWN_DIGIT, "label": 12}]}},
+            "the label 12 is not",
+            id="label",
+        ),
+        pytest.param(
+            "labels.json",
+            {"a.png": {"digits": [OWN_DIGIT, {**OWN_DIGIT, "box": [0, 0, 0, 9]}]}},
+            "a.png: digits[1].box: width must be from 1 to 100000 pixels, not 0",
+            id="no width",
+        ),
+        pytest.param("negatives.json", {"a.png": 1}, "a.png is not an object: 1", id="no negative"),
+        pytest.param(
+            "negatives.json",
+            {"a.png": {"category": "paper", "ignore": [[1e9, 0, 9, 9]]}},
+            "a.png: ignore[0]: x must be",
+            id="ignored far away",
+        ),
+    ],
+)
+def test_faults_of_the_own_form_are_named(name, content, message, tmp_path, capsys):
+    path = tmp_path / name
+    path.write_text(json.dumps(content))
+    refused(path, message, capsys)
+
+
+def test_an_image_has_labels_only_once(folder, capsys):
+    (folder / "labels.csv").write_text("file,text\nphotos/a.png,407\n")
+    refused(folder, f"labels.csv: line 2 is {folder}/photos/a.png again, after ", capsys)
+    (folder / "labels.json").write_text('{"a.png": {}, "a.png": {}}')
+    refused(folder, "'a.png' is listed twice", capsys)
+
+
+def test_boxes_outside_their_image_are_named(folder, capsys):
+    labels = json.loads((folder / "labels.json").read_text())
+    labels["a.png"]["digits"][0]["box"][0] = 90_000
+    (folder / "labels.json").write_text(json.dumps(labels))
+    refused(folder, "photos/a.png: the box of a 4 at (90000, 36) lies outside the image", capsys)
 
 
 @pytest.mark.parametrize(("width", "f1"), [(40, 1.0), (21, 1.0), (19, 0.0)])

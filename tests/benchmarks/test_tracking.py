@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks import accuracy, bounds, charts, check, contenders, record
 from benchmarks.__main__ import main
+from edge_runtime import DigitReader
 from edge_runtime.cli import profile
 from edge_runtime.errors import ModelError
 from edge_runtime.models import manifest
@@ -33,7 +34,16 @@ def single(subject, baseline, ratio, **about):
 
 
 def results(
-    *, bare=1.0, int8=0.6, page=0.8, cold=1.4, accuracy=0.999, size=0.27, weights=None, ran=HASHES["int8"]
+    *,
+    bare=1.0,
+    bare_detector=1.0,
+    int8=0.6,
+    page=0.8,
+    cold=1.4,
+    accuracy=0.999,
+    size=0.27,
+    weights=None,
+    ran=HASHES["int8"],
 ):
     """What the quick measurement gives, with these figures."""
     return [
@@ -47,6 +57,7 @@ def results(
         ),
         single("classifier", "float", int8, batch=64, models={"int8": [ran]}),
         single("classifier", "bare onnxruntime", bare, batch=64, models={"int8": [ran]}),
+        single("detector", "bare onnxruntime", bare_detector, size="640x480"),
         single("reading", "float", page, size="640x480", models={"int8": [ran]}),
         {"kind": "process", "contender": "int8", "ms": 100.0, "peak_mb": 80.0, "ratio_to_imports": cold},
     ]
@@ -56,6 +67,11 @@ def results(
     ("fault", "message"),
     [
         pytest.param({"bare": 1.7}, "bare onnxruntime, int8, batch 64, 1 threads: 1.70, above", id="session"),
+        pytest.param(
+            {"bare_detector": 2.0},
+            "detector / bare onnxruntime, int8, 640x480: 2.00, above 1.25",
+            id="session of the detector",
+        ),
         pytest.param(
             {"int8": 1.0}, "single stream / float, int8, batch 64, 1 threads: 1.00", id="float runs"
         ),
@@ -123,6 +139,27 @@ def test_check_finds_a_released_accuracy_below_the_floor(monkeypatch):
         f"accuracy of classifier-{name}.onnx: 98.50% in the manifest, below 99.50%"
         for name in ("float", "int8")
     ]
+
+
+def test_check_finds_another_default_model(monkeypatch):
+    monkeypatch.setattr(bounds, "DigitReader", lambda: DigitReader("float"))
+    assert bounds.broken(record.make(results(), "made")) == [
+        f"default {task}: {task}-float.onnx, but the bounds are those of int8"
+        for task in ("classifier", "detector")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "open_own", "shape"),
+    [
+        pytest.param("classifier", contenders.classifiers, (2, 28, 28), id="classifier"),
+        pytest.param("detector", contenders.detectors, (1, 64, 96), id="detector"),
+    ],
+)
+def test_bare_sessions_give_the_scores_of_the_networks(task, open_own, shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    (own,) = (each for each in open_own(1) if each.name == "int8")
+    np.testing.assert_array_equal(contenders.bare_session("int8", task).run(image), own.run(image))
 
 
 @pytest.fixture
@@ -217,6 +254,17 @@ def run_profile(tmp_path, monkeypatch, capsys):
     path = tmp_path / "profile.json"
     path.write_text(capsys.readouterr().out)
     return path
+
+
+def test_pages_leave_out_records_that_have_nothing_to_show(tmp_path, capsys):
+    page = tmp_path / "page.html"
+    others = [record.newest(record.FOLDER / name) for name in ("live", "pages", "pad", "folder", "scale")]
+    assert main(["html", *map(str, others), "--out", str(page)]) == 2
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith("benchmarks: nothing to show in these records; give those of `run`")
+    assert not page.exists()
+    assert main(["html", *map(str, others), str(record.newest()), "--out", str(page)]) == 0
+    assert Tags(page.read_text(encoding="utf-8")).counts["h2"] == 1
 
 
 def test_history_draws_every_figure_of_a_machine(tmp_path, capsys):
