@@ -2,7 +2,7 @@
 
 `floors` are the accuracies, 0..1, that a contender must reach on each data set: below, its speed does not
 count. `ratios` and `sizes` are the largest allowed figures, by the names of `benchmarks.compare.figures`.
-They are those of the `default` model, which readers have to open when no other is named.
+They hold for the `default` model: a reader must open it when no other is named.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def _parts(record: Record) -> Iterator[str]:
 
 
 def history_page(records: Iterable[Record]) -> str:
-    """The page of figures over time: a chart per machine and figure that at least two records have.
+    """A page with one chart per machine and figure, over time, if at least two records have the figure.
 
     The figures are those of `compare`: not all kinds of records have some. Raises `BenchmarkError` if there
     is no chart to draw.

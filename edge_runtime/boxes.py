@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.digits import Box
 
-_BLOCK = 256
+_BLOCK = 256  # boxes
 
 
 def area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -42,7 +42,7 @@ def covered(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floa
 
 
 def blocks(count: int) -> Iterator[slice]:
-    """Slices of `count` boxes, in order: to compare all with all of a full page takes much memory at once."""
+    """Slices of `count` boxes, in order: comparing all pairs of a full page at once takes much memory."""
     return (slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK))
 
 

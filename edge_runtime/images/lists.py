@@ -24,12 +24,12 @@ _is_descriptor = re.compile(r"/dev/stdin|/(dev|proc/[^/]+)/fd/\d+").fullmatch  #
 
 def is_standard_input(source: str) -> bool:
     """Whether a source is what comes through standard input, or a page of it."""
-    return source == STANDARD_INPUT or split_page(source)[0] == STANDARD_INPUT
+    return split_page(source)[0] == STANDARD_INPUT
 
 
 def is_new_each_time(source: str) -> bool:
     """Whether a source, or a page of it, is another image each time: standard input, or a descriptor."""
-    return any(name == STANDARD_INPUT or _is_descriptor(name) for name in (source, split_page(source)[0]))
+    return is_standard_input(source) or _is_descriptor(split_page(source)[0]) is not None
 
 
 def check_again(source: str) -> None:

@@ -78,8 +78,8 @@ def measure(data: bytes) -> Header | None:
 def check(data: bytes, header: Header) -> None:
     """Raise `ImageError` if the compressed pixels go on after the last row: libpng inflates all of them.
 
-    To inflate the pixels once more would take half as long as decoding the image, so it is only done where
-    the file repeats itself: pixels are only compressed to a hundredth and less if they repeat themselves.
+    Inflating the pixels once more takes half as long as decoding the image, so it is done only where the
+    compressed bytes repeat themselves, as they do where a few of them stand for very many pixels.
     """
     if len(data) <= _FREE or header.strips:
         return

@@ -235,7 +235,7 @@ def _parts(around: Surroundings, box: Box, previous: Box | None) -> list[_Part]:
         if area < _LEAST_AREA * high * high and (
             ink[y : y + height, x : x + width].max() < _POINT_CONTRAST or previous is None
         ):
-            continue
+            continue  # a speck, not the point of a fine pen
         if y == 0 or y + height == len(ink) or width > 1.3 * high:
             continue  # a rule, the frame of a box, or another line of writing
         across = np.ones(ink.shape[1], bool)

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(not os.path.isdir("/proc"), reason="finds Ray's workers in /proc"),
 ]
 
-# Prints the address of a cluster, and stops a node when a line comes: the one that it names, 0 for the head.
+# Prints the address of a cluster, and stops the node whose number it reads; 0 is the head.
 CLUSTER = """
 import sys
 from ray.cluster_utils import Cluster
@@ -102,7 +102,7 @@ def test_lost_workers_and_a_lost_node_cost_no_row(environment, image_file, tmp_p
     assert len(list(parts.iterdir())) == IMAGES // 20 + 1
 
 
-def test_a_lost_cluster_is_told(environment, image_file, tmp_path, monkeypatch):
+def test_a_lost_cluster_is_reported(environment, image_file, tmp_path, monkeypatch):
     """Although Ray then ends the process without a word."""
     monkeypatch.chdir(tmp_path)
     page = image_file("scans/0000.png", "31 4", height=40)
