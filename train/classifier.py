@@ -63,12 +63,12 @@ class ClassifierTask:
                 tiles = torch.cat([corrupt(tiles[:count], generator), tiles[count:]])
             yield tiles, self._training.labels[index]
 
-    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Smoothed cross-entropy over the ten digits and the background, and the accuracy over all eleven."""
         tiles, labels = batch
         logits = network(tiles).float()
         loss = functional.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING)
-        return loss, {"accuracy": float((logits.argmax(1) == labels).float().mean())}
+        return loss, {"accuracy": (logits.argmax(1) == labels).float().mean()}
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Loss and accuracy on MNIST; for a run with scenes, two accuracies on their tiles too.

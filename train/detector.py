@@ -41,16 +41,20 @@ class DetectorTask:
 
         With `config.augment`, they are random views instead, in varied light, some inverted.
         """
+        device = self._training.grey.device
         order = torch.randperm(len(self._training), generator=generator)
-        for index in order.to(self._training.grey.device).split(self._config.batch_size):
+        # The noise of every pixel is drawn where it is needed: drawing it on the CPU would slow down a GPU.
+        noise_seed = int(torch.randint(2**62, (), generator=generator))
+        noise = torch.Generator(device).manual_seed(noise_seed)
+        for index in order.to(device).split(self._config.batch_size):
             scenes = self._training[index]
             if self._config.augment:
                 views = scenes.random_views(generator)
-                yield DetectorSamples(_augment(views.grey, generator), views.digit, views.sides)
+                yield DetectorSamples(_augment(views.grey, generator, noise), views.digit, views.sides)
             else:
                 yield scenes.middle()
 
-    def loss(self, network: nn.Module, batch: DetectorSamples) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, network: nn.Module, batch: DetectorSamples) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted loss of a batch; no further metrics."""
         return _total(losses(network(batch.grey).float(), batch)), {}
 
@@ -128,8 +132,11 @@ def _box_loss(predicted: Tensor, true: Tensor) -> Tensor:
     return (1 - iou).sum() + smooth.mean(1).sum()
 
 
-def _augment(grey: Tensor, generator: torch.Generator) -> Tensor:
-    """Vary samples uint8 `[N, SIDE, SIDE]`: brightness, contrast and noise; three in ten are inverted."""
+def _augment(grey: Tensor, generator: torch.Generator, noise: torch.Generator) -> Tensor:
+    """Vary samples uint8 `[N, SIDE, SIDE]`: brightness, contrast and noise; three in ten are inverted.
+
+    `noise` belongs to the device of the samples, `generator` to the CPU.
+    """
     device = grey.device
 
     def uniform(low: float, high: float) -> Tensor:
@@ -138,6 +145,6 @@ def _augment(grey: Tensor, generator: torch.Generator) -> Tensor:
     varied = grey.float()
     varied = torch.where(uniform(0, 1) < 0.3, 255 - varied, varied)
     varied = (varied - 128) * uniform(0.7, 1.15) + 128 + uniform(-25, 25)
-    noise = torch.randn(varied.shape, generator=generator).to(device)
-    varied = varied + noise * uniform(-6, 5).clamp(min=0)
+    pixels = torch.randn(varied.shape, generator=noise, device=device)
+    varied = varied + pixels * uniform(-6, 5).clamp(min=0)
     return varied.clamp(0, 255).round().to(torch.uint8)

@@ -184,12 +184,17 @@ def draw_detector_scenes(
     The same seed gives the same scenes, whatever the number of processes.
     """
     handwriting = source.handwriting(seed)
-    drawn = list(workers.draw_all(_prepare, (handwriting, seed), count, chunk=_CHUNK, processes=processes))
-    grey = np.stack([scene for scene, _, _ in drawn])
-    most = max(len(labels) for _, _, labels in drawn)
+    drawn = workers.draw_all(_prepare, (handwriting, seed), count, chunk=_CHUNK, processes=processes)
+    # The pixels are most of the memory, so there is never a second copy of them.
+    grey = np.empty((count, SCENE_SIDE, SCENE_SIDE), np.uint8)
+    digits = []
+    for index, (scene, *own) in enumerate(drawn):
+        grey[index] = scene
+        digits.append(own)
+    most = max(len(own_labels) for _, own_labels in digits)
     boxes = np.zeros((count, most, 4), np.float32)
     labels = np.full((count, most), IGNORE, np.int8)
-    for index, (_, own_boxes, own_labels) in enumerate(drawn):
+    for index, (own_boxes, own_labels) in enumerate(digits):
         boxes[index, : len(own_boxes)], labels[index, : len(own_labels)] = own_boxes, own_labels
     return DetectorScenes(*(torch.from_numpy(part) for part in (grey, boxes, labels)))
 

@@ -68,7 +68,7 @@ class Task(Protocol):
     def batches(self, generator: torch.Generator) -> Iterator[Any]:
         """The batches of one epoch; everything random in them comes from `generator`."""
 
-    def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, network: nn.Module, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of a batch, which does not grow with its size, and further metrics; all are averaged."""
 
     def validate(self, network: nn.Module) -> dict[str, float]:
@@ -174,7 +174,9 @@ def _build(config: Config, steps: int, device: torch.device) -> dict[str, Any]:
     )
     return {
         "network": network,
-        "average": AveragedModel(network, avg_fn=_growing_average(config.average_decay), use_buffers=True),
+        "average": AveragedModel(
+            network, multi_avg_fn=_growing_average(config.average_decay), use_buffers=True
+        ),
         "optimizer": optimizer,
         "schedule": torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_up_and_cosine(steps * config.epochs)),
     }
@@ -203,7 +205,8 @@ def _train_epoch(
     """Train for one epoch, numbered from 0; return the means of loss and metrics over its batches."""
     generator = _generator(config, epoch)
     network, optimizer = state["network"].train(), state["optimizer"]
-    means: dict[str, float] = {}
+    # Sums stay on the device: reading one would wait for a GPU in every step.
+    sums: dict[str, Tensor] = {}
     progress = tqdm(
         task.batches(generator),
         total=task.steps,
@@ -219,10 +222,11 @@ def _train_epoch(
         optimizer.step()
         state["schedule"].step()
         state["average"].update_parameters(network)
-        for name, value in ({"loss": float(loss.detach())} | metrics).items():
-            means[name] = means.get(name, 0.0) + value / task.steps
-        progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
-    return means
+        for name, value in ({"loss": loss.detach()} | metrics).items():
+            sums[name] = sums[name] + value if name in sums else value
+        if not progress.disable:
+            progress.set_postfix(loss=f"{float(loss.detach()):.3f}", refresh=False)
+    return {name: float(total) / task.steps for name, total in sums.items()}
 
 
 def _generator(config: Config, epoch: int) -> torch.Generator:
@@ -232,20 +236,24 @@ def _generator(config: Config, epoch: int) -> torch.Generator:
 
 
 def _has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether `device` is a CPU with instructions for bfloat16, which halve the time of training."""
+    """Whether `device` has instructions for bfloat16, which halve the time of training."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
-def _growing_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+def _growing_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
     """Exponential moving average of weights whose decay grows with the number of steps, up to `decay`.
 
     Without the growth, the random initial weights would dominate the results of short runs.
     """
 
-    def step(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        if not averaged.is_floating_point():
-            return current
-        return averaged.lerp(current, 1 - min(decay, float(1 + count) / float(10 + count)))
+    def step(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        # All tensors are of one type: the weights, or the counters of batch normalisation.
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, 1 - min(decay, float(1 + count) / float(10 + count)))
+        else:
+            torch._foreach_copy_(averaged, current)
 
     return step
 

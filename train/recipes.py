@@ -6,7 +6,7 @@ from train.loop import Config
 
 RECIPES: dict[str, Config] = {
     # Learns from simulated scenes alone. Train and release it first: the classifier learns from its mistakes.
-    "detector": Config(recipe="detector", arch="detector", epochs=16, batch_size=32, scenes=48_000),
+    "detector": Config(recipe="detector", arch="detector", epochs=29, batch_size=128, scenes=96_000),
     "classifier": Config(
         recipe="classifier", arch="cnn", epochs=22, batch_size=128, scenes=10_000, repeats=2
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing.context import BaseContext
 from typing import Any
 
 import cv2
@@ -32,10 +33,23 @@ def draw_all(
     if processes == 1 or count <= chunk:
         yield from _with_progress(map(prepare(*arguments), range(count)), count)
         return
-    # A forked process would inherit the locks of torch's threads, but not the threads.
-    context = multiprocessing.get_context("spawn")
+    context = _context(prepare.__module__)
     with context.Pool(processes, _start, (prepare, arguments)) as pool:
         yield from _with_progress(pool.imap(_call, range(count), chunksize=chunk), count)
+
+
+def _context(module: str) -> BaseContext:
+    """How processes are started: none is a fork of this one.
+
+    Such a fork would inherit the locks of torch's threads, but not the threads. Where the system allows it,
+    all are forks of one fresh process that has imported `module`: importing torch takes seconds, and a pool
+    starts its processes one after another.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module])
+    return context
 
 
 def _with_progress(drawn: Iterator[Any], count: int) -> Iterator[Any]:
