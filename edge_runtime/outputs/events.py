@@ -73,11 +73,10 @@ class EventFile:
 
         Raises `OutputError` if they cannot, or if the file has been removed, renamed or replaced.
         """
-        rest = memoryview("".join(event.as_json() + "\n" for event in events).encode())
+        lines = "".join(event.as_json() + "\n" for event in events).encode()
         before = os.fstat(self._file.fileno()).st_size
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            self._file.write_all(lines)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._file.truncate(before)

@@ -73,9 +73,14 @@ class LockedFile(io.FileIO):
     def _rewrite(self, start: int, content: bytes) -> None:
         self.truncate(start)
         self.seek(start)
+        self.write_all(content)
+
+    def write_all(self, content: bytes) -> int:
+        """Write all of `content`, and return its length: `write` may write only a part. Raises `OSError`."""
         rest = memoryview(content)
         while rest:
             rest = rest[self.write(rest) :]
+        return len(content)
 
     def sync(self) -> None:
         """Wait until the content is on the disk, where it survives a power failure. Raises `OSError`."""

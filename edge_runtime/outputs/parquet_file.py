@@ -40,6 +40,10 @@ class ParquetFile(TableFile):
                 "Parquet needs pyarrow: pip install 'edge-digits[parquet]', or use a .csv or .jsonl file"
             ) from error
 
+    def _open(self, *, new: bool) -> None:
+        self._is_new = not os.path.exists(self._real)
+        super()._open(new=new)
+
     def _reopen(self) -> None:
         import pyarrow
         import pyarrow.parquet
@@ -73,6 +77,11 @@ class ParquetFile(TableFile):
 
     def _finish(self, *, complete: bool) -> None:
         if complete:
+            if self._is_new and os.path.exists(self._real):
+                raise OutputError(
+                    f"another program created {self.path} while results were written; all rows are in "
+                    f"{self._journal}"
+                )
             self._convert()
             self._allow_replacing()
             self._journal.unlink()

@@ -7,7 +7,6 @@ Whatever ends the process, the frames written before can be played.
 
 from __future__ import annotations
 
-import io
 import os
 import queue
 import shutil
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import MissingDependencyError, OutputError
 from edge_runtime.images.scaling import scale_to
-from edge_runtime.outputs.locked_file import open_locked
+from edge_runtime.outputs.locked_file import LockedFile, open_locked
 
 SUFFIX = ".mp4"
 MIN_FREE_BYTES = 64 * 2**20  # a recording stops before the disk is full, so that results can still be written
@@ -86,10 +85,16 @@ class Recording:
         self._last_time = milliseconds
 
     def close(self) -> None:
-        """Finish the file; without any frame, delete it. Waits up to four seconds for the disk."""
+        """Finish the file; without any frame, delete it.
+
+        Gives up on a disk, or an encoder, that has not taken a frame for two seconds.
+        """
         with suppress(queue.Full):
             self._queue.put(None, timeout=_DISK_TIMEOUT)
-        self._thread.join(_DISK_TIMEOUT)
+        left = -1
+        while self._thread.is_alive() and self._queue.qsize() != left:
+            left = self._queue.qsize()
+            self._thread.join(_DISK_TIMEOUT)
         if self._thread.is_alive():
             self.failure = self.failure or f"cannot record {self.path}: the disk does not respond"
 
@@ -157,15 +162,8 @@ class Recording:
 class _CompleteWrites:
     """A file that never writes less than it is given: FFmpeg does not notice a short write."""
 
-    def __init__(self, file: io.FileIO) -> None:
-        self._file = file
-        self.seek, self.tell = file.seek, file.tell
-
-    def write(self, content: bytes) -> int:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[self._file.write(rest) :]
-        return len(content)
+    def __init__(self, file: LockedFile) -> None:
+        self.seek, self.tell, self.write = file.seek, file.tell, file.write_all
 
 
 def _even(shape: tuple[int, int]) -> tuple[int, int]:

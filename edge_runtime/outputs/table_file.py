@@ -69,8 +69,9 @@ class TableFile:
         suffix = self.journal_suffix
         self._journal = self._real.with_name(self._real.name + suffix) if suffix else path
         self._meta = self._real.with_name(self._real.name + ".meta.json")
-        for file in (path, self._journal):
+        for file in (path, self._journal, self._meta):
             check_regular(file)
+        for file in (path, self._journal):
             if os.path.exists(file) and not (overwrite or resume):
                 raise OutputError(f"{file} exists; continue it with --resume or replace it with --overwrite")
         try:

@@ -221,6 +221,34 @@ def test_a_disk_that_does_not_respond_is_reported(tmp_path, slow_disk, monkeypat
     assert not file._thread.is_alive()
 
 
+def test_a_slow_encoder_that_makes_progress_is_waited_for(tmp_path, monkeypatch):
+    """It takes one frame from the queue each time that closing has waited as long as a disk may take."""
+    turns, taken = threading.Semaphore(0), threading.Semaphore(0)
+
+    def encode_in_turn(self):
+        item = 0
+        while item is not None:
+            turns.acquire()
+            item = self._queue.get()
+            taken.release()
+
+    monkeypatch.setattr(Recording, "_encode", encode_in_turn)
+    with Recording(tmp_path / "a.mp4") as file:
+        join = file._thread.join
+
+        def wait_for_a_frame(timeout):
+            if file._queue.empty():
+                join(60)
+            else:
+                turns.release()
+                taken.acquire(timeout=60)
+
+        monkeypatch.setattr(file._thread, "join", wait_for_a_frame)
+        for number in range(5):
+            file.write(image(number), number / 10)
+    assert file._queue.empty()
+
+
 def test_without_pyav_the_error_names_the_extra_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'edge-digits\[record\]'"):

@@ -329,6 +329,27 @@ def test_folders_are_rejected(suffix, options, tmp_path):
     assert list(tmp_path.rglob("*")) == [path]
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_folder_with_the_name_of_the_record_is_named(suffix, tmp_path):
+    record = tmp_path / f"results{suffix}.meta.json"
+    record.mkdir()
+    with pytest.raises(OutputError, match=re.escape(f"{record} is not a regular file")):
+        open_table(tmp_path / f"results{suffix}")
+    assert list(tmp_path.iterdir()) == [record]
+
+
+def test_a_parquet_file_that_another_program_creates_meanwhile_is_not_replaced(tmp_path):
+    path = tmp_path / "results.parquet"
+    message = r"another program created .*; all rows are in .*partial\.jsonl"
+    with pytest.raises(OutputError, match=message), open_table(path) as output:
+        output.write(READINGS)
+        path.write_bytes(b"precious")
+    assert path.read_bytes() == b"precious"
+    path.unlink()
+    write(path, [], resume=True)
+    assert len(read_rows(path)) == 5
+
+
 def test_a_disk_that_is_full_from_the_start_is_left_empty(tmp_path, monkeypatch):
     fill_disk(monkeypatch, room=3)
     with pytest.raises(OutputError, match="No space left on device"):
