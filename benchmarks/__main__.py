@@ -39,6 +39,7 @@ from benchmarks.photos.scoring import read_all
 from benchmarks.progress import reported, show_share
 from benchmarks.report import robustness_page
 from edge_runtime.cli.arguments import images, seconds, whole_number
+from edge_runtime.cli.terminal import one_line
 from edge_runtime.errors import EdgeDigitsError
 
 
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except (BenchmarkError, EdgeDigitsError, OSError) as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
+        print(f"benchmarks: {one_line(str(error))}", file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
         last = (error.stderr or "").strip().splitlines()[-1:] or [f"exit code {error.returncode}"]
@@ -338,8 +339,7 @@ def _folder(options: argparse.Namespace) -> int:
 def _scale(options: argparse.Namespace) -> int:
     results = scale.measure(options.images, options.seconds)
     done = record_commands.write(options.out, record.SCALE, results)
-    print(f"{done.path}\n\n{scale.cost_table(done.results)}\n\n{scale.engine_table(done.results)}")
-    return 0
+    return record_commands.write_report(done)
 
 
 def _pad(options: argparse.Namespace) -> int:

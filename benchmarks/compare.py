@@ -76,7 +76,7 @@ def _figures_of(result: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
 def _name_of_ratio(result: dict[str, Any], contender: str) -> str:
     threads = result["threads"]
     if result["subject"] == "classifier":
-        about = f"{contender}, batch {result['batch']}, {threads} threads"
+        about = f"{contender}, batch {result['batch']}, {threads} thread{'s' * (threads != 1)}"
         what = "latency" if result["kind"] == "offline" else "single stream"
         return f"{what} / {result.get('baseline', 'float')}, {about}"
     what = "reading a page" if result["subject"] == "reading" else result["subject"]

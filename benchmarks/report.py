@@ -15,6 +15,7 @@ from benchmarks.live.report import live_page, live_summary
 from benchmarks.markdown import conditions, table
 from benchmarks.pages_report import pages_page, pages_table
 from benchmarks.record import Record
+from benchmarks.scale_report import scale_page, scale_tables
 from benchmarks.scenarios import CAMERA_FPS
 from edge_runtime.profiling.comparison import describe
 from edge_runtime.profiling.timing import QUANTILES, calls_for, shown
@@ -55,6 +56,7 @@ def _own_report(record: Record) -> tuple[Callable[[Record], str], Callable[[Reco
         "contenders": (contest_report.format_page, contest_report.format_tables),
         "pad": (pad.format_page, pad.format_table),
         "files on one core": (folder_page, files_table),
+        "cost of an image": (scale_page, scale_tables),
     }
     return next((functions for kind, functions in reports.items() if record.of_kind(kind)), None)
 
@@ -214,7 +216,7 @@ def _single_table(record: Record) -> str:
 
 
 def _tiles(result: dict[str, Any]) -> str:
-    return f"batch {result['batch']}, {result['threads']} threads"
+    return f"batch {result['batch']}, {result['threads']} thread{'s' * (result['threads'] != 1)}"
 
 
 def _offline_table(record: Record) -> str:

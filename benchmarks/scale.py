@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from benchmarks import pages
 from benchmarks.errors import BenchmarkError
-from benchmarks.markdown import table
 from edge_runtime import DigitReader
 from edge_runtime.outputs.counts import Counts
 from edge_runtime.reading.tile import make_tile
@@ -35,12 +34,6 @@ _WORKER = b"ray::MapWorker"  # how the command lines of the processes begin that
 _MARK = "EDGE_DIGITS_BENCHMARK"  # variable of the environment that tells the processes of a run from others
 _AT_ONCE = 1000  # images that are read in one go; small ones are classified together
 _POLL = 0.25  # s between two looks at the processes
-
-# Dollars for an hour of one virtual core, on demand and of a machine that may be taken away at any time:
-# assumptions, rounded from the lists of large providers in November 2026.
-PRICES = {"on demand": 0.05, "spot": 0.02}
-_MANY = 100_000_000
-_OF_MANY = ("10^8 images", *PRICES, "data")
 
 # Prints the address of a cluster of two nodes, which ends with its standard input.
 _CLUSTER = """
@@ -64,47 +57,6 @@ def measure(images: int, seconds: float) -> Iterator[dict[str, Any]]:
         raise BenchmarkError("this needs Linux and Ray: pip install -e '.[dev]'")
     yield from _costs(seconds)
     yield from _engine(images)
-
-
-def cost_table(results: Iterable[dict[str, Any]]) -> str:
-    """What images cost, one by one and a hundred million of them, as a Markdown table."""
-    head = ("image", "size", "CPU time", "of that, fetch and decode", *_OF_MANY)
-    lines = []
-    for result in results:
-        if result["kind"] == "cost of an image":
-            size, milliseconds = result["bytes"], result["cpu_ms"]
-            hours = milliseconds * _MANY / 3_600_000
-            lines.append(
-                (
-                    *(result["image"], f"{_short(size / 1000)} kB", f"{_short(milliseconds)} ms"),
-                    *(f"{result['decode_share']:.0%}", f"{_short(hours)} core-hours"),
-                    *(f"${_short(hours * price)}" for price in PRICES.values()),
-                    f"{_short(size * _MANY / 1e12)} TB",
-                )
-            )
-    return table(head, lines)
-
-
-def engine_table(results: Iterable[dict[str, Any]]) -> str:
-    """What the engine adds to `edge-digits read`, as a Markdown table."""
-    runs = [result for result in results if result["kind"] == "engine"]
-    alone = runs[0]["cpu_seconds"]
-    head = ("run", "images", "seconds", "CPU seconds", "of `edge-digits read`", "rows")
-    return table(
-        head,
-        [
-            (
-                *(run["run"], run["images"], f"{run['seconds']:.0f}", f"{run['cpu_seconds']:.0f}"),
-                *(f"{run['cpu_seconds'] / alone:.0%}", run.get("rows", "")),
-            )
-            for run in runs
-        ],
-    )
-
-
-def _short(number: float) -> str:
-    """A number with two significant digits, or all of them before the point."""
-    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def _costs(seconds: float) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 try:
+    from edge_runtime.cli.terminal import one_line
     from edge_runtime.errors import EdgeDigitsError
     from edge_runtime.models import manifest
     from export.errors import ExportError
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{entry.file}: {entry.accuracy:.2%} on {entry.measured}, {entry.bytes / 1000:.1f} kB")
             print(f"released to {manifest.FOLDER}")
     except (ExportError, EdgeDigitsError, data.DataError, checkpoint.CheckpointError, OSError) as error:
-        print(f"export: {error}", file=sys.stderr)
+        print(f"export: {one_line(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("export: interrupted; nothing was released", file=sys.stderr)

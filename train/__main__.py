@@ -14,6 +14,7 @@ try:
     import numpy as np
     import torch
 
+    from edge_runtime.cli.terminal import one_line
     from edge_runtime.errors import EdgeDigitsError
     from train import checkpoint, data, loop, origin, report, sources
     from train.classifier import ClassifierTask
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         splits = sources.load_sources(options.data, config)
         task = (DetectorTask if config.arch == "detector" else ClassifierTask)(config, splits, device)
     except (data.DataError, checkpoint.CheckpointError, RunError, EdgeDigitsError) as error:
-        print(f"train: {error}", file=sys.stderr)
+        print(f"train: {one_line(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("train: stopped before the first epoch", file=sys.stderr)
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, data.DataError) as error:
         started = (run / checkpoint.FILE_NAME).is_file()
         advice = f"; continue with: python -m train --resume {run}" if started else ""
-        print(f"train: {error}{advice}", file=sys.stderr)
+        print(f"train: {one_line(str(error))}{advice}", file=sys.stderr)
         return 1
     return 0
 

@@ -401,6 +401,7 @@ OWN_DIGIT = {"label": 7, "box": [0, 0, 9, 9]}
         pytest.param("labels.json", {"a.png": [1]}, "a.png is not an object: [1]", id="no object"),
         pytest.param("labels.json", {"a.png": {}}, "a.png has no digits", id="no digits"),
         pytest.param("labels.json", {"a.png": {"digits": [OWN_DIGIT]}}, "has no source_repo", id="no source"),
+        pytest.param("labels.json", {"a\n.png": {}}, r"a\n.png has no digits", id="line break in a name"),
         pytest.param(
             "labels.json",
             {"a.png": {"digits": [{**OWN_DIGIT, "label": 12}]}},

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import scale
+from benchmarks import record, report, scale, scale_report
 from benchmarks.__main__ import main
 from edge_runtime import DigitReader
 
 RESULTS = [
-    {"kind": "conditions"},
     {"kind": "cost of an image", "image": "a page", "bytes": 950_000, "cpu_ms": 36.0, "decode_share": 0.25},
     {"kind": "engine", "images": 20000, "run": "`edge-digits read`", "seconds": 110.0, "cpu_seconds": 100.0},
     {
@@ -21,16 +20,25 @@ RESULTS = [
         "rows": "equal",
     },
 ]
+RECORD = record.make(RESULTS, "a test")
 
 
 def test_costs_of_many_images_are_those_of_one_a_hundred_million_times():
-    last = scale.cost_table(RESULTS).splitlines()[-1]
+    last = scale_report.cost_table(RECORD).splitlines()[-1]
     assert last == "| a page | 950 kB | 36 ms | 25% | 1,000 core-hours | $50 | $20 | 95 TB |"
 
 
 def test_the_engine_is_compared_with_the_command():
-    last = scale.engine_table(RESULTS).splitlines()[-1]
+    last = scale_report.engine_table(RECORD).splitlines()[-1]
     assert last == "| two nodes | 20000 | 60 | 118 | 118% | equal |"
+
+
+def test_a_record_has_a_page_with_both_tables(tmp_path):
+    made = record.write(tmp_path / "scale.jsonl", iter(RESULTS))
+    assert report.write_report(made) == [tmp_path / "scale.md"]
+    page = (tmp_path / "scale.md").read_text()
+    assert scale_report.cost_table(made) in page
+    assert scale_report.engine_table(made) in page
 
 
 def test_fields_and_tiles_are_drawn_as_named():

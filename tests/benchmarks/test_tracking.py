@@ -66,15 +66,13 @@ def results(
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        pytest.param({"bare": 1.7}, "bare onnxruntime, int8, batch 64, 1 threads: 1.70, above", id="session"),
+        pytest.param({"bare": 1.7}, "bare onnxruntime, int8, batch 64, 1 thread: 1.70, above", id="session"),
         pytest.param(
             {"bare_detector": 2.0},
             "detector / bare onnxruntime, int8, 640x480: 2.00, above 1.25",
             id="session of the detector",
         ),
-        pytest.param(
-            {"int8": 1.0}, "single stream / float, int8, batch 64, 1 threads: 1.00", id="float runs"
-        ),
+        pytest.param({"int8": 1.0}, "single stream / float, int8, batch 64, 1 thread: 1.00", id="float runs"),
         pytest.param({"size": 1.0}, "bytes / float, int8: 1.00, above 0.40", id="float in its place"),
         pytest.param({"page": 1.2}, "reading a page / float, int8, 640x480: 1.20, above", id="slow reading"),
         pytest.param(
@@ -274,7 +272,7 @@ def test_history_draws_every_figure_of_a_machine(tmp_path, capsys):
     page = tmp_path / "history.html"
     assert main(["history", str(tmp_path), "--out", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
-    assert "single stream / float, int8, batch 64, 1 threads: 0.6 → 0.7" in text
+    assert "single stream / float, int8, batch 64, 1 thread: 0.6 → 0.7" in text
     assert "From 20260101 to 20260102." in text
     assert Tags(text).counts["svg"] > 5
 
