@@ -16,14 +16,14 @@ def live_summary(record: Record) -> str:
     p99 = max(each["p99_ms"] for each in delays)
     fps, answers = load["camera_fps"], sum(load["statuses"].values())
     sentences = [
-        "Live, on synthetic 640x480 videos at 30 frames per second:",
-        f"{p50[0]:.1f} to {p50[-1]:.1f} ms from the arrival of a frame to its result",
+        "On synthetic live videos of 640x480 at 30 frames per second, a result follows",
+        f"{p50[0]:.1f} to {p50[-1]:.1f} ms after its frame arrives",
         f"(p50 of each video; p99 at most {p99:.1f} ms),",
-        f"using {100 * share[0]:.0f}% to {100 * share[-1]:.0f}% of one core.",
-        f"Of the confirmed digits, {100 * videos['track_accuracy']:.1f}% are correct;",
-        f"there are {videos['id_switches_per_digit']:.3f} ID switches per digit and",
-        f"{videos['wrong_events_per_1000_frames']:.2f} wrong events per 1,000 frames;",
-        f"a number is reported within {videos['delay_frames']['p90']} frames",
+        f"and reading uses {100 * share[0]:.0f}% to {100 * share[-1]:.0f}% of one core.",
+        f"Of the confirmed digits, {100 * videos['track_accuracy']:.1f}% are correct.",
+        f"A digit changes its tracking ID {videos['id_switches_per_digit']:.3f} times on average,",
+        f"and {videos['wrong_events_per_1000_frames']:.2f} events per 1,000 frames are wrong.",
+        f"A number is reported within {videos['delay_frames']['p90']} frames",
         "of being completely in view (p90).",
         f"While {load['clients']} clients send images to the HTTP API without a pause,",
         f"it reads {load['read_per_second']} of them per second and rejects the rest with 503",

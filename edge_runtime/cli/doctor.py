@@ -59,7 +59,7 @@ def _check_models(report: dict[str, Any]) -> list[str]:
         if problems:
             return problems
         agreement = workloads.agreement("int8")
-        report["INT8 agrees with float"] = f"{agreement:.1%} of drawn tiles"
+        report["INT8 agrees with float"] = f"{agreement:.1%} of synthetic tiles"
         if agreement < workloads.MIN_AGREEMENT:
             problems.append("INT8 and float disagree on this CPU; use --model float and please report it")
     except EdgeDigitsError as error:

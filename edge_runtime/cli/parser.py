@@ -73,7 +73,7 @@ def _add_threads(command: argparse.ArgumentParser, default: int | None = 1) -> N
         type=arguments.whole_number,
         default=default,
         metavar="N",
-        help=f"number of CPU cores to use (default: {default or 'all of them for many images'})",
+        help=f"number of CPU cores to use (default: {default or 'all, if there are many images'})",
     )
 
 
@@ -144,7 +144,7 @@ def _add_scale(commands: Commands) -> None:
         "--partition",
         type=arguments.images,
         metavar="N",
-        help="number of images per file in DIR; one core reads them (default: 1000)",
+        help="number of images per Parquet file in DIR, all read by one core (default: 1000)",
     )
     existing = scale.add_mutually_exclusive_group()
     existing.add_argument(
@@ -231,6 +231,7 @@ def _add_camera(commands: Commands) -> None:
     camera.add_argument(
         "--raw", action="store_true", help="with --record: record the frames without boxes and labels"
     )
+    camera.epilog = "In the window, H shows the keys and Q quits; anywhere else, Ctrl-C stops."
 
 
 def _add_cameras(commands: Commands) -> None:
@@ -259,14 +260,14 @@ def _add_profile(commands: Commands) -> None:
         nargs="*",
         metavar="SOURCE",
         help="your own images: an image, a folder or a glob in quotes; up to 25 of them are read, in "
-        "addition to a drawn page",
+        "addition to a synthetic page",
     )
     profile.add_argument(
         "--size",
         type=arguments.size,
         default=(640, 480),
         metavar="WxH",
-        help="size of the drawn page and of the camera frame in pixels (default: 640x480)",
+        help="size of the synthetic page and of the camera frame in pixels (default: 640x480)",
     )
     profile.add_argument(
         "--model",

@@ -46,7 +46,7 @@ def profile(options: argparse.Namespace) -> int:
         raise EdgeDigitsError(f"a page of {width}x{height} px: {page.unreadable[0]}; choose another --size")
     record["reading"] = [
         {
-            "input": f"a drawn page, {width}x{height}",
+            "input": f"a synthetic page, {width}x{height}",
             "size": f"{width}x{height}",
             **_measure(readers, page, options, "a page"),
         }
@@ -92,7 +92,7 @@ def _measure_parts(record: dict[str, Any], names: list[str], options: argparse.N
 
 
 def _energy(readers: dict[str, DigitReader], options: argparse.Namespace) -> dict[str, float]:
-    """The millijoules of reading a drawn page with each model; empty where the machine does not tell."""
+    """The millijoules of reading a synthetic page with each model; empty where the machine does not tell."""
     from edge_runtime.profiling import energy, workloads
 
     page = workloads.sample_page(*options.size)

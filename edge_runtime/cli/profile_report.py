@@ -50,7 +50,7 @@ def _advice(record: dict[str, Any]) -> list[str]:
     return [
         f"{choice}; {int8} {what}, float {float_} (p50), {describe(reading, 'int8')}.",
         f"They agree on {_share(agreed, 'digits')}, {_share(agreed, 'numbers')}, and "
-        f"{record['agreement']:.1%} of drawn tiles.",
+        f"{record['agreement']:.1%} of synthetic tiles.",
     ]
 
 
@@ -145,7 +145,7 @@ def _cold_start_lines(record: dict[str, Any]) -> Iterator[str]:
 def _energy_lines(record: dict[str, Any]) -> Iterator[str]:
     if used := record["energy_mj"]:
         yield ""
-        yield "energy of reading a drawn page, all that the processor used meanwhile, mJ:"
+        yield "energy of reading a synthetic page, all that the processor used meanwhile, mJ:"
         yield "  " + "   ".join(f"{_short(name)} {value:.0f}" for name, value in used.items())
 
 

@@ -47,7 +47,7 @@ class Frames(Document):
         if pixels * self._count * (passes + 1) // 2 > MAX_SCANNED_PIXELS:
             raise ImageError(
                 f"an animation of {self._count} frames, which would take too long to decode one by one; "
-                "edge-digits camera FILE"
+                "use edge-digits camera FILE instead"
             )
         if header.format == "PNG":
             self._data = png.plain(data, animated=True)

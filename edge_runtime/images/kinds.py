@@ -13,7 +13,7 @@ UNKNOWN = "not an image of a known format, or damaged"
 
 _PNG_OR_JPEG = "is not supported; save it as PNG or JPEG first"
 _RAW = "a camera's raw file: export it as JPEG"
-_VIDEO = "a video: edge-digits camera FILE"
+_VIDEO = "a video, not an image; use edge-digits camera FILE instead"
 _SOUND = "a sound file, not an image"
 _ARCHIVE = "an archive: unpack it first"
 
@@ -42,7 +42,7 @@ _STARTS = (
     (b"\0\0\1\xb3", _VIDEO),
     (b"FLV\1", _VIDEO),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _VIDEO),
-    (b"OggS", "a video or sound: edge-digits camera FILE"),
+    (b"OggS", "a video or sound, not an image; use edge-digits camera FILE instead"),
     (b"ID3", _SOUND),
     (b"fLaC", _SOUND),
     (b"\x1f\x8b", _ARCHIVE),

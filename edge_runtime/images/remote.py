@@ -20,7 +20,7 @@ def read(address: str) -> bytes:
     """Read the whole file at an address. Raises `ImageError` if it cannot be read or is too large."""
     scheme = address.partition("://")[0].lower()
     if scheme in _STREAMS:
-        raise ImageError("a stream: edge-digits camera ADDRESS")
+        raise ImageError("a stream, not an image; use edge-digits camera ADDRESS instead")
     try:
         import fsspec
 

@@ -98,7 +98,7 @@ class RunRecord:
         # Both networks have the same phrase.
         begun = " and ".join(dict.fromkeys(mine[name] for name in names))
         now = " and ".join(dict.fromkeys(others[name] for name in names))
-        return f"was begun {begun}, this is a run {now}"
+        return f"was begun {begun}, but this run is {now}"
 
     def _phrases(self) -> dict[str, str]:
         """What decides about digits, by field, in words."""

@@ -224,7 +224,7 @@ class TableFile:
                 f"with --rows {rows.unit}, {others}"
             )
         if record is not None and (difference := record.difference(self.run)):
-            raise OutputError(f"{self.path} {difference}; continue it with the same, {others}")
+            raise OutputError(f"{self.path} {difference}; continue it with the original settings, {others}")
 
     def _reader(self) -> BinaryIO:
         """The file for buffered reading; closing it leaves the file open."""

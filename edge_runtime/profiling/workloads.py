@@ -24,7 +24,7 @@ MIN_AGREEMENT = 0.95  # of INT8 with float; with integer kernels that saturate, 
 
 
 def sample_page(width: int = 640, height: int = 480) -> NDArray[np.uint8]:
-    """A page to time the reader on: ten drawn digits on unevenly lit paper, BGR uint8 `(H, W, 3)`."""
+    """A page to time the reader on: ten synthetic digits on unevenly lit paper, BGR uint8 `(H, W, 3)`."""
     light = np.linspace(150, 225, width, dtype=np.float32)[None, :] * np.linspace(1, 0.8, height)[:, None]
     page = cv2.cvtColor(np.asarray(light, np.float32).astype(np.uint8), cv2.COLOR_GRAY2BGR)
     scale = width / 300
@@ -39,7 +39,7 @@ def sample_page(width: int = 640, height: int = 480) -> NDArray[np.uint8]:
 
 
 def sample_tiles(count: int) -> NDArray[np.uint8]:
-    """Tiles of drawn digits, uint8 `[count, 28, 28]`, in varying sizes, places and pens."""
+    """Tiles of synthetic digits, uint8 `[count, 28, 28]`, in varying sizes, places and pens."""
     tiles = []
     for index in range(count):
         patch = np.zeros((96, 96), np.uint8)
@@ -59,7 +59,7 @@ def sample_tiles(count: int) -> NDArray[np.uint8]:
 
 
 def agreement(model: str, count: int = 500) -> float:
-    """Share 0..1 of `count` drawn tiles that a model and the float model classify alike on this CPU.
+    """Share 0..1 of `count` synthetic tiles that a model and the float model classify alike on this CPU.
 
     Integer kernels that saturate, as some do on CPUs without VNNI, lower it.
     """
@@ -94,7 +94,7 @@ def latencies(
             yield {
                 "kind": "single stream",
                 "subject": "classifier",
-                "input": f"{batch} drawn tile{'s' * (batch > 1)}",
+                "input": f"{batch} synthetic tile{'s' * (batch > 1)}",
                 "threads": count,
                 "batch": batch,
                 **timed,

@@ -43,13 +43,15 @@ class Job:
 
     def check_continues(self, other: Job, folder: str) -> None:
         """Raise `OutputError` unless `other` asks for the rows that this job, in `folder`, has begun."""
-        way_out = "continue it with the same, write to another folder, or replace it with --overwrite"
+        way_out = (
+            "continue it with the original settings, write to another folder, or replace it with --overwrite"
+        )
         if difference := self.record.difference(other.record):
             raise OutputError(f"{folder} {difference}; {way_out}")
         for name, option in _OPTIONS.items():
             mine, others = (_describe(option, getattr(job, name)) for job in (self, other))
             if mine != others:
-                raise OutputError(f"{folder} was begun {mine}, this is a run {others}; {way_out}")
+                raise OutputError(f"{folder} was begun {mine}, but this run is {others}; {way_out}")
 
 
 # What decides which rows there are.

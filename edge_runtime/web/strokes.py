@@ -35,7 +35,7 @@ def parse(data: bytes) -> list[Stroke]:
         422,
         "strokes",
         f'send {{"strokes": [[[x, y], ...], ...]}}: at most {limits.MAX_STROKES} strokes, each a list of '
-        f"points in pixels, at most {_FARTHEST} from the corner",
+        f"points [x, y], no coordinate beyond {_FARTHEST}",
     )
 
 

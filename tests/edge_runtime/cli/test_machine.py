@@ -86,7 +86,7 @@ def test_doctor_reports_a_cpu_on_which_the_models_disagree(run, monkeypatch):
     monkeypatch.setattr(workloads, "agreement", lambda model: 0.5)
     code, output, errors = run("doctor")
     assert code == 1
-    assert "50.0% of drawn tiles" in output
+    assert "50.0% of synthetic tiles" in output
     assert "use --model float" in errors
 
 
@@ -107,7 +107,7 @@ def test_profile_measures_a_model_beside_the_released_ones(run, quick):
     assert code == 0
     assert {entry["batch"] for entry in record["latency"]} == {1, 8, 64}
     (page,) = record["reading"]
-    assert page["input"] == "a drawn page, 320x240"
+    assert page["input"] == "a synthetic page, 320x240"
     for entry in (page, *record["latency"]):
         assert set(entry["us"]) == {"float", "int8", model}
         assert set(entry["ratio"]) == {"int8", model}

@@ -142,7 +142,7 @@ def test_a_file_is_resumed_with_its_own_minimum_confidence_only(run, scans):
         code, _, errors = run(*arguments, "--resume", *others)
         assert code == 2
         now = "with --min-confidence 0.8" if others else "without --min-confidence"
-        assert f"r.csv was begun with --min-confidence 0.9, this is a run {now}; " in errors
+        assert f"r.csv was begun with --min-confidence 0.9, but this run is {now}; " in errors
     assert run(*arguments, "--resume", "--min-confidence", ".90")[0] == 0
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from edge_runtime.images import kinds
 
+VIDEO = "a video, not an image; use edge-digits camera FILE instead"
+
 
 def archive(*names: str) -> bytes:
     buffer = io.BytesIO()
@@ -25,10 +27,14 @@ def archive(*names: str) -> bytes:
         pytest.param(b"%PDF-1.7\n", "a PDF: pip install 'edge-digits[pdf]'", id="PDF"),
         pytest.param(b"\n" * 100 + b"%PDF-1.7", "a PDF: pip install 'edge-digits[pdf]'", id="PDF, later"),
         pytest.param(b"\0\0\0\x1cftypheic", "a HEIC photo: pip install 'edge-digits[heic]'", id="HEIC photo"),
-        pytest.param(b"\0\0\0\x20ftypisom", "a video: edge-digits camera FILE", id="MP4"),
-        pytest.param(b"\0\0\0\x14ftypqt  ", "a video: edge-digits camera FILE", id="QuickTime"),
-        pytest.param(b"\x1aE\xdf\xa3\1", "a video: edge-digits camera FILE", id="WebM"),
-        pytest.param(b"RIFF\0\0\0\0AVI LIST", "a video: edge-digits camera FILE", id="AVI"),
+        pytest.param(b"\0\0\0\x20ftypisom", VIDEO, id="MP4"),
+        pytest.param(
+            b"\0\0\0\x14ftypqt  ",
+            VIDEO,
+            id="QuickTime",
+        ),
+        pytest.param(b"\x1aE\xdf\xa3\1", VIDEO, id="WebM"),
+        pytest.param(b"RIFF\0\0\0\0AVI LIST", VIDEO, id="AVI"),
         pytest.param(b"RIFF\x20\0\0\0WAVEfmt ", "a sound file, not an image", id="sound"),
         pytest.param(
             archive("[Content_Types].xml", "word/document.xml"), "a Word document: save it as PDF", id="Word"

@@ -113,7 +113,7 @@ def test_what_a_server_answers_is_reported(server, name, message, reader):
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("rtsp://camera/1", "a stream: edge-digits camera ADDRESS"),
+        ("rtsp://camera/1", "a stream, not an image; use edge-digits camera ADDRESS instead"),
         ("http://127.0.0.1:9/a.png", "cannot be fetched: .*connect"),
         ("nonsense://a/b.png", "an address of an unknown kind"),
         ("memory://gone/b.png", "no such file"),

@@ -279,7 +279,7 @@ def test_rows_that_were_read_otherwise_are_not_mixed(tmp_path, suffix, options, 
     other = replace(RUN, **options)
     with open_table(path, other) as output:
         output.write([PAGE])
-    with pytest.raises(OutputError, match=f" was begun {begun}, this is a run {now};"):
+    with pytest.raises(OutputError, match=f" was begun {begun}, but this run is {now};"):
         open_table(path, resume=True)
     with open_table(path, other, resume=True) as output:
         assert output.contains("page.png")

@@ -78,7 +78,8 @@ def test_records_match_if_the_same_digits_would_be_read(change, same):
 def test_a_difference_names_nothing_that_is_the_same():
     other = replace(RUN, rotate="90", frames=True)
     assert RUN.difference(other) == (
-        "was begun with --rotate auto and without --frames, this is a run with --rotate 90 and with --frames"
+        "was begun with --rotate auto and without --frames, "
+        "but this run is with --rotate 90 and with --frames"
     )
 
 

@@ -59,14 +59,16 @@ def test_a_folder_that_does_not_exist_yet_can_be_continued(prepare, scans):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"unit": "number"}, "out was begun with --rows digit, this is a run with --rows number; "),
-        ({"frames": True}, "out was begun without --frames, this is a run with --frames; "),
-        ({"sources": ["scans/more"]}, "out was begun of scans, this is a run of scans/more; "),
+        ({"unit": "number"}, "out was begun with --rows digit, but this run is with --rows number; "),
+        ({"frames": True}, "out was begun without --frames, but this run is with --frames; "),
+        ({"sources": ["scans/more"]}, "out was begun of scans, but this run is of scans/more; "),
     ],
 )
 def test_another_job_does_not_continue_it(prepare, scans, options, message):
     prepare("out", ["scans"])
-    with pytest.raises(OutputError, match=rf"^{message}continue it with the same, write to another"):
+    with pytest.raises(
+        OutputError, match=rf"^{message}continue it with the original settings, write to another"
+    ):
         prepare("out", **{"sources": ["scans"], "resume": True, **options})
 
 
@@ -74,7 +76,7 @@ def test_another_version_does_not_continue_it(prepare, scans, monkeypatch):
     prepare("out", ["scans"])
     monkeypatch.setattr("edge_runtime.outputs.run_record.__version__", "9.9")
     with pytest.raises(
-        OutputError, match=r"^out was begun with edge-digits \S+, this is a run with edge-digits 9\.9;"
+        OutputError, match=r"^out was begun with edge-digits \S+, but this run is with edge-digits 9\.9;"
     ):
         prepare("out", ["scans"], resume=True)
 

@@ -51,7 +51,9 @@ HEAD = b"POST /read HTTP/1.1\r\nHost: localhost\r\n"
         pytest.param(png(100_000, 100_000), "100000x100000", id="10 gigapixels"),
         pytest.param(png(9_000, 9_000), "64 megapixels", id="81 megapixels"),
         pytest.param(png(20, 20)[:40], "OpenCV", id="PNG without pixels"),
-        pytest.param(b"\0\0\0\x20ftypisom", "a video: edge-digits camera FILE", id="video"),
+        pytest.param(
+            b"\0\0\0\x20ftypisom", "a video, not an image; use edge-digits camera FILE instead", id="video"
+        ),
         pytest.param(b"PK\3\4" + b"word/", "a Word document: save it as PDF", id="Word"),
         pytest.param(b"%PDF-1.7 ", "PDF", id="damaged PDF"),
     ],
