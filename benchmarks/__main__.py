@@ -38,7 +38,7 @@ from benchmarks.photos.report import draw_chart, format_page
 from benchmarks.photos.scoring import read_all
 from benchmarks.progress import reported, show_share
 from benchmarks.report import robustness_page
-from edge_runtime.cli.arguments import images, seconds, whole_number
+from edge_runtime.cli.arguments import seconds, whole_number
 from edge_runtime.cli.terminal import one_line
 from edge_runtime.errors import EdgeDigitsError
 
@@ -93,13 +93,7 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="M",
         help="minutes that each precision also reads without a pause: heat and throttling (default: 0)",
     )
-    run.add_argument(
-        "--repeats",
-        type=whole_number,
-        default=7,
-        metavar="N",
-        help="times to start each process that is timed as a whole (default: 7)",
-    )
+    _add_count(run, "--repeats", 7, "times to start each process that is timed as a whole")
     _add_out(run, "benchmarks/results/TIME.jsonl")
     run.set_defaults(run=_run)
 
@@ -111,16 +105,8 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="S",
         help="time under load; each delay measurement takes a third of it (default: 60)",
     )
-    live.add_argument(
-        "--frames",
-        type=_frames,
-        default=20_000,
-        metavar="N",
-        help="frames to measure memory over (default: 20000)",
-    )
-    live.add_argument(
-        "--clients", type=whole_number, default=50, metavar="N", help="HTTP clients under load (default: 50)"
-    )
+    _add_count(live, "--frames", 20_000, "frames to measure memory over", least=20)
+    _add_count(live, "--clients", 50, "HTTP clients under load")
     _add_out(live, "benchmarks/results/live/TIME.jsonl")
     live.set_defaults(run=_live)
 
@@ -128,12 +114,8 @@ def _add_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     attacked.add_argument(
         "--seconds", type=seconds, default=60.0, metavar="S", help="time under attack (default: 60)"
     )
-    attacked.add_argument(
-        "--clients", type=whole_number, default=50, metavar="N", help="clients in all (default: 50)"
-    )
-    attacked.add_argument(
-        "--hostile", type=whole_number, default=8, metavar="N", help="attackers among them (default: 8)"
-    )
+    _add_count(attacked, "--clients", 50, "clients in all")
+    _add_count(attacked, "--hostile", 8, "attackers among them")
     attacked.set_defaults(run=_attack)
 
 
@@ -195,38 +177,25 @@ def _add_image_measurements(add: Callable[..., argparse.ArgumentParser]) -> None
     screens = add("pad", help="measure the reading of numbers written on screens; write a record")
     _add_data(screens)
     _add_model(screens)
-    screens.add_argument(
-        "--numbers",
-        type=whole_number,
-        default=40,
-        metavar="N",
-        help="numbers of each length on each pad (default: 40)",
-    )
+    _add_count(screens, "--numbers", 40, "numbers of each length on each pad")
     _add_out(screens, "benchmarks/results/pad/TIME.jsonl")
     screens.set_defaults(run=_pad)
 
 
 def _add_file_measurements(add: Callable[..., argparse.ArgumentParser]) -> None:
     files = add("folder", help="time the reading of many files against decoding them; write a record")
-    files.add_argument(
-        "--rounds", type=whole_number, default=7, metavar="N", help="rounds of each comparison (default: 7)"
-    )
-    files.add_argument(
-        "--kills", type=_count, default=100, metavar="N", help="times to kill and resume a run (default: 100)"
-    )
+    _add_count(files, "--rounds", 7, "rounds of each comparison")
+    _add_count(files, "--kills", 100, "times to kill and resume a run", least=0)
     files.add_argument(
         "--many",
-        type=_count,
-        default=0,
+        type=whole_number(10, 10_000_000),
         metavar="N",
         help="also measure the memory of reading N small files, such as 1000000 (default: not)",
     )
     _add_out(files, "benchmarks/results/folder/TIME.jsonl")
     files.set_defaults(run=_folder)
     scaled = add("scale", help="measure what images cost, and what Ray adds; write a record (Linux)")
-    scaled.add_argument(
-        "--images", type=images, default=20_000, metavar="N", help="images for Ray (default: 20000)"
-    )
+    _add_count(scaled, "--images", 20_000, "images for Ray")
     scaled.add_argument(
         "--seconds", type=seconds, default=5.0, metavar="S", help="time per kind of image (default: 5)"
     )
@@ -246,20 +215,20 @@ def _add_model(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_count(
+    command: argparse.ArgumentParser, name: str, default: int, text: str, *, least: int = 1
+) -> None:
+    command.add_argument(
+        name,
+        type=whole_number(least),
+        default=default,
+        metavar="N",
+        help=f"{text} (default: {default})",
+    )
+
+
 def _add_out(command: argparse.ArgumentParser, default: str) -> None:
     command.add_argument("--out", type=Path, metavar="FILE", help=f"record to write (default: {default})")
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
-
-
-def _frames(text: str) -> int:
-    if not text.isdecimal() or int(text) < 20:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 20")
-    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ def invalid(record: Record) -> list[str]:
     Only accuracies of the same record prove anything: they were measured through the function that is timed.
     """
     proven, failed = set(), {}
-    for result in _accuracies(record):
+    for result in record.accuracies():
         if result["accuracy"] < _floor(result):
             failed[result["contender"]] = _too_low(result)
         proven |= {(result["contender"], each) for each in result.get("hashes", ())}
@@ -55,15 +55,10 @@ def broken(record: Record) -> list[str]:
 
 
 def _broken_floors(record: Record) -> Iterator[str]:
-    for result in _accuracies(record):
+    for result in record.accuracies():
         if result["accuracy"] < _floor(result):
             yield f"accuracy of {result['contender']}: {_too_low(result)}"
     yield from invalid(record)
-
-
-def _accuracies(record: Record) -> list[dict[str, Any]]:
-    kinds = ("accuracy", "drawn accuracy", "image accuracy")
-    return [result for kind in kinds for result in record.of_kind(kind)]
 
 
 def _floor(accuracy: dict[str, Any]) -> float:

@@ -9,11 +9,10 @@ from typing import Any
 
 from benchmarks.contenders import PRECISIONS
 from benchmarks.errors import BenchmarkError
-from benchmarks.record import Record
+from benchmarks.record import ACCURACIES, Record
 
 ALLOWED_LOSS = 0.0005  # of accuracy, as a share of the test set
 _MIN_CHANGE = 0.05  # relative; where a figure has no interval, smaller changes of times and rates are noise
-_ACCURACIES = ("accuracy", "drawn accuracy", "image accuracy")
 _EXACT = ("accuracy", "bytes")
 
 
@@ -85,7 +84,7 @@ def _name_of_ratio(result: dict[str, Any], contender: str) -> str:
 
 def _plain_figures_of(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
     kind, contender = result["kind"], result.get("contender")
-    if kind in _ACCURACIES:
+    if kind in ACCURACIES:
         yield _name_of_accuracy(result), result["accuracy"]
         if "bytes" in result:
             yield f"bytes, {contender}", result["bytes"]
@@ -139,8 +138,7 @@ def _changed_images(before: Record, after: Record) -> dict[str, str]:
     likely to turn into each other.
     """
     old, new = (
-        {_name_of_accuracy(result): result for kind in _ACCURACIES for result in each.of_kind(kind)}
-        for each in (before, after)
+        {_name_of_accuracy(result): result for result in each.accuracies()} for each in (before, after)
     )
     texts = {}
     for name, result in new.items():

@@ -43,8 +43,8 @@ def format_tables(record: Record) -> str:
     page = f"[{record.name}](benchmarks/results/contenders/{record.name}.md)"
     single = record.of_kind("single stream")[0]
     text = (
-        "Times in these tables are relative to edge-digits INT8, which took turns with all others in one run, "
-        f"on one thread. At batch 1, a difference below {single['noise']:.1%} is noise. Record: {page}."
+        "Times in these tables are relative to edge-digits INT8, which took turns with all others in one "
+        f"run, on one thread. At batch 1, a difference below {single['noise']:.1%} is noise. Record: {page}."
     )
     images = record.of_kind("image accuracy")
     return "\n\n".join([_tile_table(record), *([image_table(record)] if images else []), text])

@@ -76,6 +76,6 @@ def run_emulated(cpu: str, task: str, images: NDArray[np.uint8]) -> NDArray[np.f
         inputs, outputs = Path(folder) / "images.npy", Path(folder) / "scores.npy"
         np.save(inputs, images)
         command = [EMULATOR, "-cpu", cpu, sys.executable, "-c", _PROGRAM, str(inputs), str(outputs), task]
-        subprocess.run(command, capture_output=True, check=True)
+        subprocess.run(command, capture_output=True, text=True, check=True)
         scores: NDArray[np.float32] = np.load(outputs)
         return scores

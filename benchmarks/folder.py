@@ -58,7 +58,7 @@ KINDS: dict[str, tuple[int, Callable[[], list[bytes]]]] = {
 }
 
 
-def measure(rounds: int, kills: int, many: int) -> Iterator[dict[str, Any]]:
+def measure(rounds: int, kills: int, many: int | None) -> Iterator[dict[str, Any]]:
     """Yield all results. `kills` is how often a run is killed, `many` how many files memory is measured over.
 
     Contenders alternate, `rounds` times. Ratios of CPU times are the median of the rounds' ratios.
@@ -85,7 +85,10 @@ def measure(rounds: int, kills: int, many: int) -> Iterator[dict[str, Any]]:
 def _write(folder: Path, kind: str, count: int | None = None) -> list[str]:
     """Write files of a kind to a folder, unless they are there; return their paths."""
     usual, draw = KINDS[kind]
-    names = [f"{index:07}{'.png' if 'JPEG' not in kind else '.jpg'}" for index in range(count or usual)]
+    names = [
+        f"{index:07}{'.png' if 'JPEG' not in kind else '.jpg'}"
+        for index in range(usual if count is None else count)
+    ]
     if not folder.exists():
         folder.mkdir()
         contents = draw()
@@ -208,7 +211,7 @@ def _killed(root: Path, kills: int) -> dict[str, Any]:
     """Kill a run at random points of its time, resume it each time, and compare the rows in the end."""
     folder, whole, out = root / "killed", root / "whole.csv", root / "resumed.csv"
     _write(folder, "28x28 PNG", _PER_KILL * kills)
-    run = partial(subprocess.run, cwd=_CHECKOUT, capture_output=True, check=True)
+    run = partial(subprocess.run, cwd=_CHECKOUT, capture_output=True, text=True, check=True)
     start = time.perf_counter()
     run(_command(folder, "--out", whole))
     took = time.perf_counter() - start

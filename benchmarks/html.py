@@ -14,6 +14,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.markdown import conditions
 from benchmarks.record import Record
 from benchmarks.report import sections
+from edge_runtime.profiling.host import describe
 
 _STYLE = """
 :root { color-scheme: light dark; --text: #1c1c1c; --page: #fff; --rule: #ddd;
@@ -76,7 +77,7 @@ def history_page(records: Iterable[Record]) -> str:
             figures = compare.figures(record)
         except BenchmarkError:
             continue  # other kinds of records
-        host = _host(record)
+        host = describe(record.conditions["host"])
         names.setdefault(host, []).append(record.name)
         for name, value in figures.items():
             hosts.setdefault(host, {}).setdefault(name, []).append((record.name, value))
@@ -93,11 +94,6 @@ def history_page(records: Iterable[Record]) -> str:
     if not parts:
         raise BenchmarkError("no machine has two records with the same figure; measure once more")
     return _page("History of the figures", parts)
-
-
-def _host(record: Record) -> str:
-    host = record.conditions["host"]
-    return f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags'])}"
 
 
 def _history_chart(name: str, made: list[tuple[str, float]]) -> str:

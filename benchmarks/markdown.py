@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.record import Record
+from edge_runtime.profiling import host
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -16,9 +17,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def conditions(record: Record) -> str:
     """One line about the machine, the versions and the models that a record was made with."""
-    about, host = record.conditions, record.conditions["host"]
+    about = record.conditions
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items() if version)
     return (
-        f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags'])}; {host['system']}; {versions}; "
+        f"{host.describe(about['host'])}; {about['host']['system']}; {versions}; "
         f"training runs {', '.join(f'`{run}`' for run in about['runs'])}; {about['started']}."
     )

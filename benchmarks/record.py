@@ -24,6 +24,8 @@ SCALE = FOLDER / "scale"  # records of `python -m benchmarks scale`
 CONTENDERS = FOLDER / "contenders"  # records of `python -m benchmarks contenders`
 PAD = FOLDER / "pad"  # records of `python -m benchmarks pad`
 
+ACCURACIES = ("accuracy", "drawn accuracy", "image accuracy")  # the kinds of results that have one
+
 # Old names of keys and values and what they are called now, so that committed records stay comparable.
 _RENAMED = {
     "classify one picture": "read one image",
@@ -43,6 +45,10 @@ class Record:
     path: Path
     conditions: dict[str, Any]
     results: list[dict[str, Any]]
+
+    def accuracies(self) -> list[dict[str, Any]]:
+        """All results that have an accuracy."""
+        return [result for kind in ACCURACIES for result in self.of_kind(kind)]
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
         """The results of one kind, such as "accuracy" or "latency"."""

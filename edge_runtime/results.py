@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,17 +179,7 @@ class Reading:
             raise MissingDependencyError(
                 "to_pandas needs pandas: pip install 'edge-digits[pandas]', or use to_dict"
             ) from error
-        source, status = escape_source(self.source), escape_source(self.status)
-        rows = [
-            (
-                *(source, digit.line, digit.number, index, digit.before, digit.value, digit.confidence),
-                *astuple(digit.box),
-                *(self.width, self.height, self.turn, digit.status if digit.value is None else status),
-            )
-            for number in self.numbers
-            for index, digit in enumerate(number)
-        ]
-        return pandas.DataFrame(rows, columns=list(DIGIT_COLUMNS)).astype(DIGIT_COLUMNS)
+        return pandas.DataFrame(digit_rows(self), columns=list(DIGIT_COLUMNS)).astype(DIGIT_COLUMNS)
 
     @property
     def image(self) -> NDArray[np.uint8]:
@@ -268,6 +258,19 @@ class Reading:
 def _separated(number: Number) -> str:
     """The text of a number after what separates it from the one before it."""
     return f" {UNNAMED} {number.text}" if number.digits[0].before == UNNAMED else f" {number.text}"
+
+
+def digit_rows(reading: Reading) -> Iterator[tuple[Any, ...]]:
+    """The values of `DIGIT_COLUMNS` for each digit of a reading."""
+    source = escape_source(reading.source)
+    line = number = index = -1
+    for digit in reading.digits:
+        index = index + 1 if digit.number == number and digit.line == line else 0
+        line, number, value, box = digit.line, digit.number, digit.value, digit.box
+        place = (source, line, number, index, digit.before, value, digit.confidence)
+        size = (reading.width, reading.height, reading.turn)
+        status = digit.status if value is None else reading.status
+        yield (*place, box.x, box.y, box.width, box.height, *size, status)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -67,7 +67,7 @@ def _listed(folder: Path) -> list[dict[str, Any]]:
         return []
     try:
         listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["models"]
-        return [entry for entry in listed if entry["task"]]
+        return [dataclasses.asdict(ModelEntry(**entry)) for entry in listed]
     except (ValueError, KeyError, TypeError) as error:
         raise ExportError(
             f"{path} is damaged ({error!r}); restore it, or delete it and release both tasks again"

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ try:
     import numpy as np
     import torch
 
+    from edge_runtime.cli.arguments import whole_number
     from edge_runtime.cli.terminal import one_line
     from edge_runtime.errors import EdgeDigitsError
     from train import checkpoint, data, loop, origin, report, sources
@@ -128,9 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help=f"folder with MNIST/raw, downloaded if it is missing (default: {data.DEFAULT_ROOT})",
     )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder for new runs (default: runs)"
-    )
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="folder for new runs (default: runs)")
     parser.add_argument("--device", help="cpu, cuda or mps (default: the best available)")
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="continue the run in this folder, with its own settings"
@@ -146,21 +145,21 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         default=None,
         help=f"settings to start from; the options below change single ones (default: {_RECIPE})",
     )
-    settings.add_argument("--epochs", type=_integer(1), metavar="N", help=_default("epochs"))
-    settings.add_argument("--batch-size", type=_integer(1), metavar="N", help=_default("batch_size"))
+    settings.add_argument("--epochs", type=whole_number(1), metavar="N", help=_default("epochs"))
+    settings.add_argument("--batch-size", type=whole_number(1), metavar="N", help=_default("batch_size"))
     settings.add_argument("--learning-rate", type=_rate, metavar="RATE", help=_default("learning_rate"))
     settings.add_argument(
         "--no-augment", dest="augment", action="store_false", default=None, help="train on unchanged images"
     )
     settings.add_argument(
         "--scenes",
-        type=_integer(0),
+        type=whole_number(0, 10**9),
         metavar="N",
         help=f"simulated scenes to draw; 0 trains on MNIST alone ({_default('scenes')})",
     )
     settings.add_argument(
         "--repeats",
-        type=_integer(1),
+        type=whole_number(1),
         metavar="N",
         help=f"passes over MNIST in each epoch of a classifier ({_default('repeats', _CLASSIFIERS)})",
     )
@@ -180,13 +179,13 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
     settings.add_argument(
         "--seed",
-        type=_integer(0, below=2**31),
+        type=whole_number(0, 2**31 - 1),
         metavar="N",
         help=f"another seed draws other scenes; the images held out stay the same ({_default('seed')})",
     )
     settings.add_argument(
         "--validation",
-        type=_integer(10, multiple=10),
+        type=_tens,
         metavar="N",
         help=f"MNIST training images to hold out for validation ({_default('validation')})",
     )
@@ -200,21 +199,11 @@ def _default(field: str, recipes: Sequence[str] = tuple(RECIPES)) -> str:
     return "default: " + ", ".join(f"{value} for {name}" for name, value in values.items())
 
 
-def _integer(least: int, *, below: int | None = None, multiple: int = 1) -> Callable[[str], int]:
-    rule = f"must be a whole number of at least {least}"
-    rule += f" and less than {below}" if below is not None else ""
-    rule += f" and a multiple of {multiple}" if multiple > 1 else ""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{rule}, not {text!r}") from None
-        if value < least or value % multiple or (below is not None and value >= below):
-            raise argparse.ArgumentTypeError(f"{rule}, not {value}")
-        return value
-
-    return parse
+def _tens(text: str) -> int:
+    value = whole_number(10)(text)
+    if value % 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a multiple of 10")
+    return value
 
 
 def _rate(text: str) -> float:
@@ -238,10 +227,14 @@ def _choose_run(options: argparse.Namespace, parser: argparse.ArgumentParser) ->
         config = dataclasses.replace(RECIPES[given.get("recipe", _RECIPE)], **given)
         if config.arch == "detector" and config.scenes == 0:
             parser.error("the detector learns from scenes alone: --scenes must be at least 1")
+        if config.arch == "detector" and "repeats" in given:
+            parser.error("the detector learns from scenes alone: leave out --repeats")
         if config.keep and not config.initial:
             parser.error("--keep needs the run that training starts from: add --from RUN")
         name = f"{datetime.now():%Y%m%d-%H%M%S}-{config.recipe}-s{config.seed}"
-        return options.runs / name, config
+        return (options.runs or Path("runs")) / name, config
+    if options.runs:
+        given["runs"] = options.runs
     if given:
         spelt = {"initial": "--from", "augment": "--no-augment"}
         names = sorted(spelt.get(name, f"--{name.replace('_', '-')}") for name in given)

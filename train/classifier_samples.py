@@ -117,6 +117,13 @@ def _is_slender(tile: Tile) -> bool:
     return width * 2.4 < height
 
 
+def draw_classifier_scene(
+    generator: np.random.Generator, handwriting: Handwriting, side: int = _SIDE
+) -> Scene:
+    """Draw a scene of `side` x `side` px, of which samples are taken."""
+    return draw_scene(generator, handwriting, side, _HEIGHTS)
+
+
 def draw_classifier_samples(
     count: int,
     source: Source,
@@ -152,7 +159,7 @@ def _prepare(
 
     def draw(index: int) -> list[Sample]:
         generator = np.random.default_rng((*seed, index))
-        scene = draw_scene(generator, handwriting, side, _HEIGHTS)
+        scene = draw_classifier_scene(generator, handwriting, side)
         samples = sample_scene(scene, detector, generator, all_candidates=all_candidates)
         drawn = [negatives.draw(generator, handwriting) for _ in range(negatives_per_scene)]
         return samples + [Sample(tile, BACKGROUND) for tile in drawn if not _is_slender(tile)]
@@ -160,9 +167,9 @@ def _prepare(
     return draw
 
 
-def draw_tiles(count: int, source: Source, seed: tuple[int, ...], model: str = "int8") -> Digits:
+def draw_tiles(count: int, source: Source, seed: tuple[int, ...]) -> Digits:
     """The tiles and labels, 0..9 or `BACKGROUND`, of `draw_classifier_samples` as tensors."""
-    samples = [sample for scene in draw_classifier_samples(count, source, seed, model) for sample in scene]
+    samples = [sample for scene in draw_classifier_samples(count, source, seed) for sample in scene]
     return Digits(
         torch.from_numpy(np.stack([sample.tile for sample in samples])),
         torch.tensor([sample.label for sample in samples], dtype=torch.int64),

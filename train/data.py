@@ -6,7 +6,7 @@ run, a release and the benchmarks use the test set, and no choice may depend on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images import decode, files
+from edge_runtime.images import paths
+from edge_runtime.images.pages import Pages
 from edge_runtime.reading.crop import whole_tile
 
 DEFAULT_ROOT = Path("data")
@@ -85,9 +86,9 @@ def load_folder(root: Path) -> Digits:
     """
     tiles, labels = [], []
     for label in range(10):
-        for path in sorted(file for file in (root / str(label)).glob("*") if file.is_file()):
+        for path in _images_in(root / str(label)):
             try:
-                tile = whole_tile(decode.decode(files.read_file(path)))
+                tile = whole_tile(Pages(path).first.decode())
             except ImageError as error:
                 raise DataError(f"{path}: {error}; remove it, or leave out --digits") from error
             if tile is None:
@@ -97,6 +98,12 @@ def load_folder(root: Path) -> Digits:
     if not tiles:
         raise DataError(f"no images in {root / '0'} to {root / '9'}: --digits needs a folder for each label")
     return Digits(torch.stack(tiles), torch.tensor(labels, dtype=torch.int64))
+
+
+def _images_in(folder: Path) -> Iterator[str]:
+    name = str(folder)
+    if folder.is_dir() and paths.holds_images(name, recursive=False):
+        yield from filter(None, paths.expand([name], recursive=False))
 
 
 def join(parts: Sequence[Digits]) -> Digits:

@@ -39,11 +39,9 @@ def mlp() -> TileNetwork:
     return TileNetwork(nn.Flatten(), nn.Linear(TILE * TILE, 128), nn.ReLU(), nn.Linear(128, CLASSES))
 
 
-def _convolution(
-    inputs: int, outputs: int, kernel: int, stride: int, padding: int, dilation: int = 1
-) -> list[nn.Module]:
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int, padding: int) -> list[nn.Module]:
     return [
-        nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False),
+        nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,11 @@ from torch.nn import functional
 from edge_runtime.contract import BACKGROUND
 from train.checkpoint import Checkpoint
 from train.classifier import predict
+from train.classifier_samples import draw_classifier_scene
 from train.data import Digits
 from train.detector_samples import draw_detector_scene
 from train.sources import Source
+from train.synthetic.scenes import Scene
 
 FILE_NAME = "report.json"
 
@@ -61,7 +64,12 @@ def write_classifier_report(state: Checkpoint, test: Digits, training: Source, r
     title = f"The worst of {metrics['test_mistakes']} mistakes, most confident first"
     _draw_sheet(title, test, predicted, worst, run / "mistakes.png")
     if state.config["scenes"]:
-        _draw_scenes(training, (state.config["seed"], 3), run / "scenes.png")
+        seed = (state.config["seed"], 3)
+        handwriting = training.handwriting(seed)
+        _draw_scenes(
+            lambda index: draw_classifier_scene(np.random.default_rng((*seed, index)), handwriting),
+            run / "scenes.png",
+        )
     # Written last: a run with this file has a complete report.
     (run / FILE_NAME).write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
@@ -76,17 +84,20 @@ def write_detector_report(state: Checkpoint, training: Source, run: Path) -> dic
     mpl.use("agg")
     metrics = {name: value for name, value in state.metrics[-1].items() if name.startswith("validation")}
     _draw_curves(state, run / "curves.png")
-    _draw_scenes(training, (state.config["seed"], 1), run / "scenes.png")
+    seed = (state.config["seed"], 1)
+    handwriting = training.handwriting(seed)
+    _draw_scenes(lambda index: draw_detector_scene((*seed, index), handwriting), run / "scenes.png")
     (run / FILE_NAME).write_text(json.dumps(metrics, indent=2) + "\n")
     return metrics
 
 
-def _draw_scenes(source: Source, seed: tuple[int, ...], path: Path) -> None:
-    """Write a sheet of the detector's scenes with boxes: green for digits, red for ignored glyphs."""
-    handwriting = source.handwriting(seed)
+def _draw_scenes(draw: Callable[[int], Scene], path: Path) -> None:
+    """Write a sheet of the first scenes with boxes: green for digits, red for ignored glyphs.
+
+    `draw` draws a scene, given its index.
+    """
     cells = []
-    for index in range(_SCENES):
-        scene = draw_detector_scene((*seed, index), handwriting)
+    for scene in map(draw, range(_SCENES)):
         cell = cv2.cvtColor(cv2.resize(scene.grey, None, fx=2, fy=2), cv2.COLOR_GRAY2BGR)
         for (x, y, width, height), label in zip(2 * scene.boxes, scene.labels, strict=True):
             corners = (round(float(x)), round(float(y))), (round(float(x + width)), round(float(y + height)))

@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.live.processes import start_program
+from edge_runtime.web.limits import MAX_BODY_BYTES
 from train.synthetic import http_camera, videos
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -38,7 +39,6 @@ run()
 """
 
 _READ = b"POST /read HTTP/1.1\r\nHost: localhost\r\n"
-_LARGEST = 16 * 2**20  # bytes of the largest body that the API accepts
 
 Answer = tuple[str, float]  # HTTP status or name of the error, seconds
 Attack = Callable[[str, int], None]  # address to connect from, port
@@ -185,7 +185,9 @@ def _hold_bodies(address: str, port: int) -> None:
 
 
 def _fill_memory(address: str, port: int) -> None:
-    _hold(address, port, 5, _READ + b"Content-Length: %d\r\n\r\n" % _LARGEST + bytes(_LARGEST - 1))
+    _hold(
+        address, port, 5, _READ + b"Content-Length: %d\r\n\r\n" % MAX_BODY_BYTES + bytes(MAX_BODY_BYTES - 1)
+    )
 
 
 def _hold_streams(address: str, port: int) -> None:

@@ -45,9 +45,9 @@ class RepeatedFrames(Frames):
         if self._number == self._count:
             self.ended = True
             return None
-        image = self._images[self._number % len(self._images)].copy()
-        self._number += 1
-        return Frame(image, self._number, self._number / videos.FPS, time.perf_counter())
+        number, self._number = self._number, self._number + 1
+        image = self._images[number % len(self._images)].copy()
+        return Frame(image, number, number / videos.FPS, time.perf_counter())
 
     def close(self) -> None:
         """Do nothing: nothing is open."""

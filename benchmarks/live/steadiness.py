@@ -14,9 +14,11 @@ from edge_runtime.live.loop import Live
 from edge_runtime.reading.switch import SwitchableReader
 from train.synthetic import videos
 
+_MODEL = "int8"
+
 
 def steadiness(
-    kinds: Sequence[str] = videos.KINDS, seeds: Sequence[int] = frames.SEEDS, model: str = "int8"
+    kinds: Sequence[str] = videos.KINDS, seeds: Sequence[int] = frames.SEEDS
 ) -> Iterator[dict[str, Any]]:
     """Read one video per kind and seed; yield the counts per kind, then the totals with their rates."""
     total: Counter[str] = Counter()
@@ -26,7 +28,7 @@ def steadiness(
         wrong: list[str] = []
         delays: list[int] = []
         for seed in seeds:
-            judge = _judge(videos.Video(kind, seed), model)
+            judge = _judge(videos.Video(kind, seed))
             counts.update(judge.counts())
             delays += judge.delays.values()
             wrong += [f"seed {seed}, {event}" for event in judge.wrong_events]
@@ -40,13 +42,13 @@ def steadiness(
             "wrong": wrong,
             "delays": delays,
         }
-    yield {"kind": "videos", "model": model, **total, **_rates(total, all_delays)}
+    yield {"kind": "videos", "model": _MODEL, **total, **_rates(total, all_delays)}
 
 
-def _judge(video: videos.Video, model: str) -> Judge:
+def _judge(video: videos.Video) -> Judge:
     """Read a video and judge every view of it."""
     source, judge = frames.SyntheticFrames(video), Judge()
-    for view in Live(source, SwitchableReader(model), lambda _: None).views():
+    for view in Live(source, SwitchableReader(_MODEL), lambda _: None).views():
         assert source.scene
         judge.update(view, source.scene.digits)
     return judge

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import argparse
-
-from edge_runtime.reading import MAX_THREADS
-
-
-def whole_number(text: str) -> int:
-    """A number of threads, 1 to 1024."""
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_THREADS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_THREADS}")
-    return int(text)
+import math
+from collections.abc import Callable
 
 
-def images(text: str) -> int:
-    """A number of images, 1 to a million."""
-    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1000000")
-    return int(text)
+def whole_number(least: int, most: int = 1_000_000) -> Callable[[str], int]:
+    """The type of a whole number from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
 
 
 def probability(text: str) -> float:
     """A probability, 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
+    value = _number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a probability from 0 to 1, such as 0.9")
     return value
@@ -59,8 +53,8 @@ def frame_rate(text: str) -> float:
 
 
 def _number(text: str) -> float:
-    """Parse a number; return 0, which no argument allows, for any other text."""
+    """Parse a number; return NaN, which lies in no range, for any other text."""
     try:
         return float(text)
     except ValueError:
-        return 0.0
+        return math.nan

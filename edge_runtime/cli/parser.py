@@ -10,6 +10,7 @@ from edge_runtime import __version__
 from edge_runtime.cli import arguments
 from edge_runtime.cli.help import EXIT_CODES, DescriptionFormatter, Formatter
 from edge_runtime.digits import TURNS
+from edge_runtime.reading import MAX_THREADS
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -70,7 +71,7 @@ def _add_model(command: argparse.ArgumentParser) -> None:
 def _add_threads(command: argparse.ArgumentParser, default: int | None = 1) -> None:
     command.add_argument(
         "--threads",
-        type=arguments.whole_number,
+        type=arguments.whole_number(1, MAX_THREADS),
         default=default,
         metavar="N",
         help=f"number of CPU cores to use (default: {default or 'all, if there are many images'})",
@@ -142,7 +143,7 @@ def _add_scale(commands: Commands) -> None:
     )
     scale.add_argument(
         "--partition",
-        type=arguments.images,
+        type=arguments.whole_number(1),
         metavar="N",
         help="number of images per Parquet file in DIR, all read by one core (default: 1000)",
     )

@@ -43,7 +43,7 @@ def profile(options: argparse.Namespace) -> int:
     width, height = options.size
     page = readings.read_all(readers, [workloads.sample_page(width, height)])
     if page.unreadable:
-        raise EdgeDigitsError(f"a page of {width}x{height} px: {page.unreadable[0]}; choose another --size")
+        raise EdgeDigitsError(f"--size {width}x{height}: {page.unreadable[0]}")
     record["reading"] = [
         {
             "input": f"a synthetic page, {width}x{height}",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.models import manifest
+from edge_runtime.profiling import host
 from edge_runtime.profiling.comparison import Ratio, describe
 from edge_runtime.profiling.timing import calls_for, shown
 from edge_runtime.profiling.workloads import MIN_AGREEMENT
@@ -17,11 +18,10 @@ _CAMERA_FPS = 30
 
 def render(record: dict[str, Any], model: str) -> str:
     """Render the measurements as text; `model` is the one that camera frames were read with."""
-    host = record["host"]
     lines = [
         *_advice(record),
         "",
-        f"{host['cpu']}, {host['cores']} cores, {' '.join(host['flags']) or 'no known integer instructions'}",
+        host.describe(record["host"]),
         "  ".join(f"{name} {version}" for name, version in record["versions"].items()),
         *_state_lines(record),
     ]
@@ -106,7 +106,7 @@ def _reading_lines(reading: dict[str, Any]) -> Iterator[str]:
 def _frame_lines(record: dict[str, Any], model: str) -> Iterator[str]:
     stages = record["frame_ms"]
     total = sum(stages.values())
-    yield f"a camera frame of {record['reading'][0]['input'].rpartition(' ')[2]} px with {_short(model)}, ms:"
+    yield f"a camera frame of {record['reading'][0]['size']} px with {_short(model)}, ms:"
     yield "  " + "   ".join(f"{name} {value:.2f}" for name, value in stages.items())
     load = total * _CAMERA_FPS / 1000
     yield (

@@ -17,8 +17,8 @@ class Recorder:
     """Records views between `start` and `stop`; as a context manager, stops on exit.
 
     If `raw`, boxes and labels are left out. Set `every_frame` for videos: the source then waits for the disk,
-    and no frame is dropped. A camera cannot wait. An error is printed once and ends the recording but
-    nothing else; `failed` is then True.
+    up to two seconds for each frame. A camera cannot wait. An error is printed once and ends the recording
+    but nothing else; `failed` is then True.
     """
 
     def __init__(self, *, raw: bool) -> None:

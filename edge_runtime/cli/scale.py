@@ -66,10 +66,9 @@ def _begin(
     asked = job.Job(
         sources=tuple(source.address for source in sources),
         unit=options.rows or "digit",
-        frames=options.frames,
         recursive=not options.no_recursive,
         size=options.partition or _PARTITION,
-        record=RunRecord.of(reader, options.model),
+        record=RunRecord.of(reader, options.model, frames=options.frames),
     )
     images = job.list_images(asked, sources, not_images)
     try:

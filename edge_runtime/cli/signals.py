@@ -34,20 +34,23 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
 
 @contextlib.contextmanager
 def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on the first Ctrl-C or SIGTERM; a second one raises `KeyboardInterrupt`.
+    """Call `stop` on the first Ctrl-C or SIGTERM; a second one raises `KeyboardInterrupt`, or `Terminated`.
 
-    Only the main thread receives signals: in any other thread, this does nothing.
+    What the process ignores stays ignored. Only the main thread receives signals: in any other thread, this
+    does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def handle_first(number: int, frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.default_int_handler)
+        if signal.SIGINT in numbers:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise_on_sigterm()
         stop()
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    both = (signal.SIGINT, signal.SIGTERM)
+    numbers = [each for each in both if signal.getsignal(each) != signal.SIG_IGN]
     before = [signal.signal(each, handle_first) for each in numbers]
     try:
         yield

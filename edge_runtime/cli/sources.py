@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from edge_runtime.images import suffixes
+
 if TYPE_CHECKING:
     from edge_runtime.outputs.table_file import TableFile
 
-_OF_PAGES = (".heic", ".heif", ".hif", ".pdf", ".tif", ".tiff")  # of files that may have several pages
-_OF_FRAMES = (".gif", ".webp", ".png", ".apng")  # of files that may be animations
 _COUNTING = 0.5  # s for which images are counted before the first is read
 
 
@@ -68,7 +68,7 @@ class Sources:
 
         How many pages a file has is not known: one that may have some is named as if by its tenth.
         """
-        several = _OF_PAGES + (_OF_FRAMES if self._options.frames else ())
+        several = suffixes.OF_PAGES + (suffixes.OF_FRAMES if self._options.frames else ())
         if "-" not in self._options.sources:
             for path in filter(None, self._expand(Counter())):
                 yield f"{path}#10" if path.lower().endswith(several) else path

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge_runtime.errors import ImageError
-from edge_runtime.images.header import DAMAGED, Header
+from edge_runtime.images.header import DAMAGED, TOO_LARGE, Header
 from edge_runtime.images.headers import check
 from edge_runtime.images.limits import FILES, Limits
 from edge_runtime.images.quiet import quiet
@@ -107,7 +107,7 @@ def _imdecode(data: bytes, header: Header, flags: int) -> NDArray[Any] | None:
             image: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         if error.code == OUT_OF_MEMORY:
-            raise ImageError("too large for this machine's memory; scale it down first") from error
+            raise ImageError(TOO_LARGE) from error
         return None
     if image is not None and {*image.shape[:2]} != {header.height, header.width}:
         raise ImageError(DAMAGED)  # the decoder understands the header in another way

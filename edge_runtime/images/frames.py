@@ -12,7 +12,7 @@ import numpy as np
 from edge_runtime.errors import ImageError
 from edge_runtime.images import decode, gif, png, webp
 from edge_runtime.images.document import Document
-from edge_runtime.images.header import DAMAGED, check_size
+from edge_runtime.images.header import DAMAGED, TOO_LARGE, check_size
 from edge_runtime.images.limits import MAX_SCANNED_PIXELS
 from edge_runtime.images.quiet import quiet
 from edge_runtime.images.upright import upright
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _TOGETHER = 48_000_000  # bytes of frames that are decoded together
 _MAX_PIXELS = 10_000_000  # of a frame; the decoder keeps several
-_OUT_OF_MEMORY = -4  # OpenCV's error code
 _COUNT = {"GIF": gif.count_frames, "animated WebP": webp.count_frames, "PNG": png.count_frames}
 
 
@@ -74,8 +73,8 @@ class Frames(Document):
                     np.frombuffer(self._data, np.uint8), first, self._together
                 )
         except cv2.error as error:
-            if error.code == _OUT_OF_MEMORY:
-                raise ImageError("too large for this machine's memory; scale it down first") from error
+            if error.code == decode.OUT_OF_MEMORY:
+                raise ImageError(TOO_LARGE) from error
             raise ImageError(DAMAGED) from error
         found = animation.frames if good else ()
         size = (self._header.height, self._header.width)

@@ -8,6 +8,7 @@ from edge_runtime.errors import ImageError
 from edge_runtime.images.limits import MEMORY_PER_PIXEL, SPARE_MEMORY
 
 DAMAGED = "damaged, or of a kind that OpenCV cannot decode"
+TOO_LARGE = "too large for this machine's memory; scale it down first"
 TOO_MANY_PARTS = "built of more parts than an image needs; save it again"
 OF_THIS_KIND = " for this kind of image"
 

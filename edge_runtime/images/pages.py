@@ -10,6 +10,7 @@ from edge_runtime.errors import ImageError
 from edge_runtime.images import inputs
 from edge_runtime.images.document import Document, check_page
 from edge_runtime.images.documents import open_document
+from edge_runtime.images.header import TOO_LARGE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +46,7 @@ class Pages:
             data, page = inputs.load(image)
             self.document = open_document(data, frames=frames or page is not None)
         except MemoryError as error:
-            raise ImageError("too large for this machine's memory") from error
+            raise ImageError(TOO_LARGE) from error
         self._only = None if page is None else check_page(self.document, page)
         self._seconds = time.perf_counter() - start
 

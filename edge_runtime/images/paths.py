@@ -187,13 +187,13 @@ def _walk(folder: str, recursive: bool, skip: Path | None, skipped: Counter[str]
                     name for name in files if name[name.rfind(".") :].lower() in readable and name[0] != "."
                 ]
                 others = set(files).difference(images) if len(images) < len(files) else ()
-                skipped.update(_kind(name) for name in others if not _is_junk(name))
+                skipped.update(kind_of(name) for name in others if not is_junk(name))
                 for name in sorted(images):
                     yield prefix + name
         except OSError as error:  # also if it is deleted meanwhile
             unreadable.append(str(error.filename or parent))
         if recursive:
-            pending += sorted((prefix + name for name in folders if not _is_junk(name)), reverse=True)
+            pending += sorted((prefix + name for name in folders if not is_junk(name)), reverse=True)
     yield from unreadable
 
 
@@ -219,14 +219,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
     """The suffix of a file by which it is counted."""
     _, dot, suffix = name.rpartition(".")
     known = len(suffix) <= _LONGEST_KIND and suffix.isascii() and suffix.isalnum() and not suffix.isdigit()
     return "without suffix" if not dot else suffix.lower() if known else "others"
 
 
-def _is_junk(name: str) -> bool:
+def is_junk(name: str) -> bool:
     """Whether a file or folder is hidden, or something that other programs leave behind."""
     return (name.startswith(".") and name.strip(".") != "") or name.lower() in _JUNK
 

@@ -9,11 +9,11 @@ from edge_runtime.errors import ImageError
 from edge_runtime.images import suffixes
 from edge_runtime.images.files import check_length
 from edge_runtime.images.limits import MAX_BYTES
+from edge_runtime.images.paths import is_junk
 
 _WEB = ("http", "https")
 _STREAMS = ("rtsp", "rtsps", "rtmp", "udp", "tcp", "mms", "rtp", "srt")
 _TIMEOUT = 30  # s for a web server to connect, or to send more
-_STATUS = "status"  # attribute of the errors of aiohttp
 
 
 def read(address: str) -> bytes:
@@ -61,14 +61,19 @@ def _list(address: str, recursive: bool) -> list[str]:
     import fsspec
 
     system, path = fsspec.core.url_to_fs(address)
+    given = set(path.split("/"))  # junk is read only where it is named
+
+    def is_wanted(name: str) -> bool:
+        return not any(part not in given and is_junk(part) for part in name.split("/"))
+
     if "*" in path and not system.exists(path):
-        names = [name for name in system.glob(path) if not system.isdir(name)]
-        return sorted(map(system.unstrip_protocol, names))
-    if not system.isdir(path):
-        return []
-    names = system.find(path, maxdepth=None if recursive else 1)
-    readable = suffixes.readable()
-    images = [name for name in names if name[name.rfind(".") :].lower() in readable]
+        images = [name for name in system.glob(path) if is_wanted(name) and not system.isdir(name)]
+    elif system.isdir(path):
+        names = system.find(path, maxdepth=None if recursive else 1)
+        readable = suffixes.readable()
+        images = [name for name in names if name[name.rfind(".") :].lower() in readable and is_wanted(name)]
+    else:
+        images = []
     return sorted(map(system.unstrip_protocol, images))
 
 
@@ -93,7 +98,7 @@ def _reason(error: Exception) -> str:
     """An error of a server or a store as one line."""
     if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # fsspec raises the former for every answer of a web server
-    status = getattr(error, _STATUS, None)
+    status = getattr(error, "status", None)
     if isinstance(error, FileNotFoundError) or status in (404, 410):
         return "no such file on the server"
     if status in (401, 403) or isinstance(error, PermissionError):

@@ -13,6 +13,8 @@ ALWAYS = {
     *(".tiff", ".webp"),
 }
 _OF_EXTRAS = {".pdf": "pdf", ".heic": "heic", ".heif": "heic", ".hif": "heic"}
+OF_PAGES = (".tif", ".tiff", *_OF_EXTRAS)  # of files that may have several pages
+OF_FRAMES = (".gif", ".webp", ".png", ".apng")  # of files that may be animations
 _PACKAGES = {"pdf": "pypdfium2", "heic": "pillow_heif"}
 
 

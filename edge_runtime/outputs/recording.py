@@ -89,12 +89,15 @@ class Recording:
 
         Gives up on a disk, or an encoder, that has not taken a frame for two seconds.
         """
-        with suppress(queue.Full):
-            self._queue.put(None, timeout=_DISK_TIMEOUT)
-        left = -1
+        left, asked = -1, False
         while self._thread.is_alive() and self._queue.qsize() != left:
             left = self._queue.qsize()
-            self._thread.join(_DISK_TIMEOUT)
+            if asked:
+                self._thread.join(_DISK_TIMEOUT)
+                continue
+            with suppress(queue.Full):
+                self._queue.put(None, timeout=_DISK_TIMEOUT)
+                left, asked = -1, True
         if self._thread.is_alive():
             self.failure = self.failure or f"cannot record {self.path}: the disk does not respond"
 

@@ -12,13 +12,14 @@ from operator import itemgetter
 from typing import Any
 
 from edge_runtime.images.paths import escape_source
-from edge_runtime.results import DIGIT_COLUMNS, FIRST_ONLY, Reading
+from edge_runtime.results import DIGIT_COLUMNS, FIRST_ONLY, Reading, digit_rows
 
 Row = tuple[Any, ...]
 
 _BOX = ("x", "y", "width", "height")
 _OF_IMAGE = ("image_width", "image_height", "turn")
 _DIGIT = tuple(DIGIT_COLUMNS)
+_CONFIDENCE = _DIGIT.index("confidence")
 _NUMBER = (
     *("source", "line", "number", "before", "text", "lowest_confidence", "mean_confidence", *_BOX),
     *("digits", "rejected", *_OF_IMAGE, "status"),
@@ -86,14 +87,8 @@ def _digit_rows(reading: Reading) -> Iterator[Row]:
     if not reading.digits:
         yield _blank_row(_DIGIT, reading)
         return
-    source, (width, height, turn) = escape_source(reading.source), _of_image(reading)
-    line = number = index = -1
-    for digit in reading.digits:
-        index = index + 1 if digit.number == number and digit.line == line else 0
-        line, number, value, box = digit.line, digit.number, digit.value, digit.box
-        place = (source, line, number, index, digit.before, value, round(digit.confidence, 4))
-        status = digit.status if value is None else reading.status
-        yield (*place, box.x, box.y, box.width, box.height, width, height, turn, status)
+    for row in digit_rows(reading):
+        yield (*row[:_CONFIDENCE], round(row[_CONFIDENCE], 4), *row[_CONFIDENCE + 1 :])
 
 
 def _number_rows(reading: Reading) -> Iterator[Row]:

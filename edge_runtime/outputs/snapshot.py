@@ -13,10 +13,12 @@ from edge_runtime.errors import OutputError
 from edge_runtime.images.encode import encode
 from edge_runtime.whole_file import whole_file
 
+NAME = "edge-digits-%Y%m%d-%H%M%S"  # as `time.strftime` takes it
+
 
 def named_by_time(folder: Path, suffix: str) -> Path:
     """An unused path in `folder`: "edge-digits-20261120-130501.png", then the same with -2, -3, ..."""
-    stem, count = time.strftime("edge-digits-%Y%m%d-%H%M%S"), 1
+    stem, count = time.strftime(NAME), 1
     path = folder / f"{stem}{suffix}"
     while os.path.lexists(path):
         count += 1

@@ -54,6 +54,12 @@ def opencv_build() -> dict[str, str]:
     return {"opencv window": ", ".join(windows) or "none", "opencv video": ", ".join(videos) or "none"}
 
 
+def describe(host: dict[str, Any]) -> str:
+    """What `facts` has found, in a few words."""
+    flags = " ".join(host["flags"]) or "no known integer instructions"
+    return f"{host['cpu']}, {host['cores']} core{'s' * (host['cores'] != 1)}, {flags}"
+
+
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
 
 

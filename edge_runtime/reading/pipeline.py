@@ -21,6 +21,7 @@ from edge_runtime.boxes import to_box
 from edge_runtime.contract import BACKGROUND, CLASSES, TILE
 from edge_runtime.errors import ImageError
 from edge_runtime.images import decode, inputs
+from edge_runtime.images.header import TOO_LARGE
 from edge_runtime.images.pages import PageOf, Pages
 from edge_runtime.images.scaling import reduce_to
 from edge_runtime.nms import suppress_nested
@@ -257,10 +258,10 @@ def _memory_errors() -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise ImageError("too large for this machine's memory") from error
+        raise ImageError(TOO_LARGE) from error
     except cv2.error as error:
         if error.code == decode.OUT_OF_MEMORY:
-            raise ImageError("too large for this machine's memory") from error
+            raise ImageError(TOO_LARGE) from error
         raise ImageError(f"OpenCV failed: {error.err}") from error
 
 

@@ -33,7 +33,6 @@ class Job:
 
     sources: tuple[str, ...]
     unit: str
-    frames: bool
     recursive: bool
     size: int
     record: RunRecord
@@ -55,7 +54,7 @@ class Job:
 
 
 # What decides which rows there are.
-_OPTIONS = {"sources": "of", "unit": "with --rows", "frames": "--frames", "recursive": "subfolders"}
+_OPTIONS = {"sources": "of", "unit": "with --rows", "recursive": "subfolders"}
 
 
 def _describe(option: str, value: object) -> str:
@@ -111,9 +110,7 @@ def write(store: Store, job: Job, sources: Iterable[str]) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    values: dict[str, Any] = {
-        name: getattr(job, name) for name in ("sources", "unit", "frames", "recursive", "size")
-    }
+    values: dict[str, Any] = {name: getattr(job, name) for name in ("sources", "unit", "recursive", "size")}
     metadata = {RECORD: job.record.as_json(), _JOB: json.dumps({**values, "id": uuid4().hex})}
     schema = pyarrow.schema([("source", pyarrow.binary())], metadata=metadata)
     with (

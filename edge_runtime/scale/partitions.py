@@ -116,7 +116,7 @@ class PartitionReader:
         reader = DigitReader(
             record.model, threads=1, rotate=record.rotate, min_confidence=record.min_confidence
         )
-        here = RunRecord.of(reader, record.model)
+        here = RunRecord.of(reader, record.model, frames=record.frames)
         if here.difference(record):
             raise OutputError(f"a worker has {here} instead of {record}; install the same on every machine")
         self._opened = (listing, reader)
@@ -187,4 +187,4 @@ class _Images:
             images: Iterator[Any] = group
             if remote:
                 images = fetch_ahead(images, self.stores, self.missed)
-            yield from self.reader.read_batches(images, frames=self.job.frames)
+            yield from self.reader.read_batches(images, frames=self.job.record.frames)

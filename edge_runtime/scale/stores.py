@@ -152,13 +152,13 @@ def _walk(store: Store, folder: str, skipped: Counter[str], recursive: bool, see
     except OSError as error:
         raise SourceError(f"{store.address} cannot be listed: {_reason(error)}") from error
     readable = suffixes.readable()
+    found = [each for each in found if not paths.is_junk(each.base_name)]
     for each in found:
         if each.type == FileType.File:
-            suffix = f".{each.extension.lower()}"
-            if suffix in readable:
+            if f".{each.extension.lower()}" in readable:
                 yield each.path
             else:
-                skipped[suffix[1:] or "without suffix"] += 1
+                skipped[paths.kind_of(each.base_name)] += 1
     for each in found:
         if each.type == FileType.Directory and recursive:
             yield from _walk(store, each.path, skipped, recursive, seen)

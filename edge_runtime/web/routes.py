@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from edge_runtime import __version__
 from edge_runtime.errors import EdgeDigitsError
+from edge_runtime.outputs.snapshot import NAME as SNAPSHOT_NAME
 from edge_runtime.web import limits, pages, strokes
 from edge_runtime.web.errors import RequestError, openapi_errors
 from edge_runtime.web.guard import Guard
@@ -244,7 +245,7 @@ async def events(request: Request) -> Response:
 async def live_image(request: Request) -> Response:
     """Stream the live image with boxes and digits, for an <img> element or a video player."""
     services = _services(request)
-    return Stream(services.images, services.state.BOUNDARY, "multipart/x-mixed-replace; boundary=frame")
+    return Stream(services.images, services.state.BOUNDARY, services.state.MEDIA_TYPE)
 
 
 @live_router.get(
@@ -258,7 +259,7 @@ async def snapshot(request: Request) -> Response:
     data = await services.drawing.run(services.state.snapshot)
     if not data:
         raise RequestError(503, "source", "no frame has arrived yet; try again", retry_after=1)
-    name = time.strftime("edge-digits-%Y%m%d-%H%M%S.jpg")
+    name = time.strftime(f"{SNAPSHOT_NAME}.jpg")
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(data, media_type="image/jpeg", headers=headers)
 

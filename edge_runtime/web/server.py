@@ -45,7 +45,7 @@ class Server:
     def __init__(
         self,
         readers: SwitchableReader,
-        address: str = "127.0.0.1:8000",
+        address: str,
         *,
         live: bool,
         models: tuple[str, ...] = ("int8", "float"),

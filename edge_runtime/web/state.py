@@ -25,7 +25,8 @@ class DeviceState:
     `live` is whether there is a source. All methods may be called from any thread.
     """
 
-    BOUNDARY = b"--frame\r\n"  # between the parts of the live image's multipart stream
+    MEDIA_TYPE = "multipart/x-mixed-replace; boundary=frame"  # of the live image's stream
+    BOUNDARY = b"--frame\r\n"  # between its parts
 
     def __init__(self, readers: SwitchableReader, *, live: bool) -> None:
         self._readers, self._live = readers, live

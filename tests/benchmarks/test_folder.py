@@ -15,7 +15,7 @@ def test_tiles_are_read_without_a_detector():
     assert sum(reading.text == str(value) for value, reading in enumerate(readings)) == 10
 
 
-@pytest.mark.parametrize(("kills", "many"), [(0, 0), (1, 20)])
+@pytest.mark.parametrize(("kills", "many"), [(0, None), (1, 20)])
 def test_command_writes_a_record_and_its_report(tmp_path, monkeypatch, capsys, kills, many):
     count, draw = 20, folder.KINDS["28x28 PNG"][1]
     monkeypatch.setattr(folder, "KINDS", {"28x28 PNG": (count, draw), "640x480 JPEG": (2, draw)})
@@ -25,7 +25,8 @@ def test_command_writes_a_record_and_its_report(tmp_path, monkeypatch, capsys, k
     monkeypatch.setattr(folder, "cores", lambda: 2)
     threads = cv2.getNumThreads()
     path = tmp_path / "files.jsonl"
-    arguments = ["--rounds", "2", "--kills", str(kills), "--many", str(many), "--out", str(path)]
+    arguments = ["--rounds", "2", "--kills", str(kills), "--out", str(path)]
+    arguments += ["--many", str(many)] if many else []
     assert main(["folder", *arguments]) == 0
     assert cv2.getNumThreads() == threads
     made = record.read(path)

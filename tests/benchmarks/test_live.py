@@ -318,4 +318,4 @@ def test_memory_is_measured_over_20_frames_or_more(live_record, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["live", "--frames", "19", "--out", path])
     assert exit_.value.code == 2
-    assert "'19' is not a whole number of at least 20" in capsys.readouterr().err
+    assert "'19' is not a whole number from 20" in capsys.readouterr().err

@@ -38,6 +38,12 @@ def test_own_digits_become_tiles(own_digits):
     assert (digits.tiles[:, 0] == 0).all()
 
 
+def test_files_that_other_programs_leave_are_no_digits(own_digits):
+    for name in (".DS_Store", "._40.png", "Thumbs.db"):
+        (own_digits / "3" / name).write_bytes(b"junk")
+    assert len(data.load_folder(own_digits)) == 20
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -428,18 +428,20 @@ def test_a_run_starts_from_the_weights_of_another(few_digits, mnist_root, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--epochs", "0"], "at least 1"),
+        (["--epochs", "0"], "whole number from 1"),
         (["--epochs", "many"], "whole number"),
-        (["--scenes", "-1"], "at least 0"),
+        (["--scenes", "-1"], "whole number from 0"),
         (["--recipe", "detector", "--scenes", "0"], "at least 1"),
-        (["--validation", "5"], "at least 10"),
+        (["--validation", "5"], "whole number from 10"),
         (["--validation", "25"], "multiple of 10"),
         (["--learning-rate", "nan"], "more than 0"),
         (["--learning-rate", "fast"], "more than 0"),
-        (["--seed", "-1"], "at least 0"),
-        (["--seed", str(2**31)], "less than 2147483648"),
+        (["--seed", "-1"], "whole number from 0"),
+        (["--seed", str(2**31)], "to 2147483647"),
         (["--resume", "run", "--epochs", "9", "--seed", "4"], "leave out --epochs, --seed"),
         (["--resume", "run", "--no-augment", "--from", "x"], "leave out --from, --no-augment"),
+        (["--resume", "run", "--runs", "others"], "leave out --runs"),
+        (["--recipe", "detector", "--repeats", "3"], "leave out --repeats"),
     ],
 )
 def test_invalid_settings_are_rejected(arguments, message, capsys):

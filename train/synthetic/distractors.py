@@ -107,14 +107,14 @@ def invented(generator: np.random.Generator, pen: float) -> InkImage:
     return draw_glyph(glyph, generator, pen)
 
 
-def foreign(generator: np.random.Generator, pen: float = 0.0) -> InkImage:
-    """A character of a script other than Latin, printed or written. `pen` is as in `scribble`."""
+def foreign(generator: np.random.Generator) -> InkImage:
+    """A character of a script other than Latin, printed or written."""
     scripts = list(SCRIPTS)
     script = scripts[int(generator.integers(len(scripts)))]
     character = SCRIPTS[script][int(generator.integers(len(SCRIPTS[script])))]
     if generator.random() < 0.5:
         return print_foreign(script, character)
-    return write_foreign(script, character, generator, pen)
+    return write_foreign(script, character, generator, pen=0.0)
 
 
 def print_foreign(script: str, character: str) -> InkImage:

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+_RATE = 30  # frames per second
+
 State = Literal["live", "stalled", "away"]
 
 LIVE: Final = "live"  # frames are sent
@@ -29,7 +31,7 @@ def jpeg(image: NDArray[np.uint8]) -> bytes:
 
 
 class StreamServer:
-    """Streams frames to any number of clients of `url`, at most `rate` per second to each; a context manager.
+    """Streams frames to any number of clients of `url`, at most 30 per second to each; a context manager.
 
     `image` is called with the seconds since the start and returns one frame as JPEG; it must be thread-safe,
     as every client has its own thread. The server listens on a free port of 127.0.0.1 from construction on;
@@ -40,10 +42,10 @@ class StreamServer:
         frames: Number of frames sent so far, to all clients together.
     """
 
-    def __init__(self, image: Callable[[float], bytes], rate: float = 30) -> None:
+    def __init__(self, image: Callable[[float], bytes]) -> None:
         self.state: State = LIVE
         self.frames = 0
-        self._image, self._rate = image, rate
+        self._image = image
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._closing = False
@@ -76,7 +78,7 @@ class StreamServer:
         client.send_response(200)
         client.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
         client.end_headers()
-        period = 1 / self._rate
+        period = 1 / _RATE
         due = time.monotonic()
         while self.state != AWAY and not self._closing:
             if self.state == LIVE:

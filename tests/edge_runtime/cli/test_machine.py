@@ -172,7 +172,7 @@ def test_profile_reports_a_page_that_does_not_fit_into_memory(run, monkeypatch):
     code, output, errors = run("profile", "--size", "9000x9000")
     assert (code, output) == (2, "")
     assert errors == (
-        "edge-digits: a page of 9000x9000 px: too large for this machine's memory; choose another --size\n"
+        "edge-digits: --size 9000x9000: too large for this machine's memory; scale it down first\n"
     )
 
 

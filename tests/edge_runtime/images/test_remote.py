@@ -67,6 +67,7 @@ def server():
 def store():
     memory = fsspec.filesystem("memory")
     memory.pipe({"/box/b.png": PNG, "/box/a.tif": TIFF, "/box/in/c.PNG": PNG, "/box/notes.txt": b"x"})
+    memory.pipe({f"/box/{junk}": PNG for junk in ("._b.png", ".in/d.png", "in/__MACOSX/c.png")})
     yield "memory://box"
     memory.rm("/box", recursive=True)
 
@@ -154,9 +155,10 @@ def test_the_package_of_a_store_is_named():
         ("/in", ["in/c.PNG"]),
         ("/*.png", ["b.png"]),
         ("/b.png", ["b.png"]),
+        ("/.in", [".in/d.png"]),
         ("/*.gif", ["*.gif"]),
     ],
-    ids=["folder", "inner folder", "glob", "file", "no match"],
+    ids=["folder", "inner folder", "glob", "file", "hidden folder", "no match"],
 )
 def test_folders_and_globs_of_a_store_are_expanded(store, name, names, reader):
     sources = [

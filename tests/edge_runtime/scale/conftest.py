@@ -21,7 +21,7 @@ class Prepared:
         self.stores = tuple(open_store(str(source)) for source in sources)
         self.skipped = Counter()
         addresses = tuple(store.address for store in self.stores)
-        asked = jobs.Job(addresses, unit, frames, True, size, RunRecord.of(DigitReader(), "int8"))
+        asked = jobs.Job(addresses, unit, True, size, RunRecord.of(DigitReader(), "int8", frames=frames))
         images = jobs.list_images(asked, self.stores, self.skipped)
         self.job = jobs.begin(self.folder, asked, images, resume=resume, overwrite=overwrite)
 

@@ -43,11 +43,12 @@ def test_rows_are_those_of_a_single_process(prepare, scans, rows_in, rows_of_rea
     assert sum(part.counts.unreadable for part in parts) == 1
 
 
-def test_files_have_the_schema_and_the_record_of_a_single_process(prepare, scans, rows_of_read):
+@pytest.mark.parametrize("frames", [False, True])
+def test_files_have_the_schema_and_the_record_of_a_single_process(prepare, scans, rows_of_read, frames):
     import pyarrow.parquet
 
-    prepare("out", ["scans"]).read_all()
-    rows_of_read("scans")
+    prepare("out", ["scans"], frames=frames).read_all()
+    rows_of_read("scans", *["--frames"] * frames)
     single, part = (
         pyarrow.parquet.read_schema(name) for name in ("single.parquet", "out/part-00000.parquet")
     )

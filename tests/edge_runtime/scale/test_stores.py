@@ -21,13 +21,17 @@ def listed(address, **options):
 
 
 def test_folders_and_addresses_are_listed_in_the_same_order(scans):
+    for name in ("._a.png", ".hidden/a.png", "__MACOSX/a.png", "more/Thumbs.db"):  # junk
+        (scans / name).parent.mkdir(exist_ok=True)
+        (scans / name).touch()
+    (scans / "b.png.123-456").touch()
     local, skipped = listed(str(scans))
     addresses, others = listed(scans.as_uri())
     assert [path.removeprefix(str(scans)) for path in local] == [
         *("/a.png", "/b.jpg", "/broken.png", "/c.png", "/more/d.png"),
     ]
     assert addresses == [f"file://{path}" for path in local]
-    assert skipped == others == {"txt": 1}
+    assert skipped == others == {"txt": 1, "others": 1}
     assert listed(f"{scans.as_uri()}/", recursive=False)[0] == addresses[:-1]
 
 
