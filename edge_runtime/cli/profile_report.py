@@ -91,7 +91,8 @@ def _reading_lines(reading: dict[str, Any]) -> Iterator[str]:
         rate = f"{1e6 / times['mean']:.1f}"
         yield f"  {_short(name):<{width}} {cells} {rate:>11} {times['count']:>7}  {describe(reading, name)}"
     for name, taken in reading["stages_ms"].items():
-        yield f"  {_short(name):<{width}} " + "   ".join(f"{stage} {ms:.2f}" for stage, ms in taken.items())
+        stages = "   ".join(f"{stage} {ms:.2f}" for stage, ms in taken.items())
+        yield f"  {_short(name):<{width}} {stages}   (means)"
     yield f"  noise: float differs from itself by up to {reading['noise']:.1%}"
     if len(names) > 2 or reading["images"] > 1:
         for name, agreed in reading["agreement"].items():

@@ -146,6 +146,12 @@ def test_noise_is_never_below_a_percent():
     assert comparison.noise_of(comparison.Ratio(1.0, 0.8, 1.1)) == 0.25
 
 
+def test_times_of_stages_add_up_to_that_of_a_reading():
+    taken = [{"detect": 0.001, "crop": 0.009}, {"detect": 0.005, "crop": 0.001}, {"detect": 0, "crop": 0.002}]
+    means = readings._means(taken)
+    assert means == {"detect": 2.0, "crop": 4.0}
+
+
 def test_readings_are_timed_and_compared(draw_page):
     readers = {name: DigitReader(name) for name in ("float", "int8")}
     read = readings.read_all(readers, [draw_page("12 7"), "missing.png", draw_page("345")])
