@@ -85,10 +85,8 @@ def measure(rounds: int, kills: int, many: int | None) -> Iterator[dict[str, Any
 def _write(folder: Path, kind: str, count: int | None = None) -> list[str]:
     """Write files of a kind to a folder, unless they are there; return their paths."""
     usual, draw = KINDS[kind]
-    names = [
-        f"{index:07}{'.png' if 'JPEG' not in kind else '.jpg'}"
-        for index in range(usual if count is None else count)
-    ]
+    suffix = ".jpg" if "JPEG" in kind else ".png"
+    names = [f"{index:07}{suffix}" for index in range(usual if count is None else count)]
     if not folder.exists():
         folder.mkdir()
         contents = draw()
