@@ -303,7 +303,7 @@ def test_live_report_shows_the_record(live_record, capsys):
     assert summary in capsys.readouterr().out
     sentence = " ".join(summary.split())
     assert (
-        "5.5 to 5.5 ms from the arrival of a frame to its result (p50 of each video; p99 at most 7.5 ms)"
+        "a result follows 5.5 to 5.5 ms after its frame arrives (p50 of each video; p99 at most 7.5 ms)"
         in sentence
     )
     assert "rejects the rest with 503 (2 of 9);" in sentence
