@@ -65,7 +65,7 @@ def _parts(record: Record) -> Iterator[str]:
 
 
 def history_page(records: Iterable[Record]) -> str:
-    """A page with one chart per machine and figure, over time, if at least two records have the figure.
+    """A page with a chart over time of each figure that at least two records of a machine have.
 
     The figures are those of `compare`: not all kinds of records have some. Raises `BenchmarkError` if there
     is no chart to draw.

@@ -24,7 +24,7 @@ def pages_page(record: Record) -> str:
 
 
 def pages_table(record: Record) -> str:
-    """The cost of reading each page against the reference."""
+    """What reading each page costs, compared with the reference."""
     head = ("page", "size", "digits", "found", "reading", "reference", "ratio", "quartiles", "rounds")
     return table(
         head,
